@@ -1,0 +1,281 @@
+"""The configuration: one class a block, one block a stage.
+
+`config.yaml` at the top of the repository lists every key with its default. Unknown keys, wrong
+types and impossible values are errors; `load` turns them into one line that names key, value and
+expectation.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aacsfnet.errors import SettingsError
+
+DatasetName = Literal["demo", "manifest"]
+
+
+class Block(BaseModel):
+    """A group of keys; unknown keys are errors and values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class DemoData(Block):
+    """The built-in data set of rendered faces."""
+
+    subjects: int = Field(12, ge=3, le=10_000, description="number of rendered people")
+    sequences: int = Field(3, ge=1, le=1_000, description="sequences of each person")
+    frames: int = Field(24, ge=2, le=10_000, description="frames of each sequence")
+    picture_size: int = Field(256, ge=96, le=4096, description="side of a frame, pixels")
+    seed: int = Field(1, ge=0, description="seed of people, movements and light")
+
+
+class ManifestData(Block):
+    """A table of the user's own pictures."""
+
+    file: Path | None = Field(None, description="the table: columns path, subject, label at least")
+    label: str = Field("pspi", description="what the label column holds, e.g. pspi or vas")
+    label_low: float = Field(0.0, description="lowest possible label")
+    label_high: float = Field(16.0, description="highest possible label")
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> "ManifestData":
+        if not self.label_low < self.label_high:
+            raise ValueError(f"label_low {self.label_low} must be below label_high {self.label_high}")
+        return self
+
+
+class Index(Block):
+    """Which frames there are, and how they are dealt into shards."""
+
+    shard_frames: int = Field(512, ge=1, description="most frames in one shard (one job)")
+    demo: DemoData = DemoData()
+    manifest: ManifestData = ManifestData()
+
+
+class Crop(Block):
+    """The face found, levelled and cut out."""
+
+    size: int = Field(128, ge=64, le=2048, multiple_of=8, description="side of a crop, pixels")
+    margin: float = Field(0.25, ge=0.0, le=2.0, description="room round the face, share of its height")
+    min_face: int = Field(32, ge=8, description="smallest face accepted, pixels in the frame")
+    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the detector")
+
+
+class Landmarks(Block):
+    """478 points on the cropped face."""
+
+    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the face mesh")
+
+
+class Depth(Block):
+    """The depth map that steers generation."""
+
+    method: Literal["mesh"] = Field("mesh", description="mesh: the landmarks' surface, rasterised")
+
+
+class Prompts(Block):
+    """Which pictures to make, and the words for each."""
+
+    template: str = Field(
+        "{anatomy}, photo of a face, {level}",
+        min_length=1,
+        description="words of the prompt; {anatomy}, {level} and {head} are filled in",
+    )
+    negative: str = Field("blurred, deformed", description="what the picture must not show")
+    max_tokens: int = Field(77, ge=8, le=77, description="tokens the text encoder holds")
+    variants: int = Field(1, ge=0, le=64, description="pictures made from each frame with pain")
+    neutral_share: float = Field(
+        0.1, ge=0.0, le=1.0, description="share of frames at the lowest label that get variants too"
+    )
+
+
+class Generate(Block):
+    """The diffusion model and how it is run."""
+
+    model: str = Field("bundled", description="'bundled', or a folder in diffusers layout")
+    strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
+    steps: int = Field(20, ge=1, le=1000, description="scheduler steps; about strength x steps run")
+    guidance_scale: float = Field(3.0, ge=0.0, le=50.0, description="weight of the prompt")
+    conditioning_scale: float = Field(1.0, ge=0.0, le=2.0, description="weight of the depth map")
+    batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
+
+
+class Quality(Block):
+    """The gate: what a generated picture must show to be used."""
+
+    max_landmark_error: float = Field(
+        0.08, gt=0.0, description="mean distance to the source's landmarks, eye distances"
+    )
+    max_measure_difference: float = Field(
+        0.05, gt=0.0, description="largest change of a facial measure, eye distances"
+    )
+
+
+class Merge(Block):
+    """The pictures for training, and who is held out when."""
+
+    image_size: int = Field(96, ge=32, le=1024, multiple_of=32, description="side, pixels")
+    folds: int | Literal["loso"] = Field(
+        4, description="number of subject-grouped folds, or loso: one subject held out at a time"
+    )
+    validation_subjects: int = Field(
+        2, ge=1, description="training subjects of each fold kept for model selection"
+    )
+
+
+class Train(Block):
+    """The network and its training."""
+
+    backbone: str = Field("resnet10t", description="a timm backbone with feature maps")
+    branches: tuple[Literal["channel", "spatial"], ...] = Field(
+        ("channel", "spatial"), min_length=1, description="sub-networks in use"
+    )
+    epochs: int = Field(12, ge=1, description="passes over the training frames")
+    batch: int = Field(32, ge=2, description="pictures a step")
+    learning_rate: float = Field(1e-3, gt=0.0, description="peak rate of AdamW")
+    weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
+    synthetic: bool = Field(True, description="add the accepted generated pictures")
+
+
+class Evaluate(Block):
+    """Figures on held-out subjects."""
+
+    bootstrap: int = Field(2000, ge=100, description="resamples of subjects for an interval")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="coverage of the intervals")
+
+
+class Report(Block):
+    """The page that shows it all."""
+
+    title: str = Field("Pain assessment from faces", description="heading of the page")
+    examples: int = Field(12, ge=1, le=200, description="pictures shown of each kind")
+
+
+#: Blocks that an experiment may override: the stages whose results it can have of its own.
+OVERRIDABLE = ("crop", "landmarks", "depth", "prompts", "generate", "quality", "merge", "train")
+
+
+class Config(Block):
+    """Everything that decides what is computed."""
+
+    dataset: DatasetName = Field("demo", description="where the frames come from")
+    results: Path = Field(Path("results"), description="folder for all results")
+    seed: int = Field(1, ge=0, description="seed of the run")
+    index: Index = Index()
+    crop: Crop = Crop()
+    landmarks: Landmarks = Landmarks()
+    depth: Depth = Depth()
+    prompts: Prompts = Prompts()
+    generate: Generate = Generate()
+    quality: Quality = Quality()
+    merge: Merge = Merge()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+    training_seeds: tuple[int, ...] = Field(
+        (1,), min_length=1, description="each experiment is trained once with each"
+    )
+    experiments: dict[str, dict[str, dict[str, Any]]] = Field(
+        {"full": {}}, min_length=1, description="name: {stage: {key: value}} that differs from above"
+    )
+
+    @model_validator(mode="after")
+    def _experiments_are_valid(self) -> "Config":
+        for name in self.experiments:
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"experiment name {name!r} may hold letters, digits, - and _ only")
+            self.for_experiment(name)
+        if len(set(self.training_seeds)) != len(self.training_seeds):
+            raise ValueError(f"training_seeds {self.training_seeds} must differ from each other")
+        return self
+
+    def for_experiment(self, name: str) -> "Config":
+        """Return the settings with one experiment's overrides applied.
+
+        Raises:
+            SettingsError: unknown experiment, or an override that is not possible.
+        """
+        if name not in self.experiments:
+            raise SettingsError(f"no experiment {name!r}; config has {', '.join(self.experiments)}")
+        merged = self.model_dump(mode="json")
+        merged["experiments"] = {name: {}}
+        for stage, keys in self.experiments[name].items():
+            if stage not in OVERRIDABLE:
+                raise ValueError(
+                    f"experiments.{name}.{stage}: an experiment may override {', '.join(OVERRIDABLE)}"
+                )
+            merged[stage] |= keys
+        try:
+            return Config.model_validate(merged)
+        except ValidationError as error:
+            raise ValueError(f"experiments.{name}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return one line for a validation error: key, value, expectation; '; ' between several."""
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(item["loc"][-1]), _keys_beside(item["loc"]), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            lines.append(f"{key}: unknown key{hint}")
+        elif item["type"] == "value_error":
+            lines.append(f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"]))
+        else:
+            expected = item["msg"].replace("Input should be", "expected")
+            lines.append(f"{key} = {item['input']!r}: {expected}")
+    return "; ".join(lines)
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    block: type[BaseModel] = Config
+    for part in location[:-1]:
+        field = block.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        if not issubclass(field.annotation, BaseModel):
+            return []
+        block = field.annotation
+    return list(block.model_fields)
+
+
+def validate(settings: Any, source: str = "config") -> Config:
+    """Return checked settings.
+
+    Raises:
+        SettingsError: with one line that names every wrong key.
+    """
+    if not isinstance(settings, dict):
+        raise SettingsError(f"{source}: expected keys and values, got {type(settings).__name__}")
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        raise SettingsError(f"{source}: {explain(error)}") from None
+
+
+def load(config: str | Path) -> Config:
+    """Return the settings in a YAML file, or in JSON text (anything that starts with '{').
+
+    Raises:
+        SettingsError: the file is missing, is no YAML, or holds a wrong key or value.
+    """
+    text = str(config)
+    if text.lstrip().startswith("{"):
+        try:
+            return validate(json.loads(text), "config")
+        except json.JSONDecodeError as error:
+            raise SettingsError(f"--config: not JSON: {error}") from None
+    path = Path(config)
+    if not path.is_file():
+        raise SettingsError(f"{path}: no such file; give --config a YAML file or JSON text")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return validate(settings if settings is not None else {}, str(path))

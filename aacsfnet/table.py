@@ -1,0 +1,247 @@
+"""The row contract: what each stage's table holds, and how tables are read and written.
+
+A table is one Parquet file: one shard of one stage. Every frame of the index keeps a row in each
+later table; `status` is "ok" or one of `STATUSES`, and `reason` says what happened in words.
+Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` library reads as
+`Image`; DuckDB, Polars and pandas read the files as they are.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from aacsfnet.errors import DataError, WorkError
+
+#: What can befall a frame or picture. "ok" means: go on with it.
+STATUSES = {
+    "ok": "nothing wrong",
+    "missing_file": "the index names a file that is not there",
+    "unreadable": "the file is no picture, is truncated or is too large",
+    "black": "the picture is black",
+    "bad_label": "the label is missing or outside its range",
+    "no_face": "no face was found",
+    "small_face": "the face is smaller than crop.min_face",
+    "no_landmarks": "the face mesh was not found on the crop",
+    "not_selected": "the plan makes no picture from this frame",
+    "failed": "generation gave no usable picture",
+    "rejected": "the gate refused the picture",
+}
+
+PICTURE = pl.Struct({"bytes": pl.Binary, "path": pl.String})
+POINTS = pl.Array(pl.Float32, (478, 3))
+ACTION_UNITS = ("au4", "au6", "au7", "au9", "au10", "au12", "au20", "au25", "au26", "au43")
+
+_FRAME = {
+    "frame_id": pl.String,  # <subject>/<sequence>/<frame>
+    "subject": pl.String,
+    "sequence": pl.String,
+    "label": pl.Float64,
+    "status": pl.String,
+    "reason": pl.String,  # empty when status is "ok"
+}
+_IMAGE = {"image_id": pl.String} | _FRAME  # image_id: <frame_id>#<variant>
+
+#: Columns of each stage's table, in order.
+SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    "index": _FRAME
+    | {
+        "shard": pl.String,
+        "position": pl.Int32,  # of the frame in its sequence, from 0
+        "path": pl.String,  # how the data set finds the frame again
+        "sex": pl.String,  # "", "f" or "m"
+        "age_group": pl.String,  # "", or words
+    }
+    | {unit: pl.Float32 for unit in ACTION_UNITS},  # null where unknown
+    "crop": _FRAME
+    | {
+        "image": PICTURE,  # RGB, crop.size a side, PNG
+        "to_frame": pl.Array(pl.Float64, 6),  # rows of the 2x3 matrix: crop pixels -> frame pixels
+        "frame_size": pl.Array(pl.Int32, 2),  # width, height
+        "faces": pl.Int32,  # how many were found
+        "confidence": pl.Float32,
+    },
+    "landmarks": _FRAME
+    | {
+        "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
+        "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll of the head, degrees
+        "measures": pl.Struct({}),  # facial measures by name, eye distances; see MEASURES
+    },
+    "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
+    "prompts": _IMAGE
+    | {
+        "variant": pl.Int32,
+        "prompt": pl.String,
+        "negative_prompt": pl.String,
+        "tokens": pl.Int32,  # with start and end token
+        "seed": pl.Int64,
+    },
+    "generate": _IMAGE
+    | {
+        "source_frame_id": pl.String,
+        "variant": pl.Int32,
+        "image": PICTURE,
+        "seed": pl.Int64,
+        "recipe": pl.String,  # JSON: model, checksums, parameters, device, versions
+    },
+    "quality": _IMAGE
+    | {
+        "source_frame_id": pl.String,
+        "landmark_error": pl.Float32,  # mean distance to the source's, eye distances
+        "measure_difference": pl.Float32,  # largest over the measures, eye distances
+        "worst_measure": pl.String,
+        "sharpness": pl.Float32,  # variance of the Laplacian
+    },
+}
+
+
+def measures_type() -> pl.DataType:
+    """Return the type of the landmarks table's `measures` column."""
+    from aacsfnet.faces.geometry import MEASURES
+
+    return pl.Struct({name: pl.Float32 for name in MEASURES})
+
+
+def schema_of(stage: str) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Return the columns of a stage's table with their types."""
+    schema = dict(SCHEMAS[stage])
+    if stage == "landmarks":
+        schema["measures"] = measures_type()
+    return schema
+
+
+def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
+    """Return rows as a table of a stage; keys that a row lacks become null.
+
+    Raises:
+        WorkError: a row has a key that the stage's table does not hold.
+    """
+    schema = schema_of(stage)
+    unknown = {key for row in rows for key in row} - set(schema)
+    if unknown:
+        raise WorkError(f"{stage} rows hold {sorted(unknown)}, which its table has no column for")
+    columns = {name: [row.get(name) for row in rows] for name in schema}
+    return pl.DataFrame(columns, schema=schema, strict=True)
+
+
+def carry(row: dict[str, object], stage: str) -> dict[str, object]:
+    """Return the columns of `row` that a stage's table also has, among the keys of a frame or image.
+
+    Used to let a row survive: what was not "ok" upstream keeps its status and reason.
+    """
+    return {name: row[name] for name in _IMAGE if name in SCHEMAS[stage] and name in row}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, renamed onto it when the block ends well.
+
+    A reader never sees half a file; after an error or a kill the old file still stands.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, table: pl.DataFrame, stage: str) -> None:
+    """Write a stage's table atomically.
+
+    Raises:
+        WorkError: columns or types differ from the stage's schema, or a status is unknown.
+    """
+    schema = schema_of(stage)
+    expected = pl.DataFrame(schema=schema).schema
+    if table.schema != expected:
+        wrong = {
+            name: (table.schema.get(name), expected.get(name))
+            for name in expected.keys() | table.schema.keys()
+            if table.schema.get(name) != expected.get(name)
+        }
+        raise WorkError(f"{stage} table differs from its schema (got, expected): {wrong or 'order'}")
+    unknown = set(table["status"].unique()) - set(STATUSES)
+    if unknown:
+        raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
+    arrow = table.to_arrow()
+    pictures = {name: {"_type": "Image"} for name, kind in expected.items() if kind == PICTURE}
+    metadata = {"aacsfnet": json.dumps({"stage": stage})}
+    if pictures:
+        metadata["huggingface"] = json.dumps({"info": {"features": _features(arrow, pictures)}})
+    with replacing(path) as temporary:
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
+
+
+def _features(arrow: object, pictures: dict[str, dict[str, str]]) -> dict[str, object]:
+    """Return the Hugging Face feature description of a table that holds pictures."""
+    names: dict[str, object] = {}
+    for field in arrow.schema:  # type: ignore[attr-defined]
+        names[field.name] = pictures.get(field.name) or _feature(field.type)
+    return names
+
+
+def _feature(kind: object) -> object:
+    import pyarrow as pa
+
+    if pa.types.is_fixed_size_list(kind):
+        return {"_type": "Sequence", "feature": _feature(kind.value_type), "length": kind.list_size}
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    names = {"double": "float64", "float": "float32"}
+    return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
+
+
+def read(path: str | Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Return a table that a stage wrote.
+
+    Raises:
+        DataError: there is no such file, or it is no Parquet file.
+    """
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such table; run the stage that writes it first") from None
+    except pl.exceptions.ComputeError as error:
+        raise DataError(f"{path}: not a Parquet table ({error}); delete it and run again") from None
+
+
+def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:
+    """Return a picture as a `PICTURE` value, losslessly.
+
+    Args:
+        picture: `(H, W, 3)` uint8 RGB, or `(H, W)` uint8 or uint16.
+        name: file name that the picture would have, without folders.
+    """
+    import cv2
+
+    pixels = picture[..., ::-1] if picture.ndim == 3 else picture
+    done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise WorkError(f"cannot encode a picture of shape {picture.shape}, {picture.dtype}")
+    return {"bytes": encoded.tobytes(), "path": name}
+
+
+def decode_png(value: dict[str, object]) -> np.ndarray:
+    """Return the picture in a `PICTURE` value: `(H, W, 3)` RGB, or `(H, W)` for grey ones."""
+    import cv2
+
+    encoded = np.frombuffer(value["bytes"], np.uint8)  # type: ignore[call-overload]
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise DataError(f"picture {value.get('path')!r} in a table cannot be decoded")
+    return pixels[..., ::-1] if pixels.ndim == 3 else pixels
