@@ -202,6 +202,8 @@ class Config(Block):
         """
         if name not in self.experiments:
             raise SettingsError(f"no experiment {name!r}; config has {', '.join(self.experiments)}")
+        if not self.experiments[name]:
+            return self
         merged = self.model_dump(mode="json")
         merged["experiments"] = {name: {}}
         for stage, keys in self.experiments[name].items():

@@ -4,11 +4,6 @@ One word a stage: it names the rule, the command, the block of settings and the 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from aacsfnet.config import OVERRIDABLE, Config
-
 
 @dataclass(frozen=True)
 class Stage:
