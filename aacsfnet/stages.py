@@ -4,30 +4,61 @@ One word a stage: it names the rule, the command, the block of settings and the 
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+from aacsfnet.config import Config
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's code version and the settings that reach it.
+    """A stage's code version, the settings that reach it, and the stages it reads.
 
-    Raise `version` when the stage's results change with the same settings: it re-runs the stage
-    and all that depends on it.
+    Raise `version` when the stage's results change though the settings stay: the stage and all
+    that depends on it then run again.
     """
 
     version: int
-    blocks: tuple[str, ...]
-    after: tuple[str, ...]
+    settings: tuple[str, ...]
+    after: tuple[str, ...] = ()
 
 
+#: "data" stands for the name of the data set and its own block within `index`.
 STAGES = {
-    "index": Stage(1, ("dataset", "index"), ()),
-    "crop": Stage(1, ("dataset", "index", "crop"), ("index",)),
+    "index": Stage(1, ("data", "index.shard_frames")),
+    "crop": Stage(1, ("data", "crop"), ("index",)),
     "landmarks": Stage(1, ("landmarks",), ("crop",)),
     "depth": Stage(1, ("depth",), ("crop", "landmarks")),
-    "prompts": Stage(1, ("dataset", "index", "seed", "prompts", "generate"), ("index", "landmarks")),
+    "prompts": Stage(1, ("data", "seed", "prompts", "generate.model"), ("index", "landmarks")),
     "generate": Stage(1, ("seed", "generate"), ("crop", "depth", "prompts")),
     "quality": Stage(1, ("landmarks", "quality"), ("crop", "landmarks", "generate")),
-    "merge": Stage(1, ("seed", "merge"), ("index", "crop", "generate", "quality")),
-    "train": Stage(1, ("dataset", "index", "train"), ("merge",)),
-    "evaluate": Stage(1, ("dataset", "index", "evaluate"), ("train",)),
-    "report": Stage(1, ("dataset", "index", "report"), ("evaluate",)),
+    "merge": Stage(1, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
+    "train": Stage(1, ("data", "seed", "train"), ("merge",)),
+    "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
+    "report": Stage(1, ("data", "report"), ("evaluate",)),
 }
+
+
+def settings_of(config: Config, stage: str) -> dict[str, Any]:
+    """Return the settings that reach a stage, nested as in `config.yaml`; the rest stays default."""
+    everything = config.model_dump(mode="json")
+    chosen: dict[str, Any] = {}
+    for name in STAGES[stage].settings:
+        if name == "data":
+            chosen["dataset"] = config.dataset
+            block = everything["index"].get(config.dataset)
+            if block is not None:
+                chosen.setdefault("index", {})[config.dataset] = block
+        elif "." in name:
+            block_name, key = name.split(".")
+            chosen.setdefault(block_name, {})[key] = everything[block_name][key]
+        else:
+            chosen[name] = everything[name]
+    return chosen
+
+
+def lineage_of(config: Config, stage: str) -> dict[str, Any]:
+    """Return all settings that a stage's results depend on, by stage, upstream ones included."""
+    lineage: dict[str, Any] = {}
+    for name in STAGES[stage].after:
+        lineage |= lineage_of(config, name)
+    return lineage | {stage: settings_of(config, stage)}

@@ -5,6 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -36,6 +37,10 @@ class Dataset(ABC):
     @abstractmethod
     def subjects(self) -> dict[str, int]:
         """Return how many frames each subject has, from names alone: no picture is opened."""
+
+    def sources(self) -> list[Path]:
+        """Return the files whose change makes the index stale (a manifest, say)."""
+        return []
 
     @abstractmethod
     def index(self) -> pl.DataFrame:

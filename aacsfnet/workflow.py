@@ -1,0 +1,132 @@
+"""What the workflow's rules ask: the shards, the folds, and where each stage's results lie.
+
+All of it comes from the settings and a fast scan of names, so the plan of a run is complete before
+the first job and `snakemake --dry-run` tells the whole truth.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aacsfnet.config import Config, validate
+from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.base import shards_of
+from aacsfnet.errors import SettingsError, WorkError
+from aacsfnet.stages import STAGES, lineage_of, settings_of
+
+
+class Workflow:
+    """The plan of one run.
+
+    A *scope* is the folder, below the data set's results, that holds a stage's results: "" for the
+    settings as they stand, `experiments/<name>/` where an experiment overrides a setting that the
+    stage depends on. Experiments that agree up to a stage share its results.
+
+    Raises:
+        SettingsError: the settings are wrong, or the data set has too few subjects for them.
+        DataError: the data set cannot be used.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.config = validate(dict(settings))
+        dataset = open_dataset(self.config)
+        subjects = dataset.subjects()
+        self.shards = list(shards_of(subjects, self.config.index.shard_frames))
+        self.names_hash = hashlib.sha256(json.dumps(sorted(subjects.items())).encode()).hexdigest()
+        self.sources = [str(path) for path in dataset.sources()]
+        self.results = f"{self.config.results}/{self.config.dataset}/"
+        self.experiments = list(self.config.experiments)
+        self._configs = {"": self.config} | {
+            f"experiments/{name}/": self.config.for_experiment(name) for name in self.experiments
+        }
+        for name in self.experiments:
+            _check_folds(name, self._configs[f"experiments/{name}/"], len(subjects))
+        self._subjects = len(subjects)
+        self.scope = cache(self._scope)
+
+    def _scope(self, owner: str, stage: str) -> str:
+        """Return the scope that holds a stage's results for the experiment that owns a scope."""
+        wanted = lineage_of(self._configs[owner], stage)
+        return next(
+            scope
+            for scope, config in self._configs.items()
+            if scope == owner or lineage_of(config, stage) == wanted
+        )
+
+    def scopes(self, stage: str) -> list[str]:
+        """Return the scopes in which a stage runs, for all experiments together."""
+        owners = [f"experiments/{name}/" for name in self.experiments]
+        return list(dict.fromkeys(self.scope(owner, stage) for owner in owners))
+
+    def settings(self, scope: str, stage: str) -> str:
+        """Return the settings that reach a stage, as JSON text for `--config`."""
+        return json.dumps(settings_of(self._configs[scope], stage), sort_keys=True)
+
+    def folds(self, experiment: str) -> range:
+        """Return the fold numbers of an experiment."""
+        folds = self._configs[f"experiments/{experiment}/"].merge.folds
+        return range(self._subjects if folds == "loso" else folds)
+
+    def tables(self, stage: str) -> list[str]:
+        """Return every table that a stage with one table a shard writes."""
+        return [
+            f"{self.results}{scope}{stage}/{shard}.parquet"
+            for scope in self.scopes(stage)
+            for shard in self.shards
+        ]
+
+    def models(self, experiment: str) -> list[str]:
+        """Return the model folders of an experiment: one for each training seed and fold."""
+        return [
+            f"{self.results}experiments/{experiment}/seed-{seed}/fold-{fold}"
+            for seed in self.config.training_seeds
+            for fold in self.folds(experiment)
+        ]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the results folder for one run; the hold ends with the process, even a killed one.
+
+        Raises:
+            WorkError: another run holds it.
+        """
+        folder = Path(self.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise WorkError(
+                    f"{folder}: another run works here ({lock.read().strip() or 'unknown process'});"
+                    " wait for it, or give this one another `results` folder"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()}")
+            lock.flush()
+            yield
+
+
+def _check_folds(experiment: str, config: Config, subjects: int) -> None:
+    folds = subjects if config.merge.folds == "loso" else config.merge.folds
+    if not 2 <= folds <= subjects:
+        raise SettingsError(
+            f"merge.folds = {config.merge.folds!r} (experiment {experiment}): expected 2 to"
+            f" {subjects}, the number of subjects, or loso"
+        )
+    held_out = -(-subjects // folds)
+    if subjects - held_out - config.merge.validation_subjects < 1:
+        raise SettingsError(
+            f"merge.validation_subjects = {config.merge.validation_subjects} (experiment"
+            f" {experiment}): {subjects} subjects in {folds} folds leave none to train on;"
+            " lower it or raise merge.folds"
+        )
+
+
+__all__ = ["STAGES", "Workflow"]
