@@ -1,0 +1,1 @@
+"""GSFF: depth maps, prompts, depth-guided generation and the gate behind it."""
