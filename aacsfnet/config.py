@@ -184,6 +184,15 @@ class Config(Block):
         {"full": {}}, min_length=1, description="name: {stage: {key: value}} that differs from above"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_experiments_set_to_null(cls, settings: Any) -> Any:
+        # A user's file is laid over config.yaml key by key: null takes an experiment away again.
+        if isinstance(settings, dict) and isinstance(settings.get("experiments"), dict):
+            kept = {name: keys for name, keys in settings["experiments"].items() if keys is not None}
+            return settings | {"experiments": kept}
+        return settings
+
     @model_validator(mode="after")
     def _experiments_are_valid(self) -> "Config":
         for name in self.experiments:

@@ -8,6 +8,7 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -245,3 +246,37 @@ def decode_png(value: dict[str, object]) -> np.ndarray:
     if pixels is None:
         raise DataError(f"picture {value.get('path')!r} in a table cannot be decoded")
     return pixels[..., ::-1] if pixels.ndim == 3 else pixels
+
+
+def export_pictures(path: Path, folder: Path) -> int:
+    """Unpack the pictures of a table into a folder and return how many there were.
+
+    A picture's file is named by its id, made safe for a file name; its place in the table comes
+    first, so that names stay apart.
+
+    Raises:
+        DataError: the table holds no pictures.
+    """
+    table = read(path)
+    if "image" not in table.columns:
+        raise DataError(f"{path}: no pictures here; expected a table of crop, depth or generate")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "image_id" if "image_id" in table.columns else "frame_id"
+    written = 0
+    for place, (identity, image) in enumerate(table.select(name, "image").iter_rows()):
+        if image is None:
+            continue
+        suffix = Path(image["path"]).suffix
+        with replacing(folder / f"{place:06d}-{safe_name(identity)}{suffix}") as temporary:
+            temporary.write_bytes(image["bytes"])
+        written += 1
+    return written
+
+
+def safe_name(text: str) -> str:
+    """Return text as a file name can hold it.
+
+    >>> safe_name("../s01/a 1#2")
+    's01-a-1-2'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:100]

@@ -8,17 +8,16 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.errors import SettingsError, WorkError
-from aacsfnet.stages import STAGES, lineage_of, settings_of
+from aacsfnet.stages import lineage_of, settings_of
 
 
 class Workflow:
@@ -89,28 +88,31 @@ class Workflow:
             for fold in self.folds(experiment)
         ]
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the results folder for one run; the hold ends with the process, even a killed one.
+    def hold(self) -> IO[str]:
+        """Hold the results folder for one run, until the file returned is closed.
+
+        The system lets go when the process ends, even a killed one.
 
         Raises:
             WorkError: another run holds it.
         """
         folder = Path(self.results)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise WorkError(
-                    f"{folder}: another run works here ({lock.read().strip() or 'unknown process'});"
-                    " wait for it, or give this one another `results` folder"
-                ) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()}")
-            lock.flush()
-            yield
+        lock = (folder / ".lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown process"
+            lock.close()
+            raise WorkError(
+                f"{folder}: another run works here ({holder}); wait for it, or give this run"
+                " another `results` folder"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        return lock
 
 
 def _check_folds(experiment: str, config: Config, subjects: int) -> None:
@@ -128,5 +130,3 @@ def _check_folds(experiment: str, config: Config, subjects: int) -> None:
             " lower it or raise merge.folds"
         )
 
-
-__all__ = ["STAGES", "Workflow"]

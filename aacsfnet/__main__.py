@@ -1,0 +1,5 @@
+"""Lets `python -m aacsfnet` stand for the `aacsfnet` command."""
+
+from aacsfnet.cli import main
+
+main()

@@ -1,0 +1,250 @@
+"""The `aacsfnet` command: one command a stage, and a few beside them.
+
+A command reads files, calls the stage's function and writes files; nothing else happens here.
+Exit status: 0 done, 1 the work failed, 2 the input or the settings are wrong.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aacsfnet import __version__
+from aacsfnet.config import load
+from aacsfnet.errors import AacsfnetError
+
+app = typer.Typer(
+    name="aacsfnet",
+    help="Automatic assessment of pain from faces. The workflow's stages, one command each.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+
+STAGES_PANEL = "Stages, in flow order"
+TOOLS_PANEL = "Beside the workflow"
+
+Settings = Annotated[
+    str, typer.Option("--config", help="A YAML file, or the same settings as JSON text.")
+]
+Output = Annotated[Path, typer.Option("--output", help="Written when all is done, never half.")]
+IndexTable = Annotated[Path, typer.Option("--index", help="The index table.")]
+CropTable = Annotated[Path, typer.Option("--crop", help="The crop table of a shard.")]
+LandmarksTable = Annotated[Path, typer.Option("--landmarks", help="The landmarks table of a shard.")]
+DepthTable = Annotated[Path, typer.Option("--depth", help="The depth table of a shard.")]
+PromptsTable = Annotated[Path, typer.Option("--prompts", help="The prompts table of a shard.")]
+GenerateTable = Annotated[Path, typer.Option("--generate", help="The generate table of a shard.")]
+
+
+def stage(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a stage's command, with an example below its help."""
+    return app.command(rich_help_panel=STAGES_PANEL, epilog=f"Example: `{example}`")
+
+
+def tool(example: str, name: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a command beside the workflow, with an example below its help."""
+    return app.command(name, rich_help_panel=TOOLS_PANEL, epilog=f"Example: `{example}`")
+
+
+@stage("aacsfnet index --output results/demo/index.parquet")
+def index(output: Output, config: Settings = "config.yaml") -> None:
+    """List the frames of the data set, each with its label and what is wrong with it."""
+    from aacsfnet.datasets.index import index as run
+
+    run(load(config), output)
+
+
+@stage(
+    "aacsfnet crop --index results/demo/index.parquet --shard s01.00"
+    " --output results/demo/crop/s01.00.parquet"
+)
+def crop(
+    index: IndexTable,
+    shard: Annotated[str, typer.Option("--shard", help="Name of the shard in the index.")],
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Find the face in each frame, level it and cut it out."""
+    from aacsfnet.faces.crop import crop as run
+
+    run(load(config), index, shard, output)
+
+
+@stage(
+    "aacsfnet landmarks --crop results/demo/crop/s01.00.parquet"
+    " --output results/demo/landmarks/s01.00.parquet"
+)
+def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml") -> None:
+    """Find 478 points, the head's pose and the facial measures on each crop."""
+    from aacsfnet.faces.landmarks import landmarks as run
+
+    run(load(config), crop, output)
+
+
+@stage(
+    "aacsfnet depth --crop results/demo/crop/s01.00.parquet"
+    " --landmarks results/demo/landmarks/s01.00.parquet"
+    " --output results/demo/depth/s01.00.parquet"
+)
+def depth(
+    crop: CropTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
+) -> None:
+    """Draw the depth map that steers generation, near = white."""
+    from aacsfnet.augmentation.depth import depth as run
+
+    run(load(config), crop, landmarks, output)
+
+
+@stage(
+    "aacsfnet prompts --index results/demo/index.parquet"
+    " --landmarks results/demo/landmarks/s01.00.parquet"
+    " --output results/demo/prompts/s01.00.parquet"
+)
+def prompts(
+    index: IndexTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
+) -> None:
+    """Decide which pictures to make, and put each face into words."""
+    from aacsfnet.augmentation.prompts import prompts as run
+
+    run(load(config), index, landmarks, output)
+
+
+@stage(
+    "aacsfnet generate --crop results/demo/crop/s01.00.parquet"
+    " --depth results/demo/depth/s01.00.parquet --prompts results/demo/prompts/s01.00.parquet"
+    " --output results/demo/generate/s01.00.parquet"
+)
+def generate(
+    crop: CropTable,
+    depth: DepthTable,
+    prompts: PromptsTable,
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Generate pictures by depth-guided diffusion."""
+    from aacsfnet.augmentation.generate import generate as run
+
+    run(load(config), crop, depth, prompts, output)
+
+
+@stage(
+    "aacsfnet quality --crop results/demo/crop/s01.00.parquet"
+    " --landmarks results/demo/landmarks/s01.00.parquet"
+    " --generate results/demo/generate/s01.00.parquet"
+    " --output results/demo/quality/s01.00.parquet"
+)
+def quality(
+    crop: CropTable,
+    landmarks: LandmarksTable,
+    generate: GenerateTable,
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Accept or reject each generated picture, with reasons."""
+    from aacsfnet.augmentation.quality import quality as run
+
+    run(load(config), crop, landmarks, generate, output)
+
+
+@stage(
+    "aacsfnet merge --index results/demo/index.parquet --crop results/demo/crop"
+    " --generate results/demo/generate --quality results/demo/quality"
+    " --output results/demo/merge"
+)
+def merge(
+    index: IndexTable,
+    crop: Annotated[Path, typer.Option("--crop", help="Folder of the crop tables.")],
+    generate: Annotated[Path, typer.Option("--generate", help="Folder of the generate tables.")],
+    quality: Annotated[Path, typer.Option("--quality", help="Folder of the quality tables.")],
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Merge real and accepted pictures into one array, and deal subjects into folds."""
+    from aacsfnet.training.merge import merge as run
+
+    run(load(config), index, crop, generate, quality, output)
+
+
+@stage(
+    "aacsfnet train --merge results/demo/merge --fold 0 --seed 1"
+    " --output results/demo/experiments/full/seed-1/fold-0"
+)
+def train(
+    merge: Annotated[Path, typer.Option("--merge", help="Folder of the merged data.")],
+    fold: Annotated[int, typer.Option("--fold", min=0, help="The fold held out.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights and data order.")],
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Train the network on one fold and predict its held-out subjects."""
+    from aacsfnet.training.train import train as run
+
+    run(load(config), merge, fold, seed, output)
+
+
+@stage(
+    "aacsfnet evaluate --output results/demo/experiments/full"
+    " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
+)
+def evaluate(
+    predictions: Annotated[list[Path], typer.Argument(help="Predictions of every fold and seed.")],
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Compute an experiment's figures on people it never saw."""
+    from aacsfnet.evaluation.evaluate import evaluate as run
+
+    run(load(config), predictions, output)
+
+
+@stage("aacsfnet report --results results/demo --output results/demo/report.html")
+def report(
+    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Write one page that shows faces, generated pictures and figures."""
+    from aacsfnet.evaluation.report import report as run
+
+    run(load(config), results, output)
+
+
+@tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")
+def export(
+    table: Annotated[Path, typer.Argument(help="A table that holds pictures.")],
+    folder: Annotated[Path, typer.Argument(help="Created if it does not exist.")],
+) -> None:
+    """Unpack a table's pictures into a folder, one file each."""
+    from aacsfnet.table import export_pictures
+
+    typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
+
+
+def _offline() -> None:
+    """Keep the model libraries off the network; they read these when they are imported."""
+    os.environ |= {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] != ["fetch-models"]:
+        _offline()
+    if arguments[:1] == ["--version"]:
+        sys.stdout.write(f"aacsfnet {__version__}\n")
+        sys.exit(0)
+    try:
+        app(arguments, prog_name="aacsfnet")
+    except AacsfnetError as error:
+        sys.stderr.write(f"aacsfnet: {error}\n")
+        sys.exit(error.exit_status)
+
+

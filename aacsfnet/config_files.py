@@ -1,0 +1,100 @@
+"""The files that follow from the configuration's classes: `config.yaml` and its JSON schema.
+
+`make schemas` writes both; a test fails when either lags behind the classes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from annotated_types import Ge, Gt, Le, Lt, MultipleOf
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from aacsfnet.config import Config
+
+HEADER = """\
+# Every setting, with its default. The workflow runs as it stands, on the built-in demo data.
+# For your own study write a file of the keys that differ and name it with `--configfile`;
+# it is laid over this one key by key (an experiment set to null is taken away).
+# Threads, memory and devices are no settings: they belong to profiles (see docs/running.md).
+"""
+
+
+def limits(field: FieldInfo) -> str:
+    """Return the range of a key in words, e.g. "64 to 2048, multiple of 8"; empty if it has none."""
+    low = high = step = ""
+    for limit in field.metadata:
+        match limit:
+            case Ge(ge=value):
+                low = f"{value}"
+            case Gt(gt=value):
+                low = f"above {value}"
+            case Le(le=value):
+                high = f"{value}"
+            case Lt(lt=value):
+                high = f"below {value}"
+            case MultipleOf(multiple_of=value):
+                step = f"multiple of {value}"
+    if low and high:
+        span = f"{low} to {high}"
+    elif low:
+        span = low if low.startswith("above") else f"at least {low}"
+    else:
+        span = f"at most {high}" if high else ""
+    words = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    choices = " | ".join(words) if len(words) > 1 else ""
+    return ", ".join(part for part in (choices, span, step) if part)
+
+
+def _value(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
+    return text.removesuffix("...\n").strip()
+
+
+def _lines(block: type[BaseModel], values: dict[str, Any], indent: str) -> list[str]:
+    lines = []
+    for name, field in block.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            title = (kind.__doc__ or "").splitlines()[0].rstrip(".")
+            lines += ["" if not indent else None, f"{indent}{name}: # {title}"]
+            lines += _lines(kind, values[name], indent + "  ")
+            continue
+        if name == "experiments":
+            lines += ["", f"{name}: # {field.description}"]
+            lines += [f"  {key}: {_value(value)}" for key, value in values[name].items()]
+            continue
+        span = limits(field)
+        comment = f"{field.description}; {span}" if span else f"{field.description}"
+        lines.append(f"{indent}{name}: {_value(values[name])} # {comment}")
+    return [line for line in lines if line is not None]
+
+
+def config_yaml() -> str:
+    """Return the text of `config.yaml`."""
+    values = Config().model_dump(mode="json")
+    return HEADER + "\n" + "\n".join(_lines(Config, values, "")) + "\n"
+
+
+def schema_json() -> str:
+    """Return the text of the JSON schema that editors use to check `config.yaml`."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+FILES = {
+    Path("config.yaml"): config_yaml,
+    Path("workflow/schemas/config.schema.json"): schema_json,
+}
+
+
+def main() -> None:
+    """Write the files below the current folder."""
+    for path, text in FILES.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

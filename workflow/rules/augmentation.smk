@@ -1,0 +1,103 @@
+rule depth_shard:
+    input:
+        crop=table("crop"),
+        landmarks=table("landmarks"),
+    output:
+        f"{RESULTS}{{scope}}depth/{{shard}}.parquet",
+    params:
+        config=settings("depth"),
+        version=STAGES["depth"].version,
+    log:
+        f"{LOGS}{{scope}}depth/{{shard}}.log",
+    benchmark:
+        f"{TIMES}{{scope}}depth/{{shard}}.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "Drawing depth maps of {wildcards.shard}"
+    shell:
+        "python -m aacsfnet depth --config {params.config:q} --crop {input.crop:q}"
+        " --landmarks {input.landmarks:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule prompts_shard:
+    input:
+        index=rules.index.output,
+        landmarks=table("landmarks"),
+    output:
+        f"{RESULTS}{{scope}}prompts/{{shard}}.parquet",
+    params:
+        config=settings("prompts"),
+        version=STAGES["prompts"].version,
+    log:
+        f"{LOGS}{{scope}}prompts/{{shard}}.log",
+    benchmark:
+        f"{TIMES}{{scope}}prompts/{{shard}}.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "Writing prompts for {wildcards.shard}"
+    shell:
+        "python -m aacsfnet prompts --config {params.config:q} --index {input.index:q}"
+        " --landmarks {input.landmarks:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule generate_shard:
+    input:
+        crop=table("crop"),
+        depth=table("depth"),
+        prompts=table("prompts"),
+    output:
+        f"{RESULTS}{{scope}}generate/{{shard}}.parquet",
+    params:
+        config=settings("generate"),
+        version=STAGES["generate"].version,
+    log:
+        f"{LOGS}{{scope}}generate/{{shard}}.log",
+    benchmark:
+        f"{TIMES}{{scope}}generate/{{shard}}.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=720,
+        gpu=1,
+    message:
+        "Generating pictures from {wildcards.shard}"
+    shell:
+        "python -m aacsfnet generate --config {params.config:q} --crop {input.crop:q}"
+        " --depth {input.depth:q} --prompts {input.prompts:q} --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule quality_shard:
+    input:
+        crop=table("crop"),
+        landmarks=table("landmarks"),
+        generate=table("generate"),
+    output:
+        f"{RESULTS}{{scope}}quality/{{shard}}.parquet",
+    params:
+        config=settings("quality"),
+        version=STAGES["quality"].version,
+    log:
+        f"{LOGS}{{scope}}quality/{{shard}}.log",
+    benchmark:
+        f"{TIMES}{{scope}}quality/{{shard}}.tsv"
+    conda:
+        "../../envs/faces.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    message:
+        "Judging the pictures generated from {wildcards.shard}"
+    shell:
+        "python -m aacsfnet quality --config {params.config:q} --crop {input.crop:q}"
+        " --landmarks {input.landmarks:q} --generate {input.generate:q} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,77 @@
+# What all rules share: the plan of the run, the folders, and small functions of wildcards.
+import os
+import sys
+
+sys.path.insert(0, workflow.basedir)
+
+from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
+
+from aacsfnet.errors import AacsfnetError
+from aacsfnet.stages import STAGES
+from aacsfnet.workflow import Workflow
+
+
+try:
+    PLAN = Workflow(config)
+    if workflow.is_main_process and not workflow.dryrun and not workflow.touch:
+        HOLD = PLAN.hold()  # open until this process ends
+except AacsfnetError as error:
+    raise WorkflowError(str(error)) from None
+
+
+RESULTS = PLAN.results
+LOGS = f"{RESULTS}logs/"
+TIMES = f"{RESULTS}benchmarks/"
+
+
+wildcard_constraints:
+    scope="(experiments/[A-Za-z0-9_-]+/)?",
+    experiment="[A-Za-z0-9_-]+",
+    shard="[A-Za-z0-9_-]+[.][0-9]+",
+    seed="[0-9]+",
+    fold="[0-9]+",
+
+
+# Jobs find the package without its being installed in each stage's environment, and, where no
+# environment is deployed, the Python that runs Snakemake.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    + (
+        ""
+        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+        else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; "
+    )
+)
+
+
+def settings(stage):
+    """The settings that reach a stage, as JSON text: a change re-runs this stage and those after."""
+    return lambda wildcards: PLAN.settings(getattr(wildcards, "scope", ""), stage)
+
+
+def table(stage):
+    """The table of an earlier stage for the same shard, wherever that stage's results are shared."""
+    return lambda wildcards: (
+        f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}/{wildcards.shard}.parquet"
+    )
+
+
+def tables(stage):
+    """All tables of an earlier stage."""
+    return lambda wildcards: [
+        f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}/{shard}.parquet"
+        for shard in PLAN.shards
+    ]
+
+
+def folder(stage):
+    """The folder of an earlier stage's tables."""
+    return lambda wildcards: f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}"
+
+
+def merged(name):
+    """A file of the merged data that an experiment trains on."""
+    return lambda wildcards: (
+        f"{RESULTS}{PLAN.scope(f'experiments/{wildcards.experiment}/', 'merge')}merge/{name}"
+    )

@@ -1,0 +1,22 @@
+rule index:
+    input:
+        PLAN.sources,
+    output:
+        f"{RESULTS}index.parquet",
+    params:
+        config=settings("index"),
+        version=STAGES["index"].version,
+        names=PLAN.names_hash,
+    log:
+        f"{LOGS}index.log",
+    benchmark:
+        f"{TIMES}index.tsv"
+    conda:
+        "../../envs/faces.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "Listing the frames of the data set"
+    shell:
+        "python -m aacsfnet index --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,69 @@
+# One target a stage: `snakemake depth` runs the flow up to the depth maps of every shard.
+# `index` and `report` are single jobs and need no target of their own.
+
+
+rule crop:
+    input:
+        PLAN.tables("crop"),
+    message:
+        "Every face is cropped"
+
+
+rule landmarks:
+    input:
+        PLAN.tables("landmarks"),
+    message:
+        "Every crop has its landmarks"
+
+
+rule depth:
+    input:
+        PLAN.tables("depth"),
+    message:
+        "Every crop has its depth map"
+
+
+rule prompts:
+    input:
+        PLAN.tables("prompts"),
+    message:
+        "Every prompt is written"
+
+
+rule generate:
+    input:
+        PLAN.tables("generate"),
+    message:
+        "Every picture is generated"
+
+
+rule quality:
+    input:
+        PLAN.tables("quality"),
+    message:
+        "Every generated picture is judged"
+
+
+rule merge:
+    input:
+        [f"{RESULTS}{scope}merge/splits.parquet" for scope in PLAN.scopes("merge")],
+    message:
+        "The pictures for training are merged"
+
+
+rule train:
+    input:
+        [
+            f"{model}/model.safetensors"
+            for experiment in PLAN.experiments
+            for model in PLAN.models(experiment)
+        ],
+    message:
+        "Every model is trained"
+
+
+rule evaluate:
+    input:
+        [f"{RESULTS}experiments/{experiment}/metrics.json" for experiment in PLAN.experiments],
+    message:
+        "Every experiment is evaluated"
