@@ -1,0 +1,42 @@
+# make demo     install, run the whole workflow on the built-in data, name the report
+# make test     install, run the tests
+# make check    formatting, types, lint of code and workflow
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+RUN := OMP_NUM_THREADS=1 $(BIN)
+
+.PHONY: install demo test test-fast check schemas
+
+install: $(VENV)/installed
+
+$(VENV)/installed: constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
+# mediapipe brings an OpenCV that needs libGL; the headless one, laid over it, does not.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
+	  --constraint constraints.txt opencv-python-headless
+	touch $@
+
+demo: install
+	$(BIN)/snakemake --cores $(CORES)
+	@echo "Report: $(CURDIR)/results/demo/report.html"
+
+test: install
+	$(RUN)/pytest --numprocesses 2
+
+test-fast: install
+	$(RUN)/pytest --numprocesses 2 -m "not slow"
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+# config.yaml and its JSON schema follow from the classes in aacsfnet/config.py.
+schemas: install
+	$(BIN)/python -m aacsfnet.config_files
