@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aacsfnet import config_files
+from aacsfnet.config import Config, load, validate
+from aacsfnet.errors import SettingsError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("path", config_files.FILES, ids=str)
+def test_a_file_that_follows_from_the_classes_is_up_to_date(path):
+    assert (ROOT / path).read_text() == config_files.FILES[path](), "run `make schemas`"
+
+
+def test_config_yaml_lists_every_key_with_its_default():
+    assert yaml.safe_load((ROOT / "config.yaml").read_text()) == Config().model_dump(mode="json")
+
+
+def test_every_key_has_a_comment():
+    keys = [
+        line
+        for line in (ROOT / "config.yaml").read_text().splitlines()
+        if ":" in line and not line.startswith("#") and not line.startswith("  full")
+    ]
+    experiments = keys.index(next(line for line in keys if line.startswith("experiments:")))
+    assert all(" # " in line for line in keys[: experiments + 1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"prompts": {"varants": 1}}, ["prompts.varants", "unknown key", "'variants'"]),
+        ({"crop": {"size": -8}}, ["crop.size", "-8", "greater than or equal to 64"]),
+        ({"crop": {"size": "big"}}, ["crop.size", "'big'", "integer"]),
+        ({"dataset": "unbk"}, ["dataset", "'unbk'", "'demo'"]),
+        ({"train": {"branches": []}}, ["train.branches", "at least 1"]),
+        ({"experiments": {}}, ["experiments", "at least 1"]),
+        ({"experiments": {"a": {"index": {}}}}, ["experiments.a.index", "crop, landmarks"]),
+        ({"experiments": {"a": {"train": {"epoch": 3}}}}, ["train.epoch", "'epochs'"]),
+        ({"experiments": {"a/b": {}}}, ["'a/b'", "letters"]),
+        ({"training_seeds": [1, 1]}, ["training_seeds", "differ"]),
+        ({"index": {"manifest": {"label_low": 5, "label_high": 5}}}, ["label_low", "label_high"]),
+        (["crop"], ["list", "expected keys"]),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(settings, words):
+    with pytest.raises(SettingsError) as caught:
+        validate(settings)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_several_wrong_settings_are_told_at_once():
+    with pytest.raises(SettingsError, match=r"crop\.size.*train\.epochs"):
+        validate({"crop": {"size": 1}, "train": {"epochs": 0}})
+
+
+def test_load_reads_yaml_and_json_alike(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("\ufeffcrop:\n  size: 256\n", encoding="utf-8")
+    assert load(path) == load(json.dumps({"crop": {"size": 256}}))
+    assert load(path).crop.size == 256
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("crop: [", "not YAML"),
+        ("crop", "expected keys and values"),
+        ("!!python/object/apply:os.system ['true']", "not YAML"),
+    ],
+)
+def test_a_broken_file_is_one_line(tmp_path, text, words):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=words) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.yaml: no such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_an_experiment_overrides_only_its_keys():
+    config = validate({"experiments": {"short": {"train": {"epochs": 2}}, "full": {}}})
+    short = config.for_experiment("short")
+    assert short.train.epochs == 2
+    assert short.train.model_dump() | {"epochs": 0} == config.train.model_dump() | {"epochs": 0}
+    assert config.for_experiment("full") == config
+    with pytest.raises(SettingsError, match="no experiment 'other'"):
+        config.for_experiment("other")
+
+
+def test_null_takes_an_experiment_away():
+    assert list(validate({"experiments": {"a": {}, "full": None}}).experiments) == ["a"]

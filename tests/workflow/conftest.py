@@ -1,0 +1,81 @@
+"""Whole runs of the workflow in a folder of their own, as a user starts them."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+
+#: The demo data, small: every stage does its real work in seconds.
+TINY = {
+    "index": {"demo": {"subjects": 4, "sequences": 1, "frames": 8, "picture_size": 192}},
+    "prompts": {"neutral_share": 0.3},
+    "generate": {"steps": 4, "batch": 4},
+    "merge": {"folds": 2, "validation_subjects": 1, "image_size": 64},
+    "train": {"epochs": 1, "batch": 8},
+    "evaluate": {"bootstrap": 200},
+    "experiments": {"full": {}, "no-generation": {"train": {"synthetic": False}}},
+}
+
+
+@dataclass
+class Run:
+    """What a call of Snakemake gave back."""
+
+    status: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Jobs by rule, as the plan lists them."""
+        table = re.findall(r"^(\w+) +(\d+)$", self.output, re.MULTILINE)
+        return {rule: int(count) for rule, count in table if rule != "total"}
+
+
+class Study:
+    """A folder with one configuration file and its results."""
+
+    def __init__(self, folder: Path, settings: dict) -> None:
+        self.folder = folder
+        self.results = folder / "results" / settings.get("dataset", "demo")
+        self.settings(settings)
+
+    def settings(self, settings: dict) -> None:
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(settings))
+
+    def command(self, *options: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(self.folder), "--configfile", str(self.folder / "study.yaml")),
+            *("--cores", "2", *options),
+        ]
+
+    def snakemake(self, *options: str) -> Run:
+        done = subprocess.run(
+            self.command(*options), capture_output=True, text=True, env=environment()
+        )
+        return Run(done.returncode, done.stdout + done.stderr)
+
+
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("OMP")}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return lambda settings: Study(tmp_path, settings)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run of the tiny demo."""
+    study = Study(tmp_path_factory.mktemp("demo"), TINY)
+    run = study.snakemake()
+    assert run.status == 0, run.output
+    return study

@@ -1,0 +1,175 @@
+import copy
+import json
+import subprocess
+
+import polars as pl
+import pytest
+import yaml
+
+from aacsfnet import table
+from aacsfnet.workflow import Workflow
+
+from .conftest import ROOT, TINY, environment
+
+SHARD_STAGES = ["crop", "landmarks", "depth", "prompts", "generate", "quality"]
+
+
+def test_every_frame_has_a_row_in_every_table(finished):
+    index = table.read(finished.results / "index.parquet")
+    assert index.height == 4 * 8
+    for stage in SHARD_STAGES:
+        tables = [table.read(path) for path in sorted((finished.results / stage).glob("*.parquet"))]
+        rows = pl.concat(tables)
+        assert set(rows["frame_id"]) == set(index["frame_id"]), stage
+        assert len(tables) == 4
+
+
+def test_the_run_ends_with_figures_and_a_report(finished):
+    for experiment in ("full", "no-generation"):
+        folder = finished.results / "experiments" / experiment
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["frames"] == 4 * 8
+        assert metrics["subjects"] == 4
+        assert set(metrics["pooled"]["mae"]) == {"value", "low", "high"}
+        assert set(metrics["baselines"]) == {"zero", "mean"}
+    page = (finished.results / "report.html").read_text()
+    assert "<html" in page
+    assert "not felt pain" in page
+
+
+def test_the_same_command_again_has_nothing_to_do(finished):
+    run = finished.snakemake()
+    assert run.status == 0
+    assert "Nothing to be done" in run.output
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "value", "first"),
+    [
+        ("prompts", "negative", "cartoon", "prompts"),
+        ("generate", "strength", 0.4, "generate"),
+        ("quality", "max_landmark_error", 0.01, "quality"),
+        ("evaluate", "bootstrap", 300, "evaluate"),
+        ("crop", "margin", 0.3, "crop"),
+    ],
+)
+def test_a_changed_key_reruns_its_stage_and_what_follows(finished, block, key, value, first):
+    settings = copy.deepcopy(TINY)
+    settings.setdefault(block, {})[key] = value
+    changed = finished.folder / "changed.yaml"
+    changed.write_text(yaml.safe_dump(settings))
+    run = finished.snakemake("--dry-run", "--configfile", str(changed))
+    ran = {rule.split("_")[0] for rule in run.jobs} - {"all"}
+    after = {
+        "crop": {*SHARD_STAGES, "merge", "train", "evaluate", "report"},
+        "prompts": {"prompts", "generate", "quality", "merge", "train", "evaluate", "report"},
+        "generate": {"generate", "quality", "merge", "train", "evaluate", "report"},
+        "quality": {"quality", "merge", "train", "evaluate", "report"},
+        "evaluate": {"evaluate", "report"},
+    }
+    assert ran == after[first]
+
+
+def test_snakemake_writes_its_own_report(finished):
+    run = finished.snakemake("--report", "snakemake-report.zip")
+    assert run.status == 0, run.output
+    assert (finished.folder / "snakemake-report.zip").stat().st_size > 10_000
+
+
+def test_one_target_a_stage(study):
+    tiny = study(TINY)
+    for stage in [*SHARD_STAGES, "index", "merge", "train", "evaluate", "report"]:
+        run = tiny.snakemake("--dry-run", stage)
+        assert run.status == 0, run.output
+        assert any(rule.split("_")[0] == stage for rule in run.jobs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"prompts": {"varants": 1}}, "prompts.varants: unknown key; did you mean 'variants'?"),
+        ({"crop": {"size": -3}}, "crop.size = -3"),
+        ({"merge": {"folds": 50}}, "merge.folds = 50"),
+        ({"merge": {"folds": 2, "validation_subjects": 6}}, "merge.validation_subjects = 6"),
+        ({"dataset": "manifest"}, "index.manifest.file"),
+    ],
+)
+def test_a_bad_setting_stops_the_run_before_the_first_job(study, settings, words):
+    bad = study(settings)
+    run = bad.snakemake()
+    assert run.status != 0
+    assert words in run.output
+    assert "Traceback" not in run.output
+    assert not bad.results.exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(study):
+    tiny = study(TINY)
+    import os
+
+    here = os.getcwd()
+    os.chdir(tiny.folder)
+    try:
+        with Workflow(TINY).hold():
+            run = tiny.snakemake("index")
+    finally:
+        os.chdir(here)
+    assert run.status != 0
+    assert "another run works here" in run.output
+    assert tiny.snakemake("index").status == 0
+
+
+@pytest.mark.parametrize("profile", ["gpu", "slurm"])
+def test_a_profile_can_be_read(study, profile):
+    tiny = study(TINY)
+    run = tiny.snakemake("--dry-run", "--workflow-profile", str(ROOT / "profiles" / profile))
+    assert run.status == 0, run.output
+    assert run.jobs["train_fold"] == 4
+
+
+def test_a_large_study_is_planned_from_names_alone(study, tmp_path):
+    rows = []
+    for sequence in range(200):
+        subject = sequence % 25
+        frames = 242 if sequence < 199 else 48_398 - 199 * 242
+        rows += [
+            f"{subject:03d}/{sequence}/{frame:03d}.png,{subject:03d},{sequence},{frame},0"
+            for frame in range(frames)
+        ]
+    assert len(rows) == 48_398
+    (tmp_path / "names.csv").write_text("path,subject,sequence,frame,label\n" + "\n".join(rows))
+    large = study(
+        {
+            "dataset": "manifest",
+            "index": {"manifest": {"file": str(tmp_path / "names.csv")}},
+            "merge": {"folds": "loso"},
+        }
+    )
+    run = large.snakemake("--dry-run", "--quiet", "rules")
+    assert run.status == 0, run.output
+    assert run.jobs["train_fold"] == 25 * len(Workflow({}).experiments)
+    assert sum(run.jobs.values()) <= 1500
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_was(study):
+    tiny = study(TINY)
+    process = subprocess.Popen(
+        tiny.command("landmarks"), env=environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    import os
+    import signal
+    import time
+
+    while not list((tiny.results / "crop").glob("*.parquet")):
+        time.sleep(0.1)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    cropped = {path: path.stat().st_mtime_ns for path in (tiny.results / "crop").glob("*.parquet")}
+    run = tiny.snakemake("landmarks")
+    assert run.status == 0, run.output
+    assert len(list((tiny.results / "landmarks").glob("*.parquet"))) == 4
+    kept = [path for path, time_ns in cropped.items() if path.stat().st_mtime_ns == time_ns]
+    assert len(kept) >= len(cropped) - 2  # at most the jobs in flight run again
