@@ -1,0 +1,1 @@
+"""Figures on held-out subjects, and the page that shows them."""

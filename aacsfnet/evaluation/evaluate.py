@@ -1,0 +1,32 @@
+"""The stage `evaluate`: the predictions of an experiment's folds become its figures."""
+
+import json
+from pathlib import Path
+
+from aacsfnet import table
+from aacsfnet.config import Config
+from aacsfnet.datasets import open_dataset
+from aacsfnet.evaluation.predictions import gather
+from aacsfnet.evaluation.summaries import summarise
+
+
+def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
+    """Write `predictions.parquet` and `metrics.json` of one experiment.
+
+    Args:
+        config: blocks `dataset`, `index` and `evaluate`.
+        predictions: the `predictions.parquet` of every fold and seed.
+        output: the experiment's folder.
+
+    Raises:
+        DataError: a file cannot be used.
+        LeakError: a subject is held out in more than one fold.
+        WorkError: frames are predicted twice, or not by every seed.
+    """
+    label = open_dataset(config).label
+    rows = gather(predictions, label)
+    found = summarise(rows, label, config.evaluate.bootstrap, config.evaluate.confidence)
+    with table.replacing(output / "predictions.parquet") as temporary:
+        rows.write_parquet(temporary)
+    with table.replacing(output / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
