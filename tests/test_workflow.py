@@ -1,0 +1,133 @@
+import json
+
+import pytest
+
+import aacsfnet.workflow
+from aacsfnet.config import OVERRIDABLE, validate
+from aacsfnet.errors import SettingsError, WorkError
+from aacsfnet.stages import STAGES, lineage_of, settings_of
+from aacsfnet.workflow import Workflow
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    """Plan a run over subjects that no data set needs to hold."""
+
+    class Names:
+        def subjects(self):
+            return {"a": 5, "b": 2, "../c": 3}
+
+        def sources(self):
+            return []
+
+    monkeypatch.setattr(aacsfnet.workflow, "open_dataset", lambda config: Names())
+
+    def make(**settings):
+        few = {"merge": {"folds": 3, "validation_subjects": 1}, "index": {"shard_frames": 2}}
+        return Workflow(few | settings)
+
+    return make
+
+
+def test_shards_and_folds_follow_from_names(plan):
+    assert [shard for shard in plan().shards if shard.startswith("a")] == ["a.00", "a.01", "a.02"]
+    assert len(plan().shards) == 3 + 1 + 2
+    assert all("/" not in shard for shard in plan().shards)
+    assert plan(merge={"folds": "loso", "validation_subjects": 1}).folds("full") == range(3)
+
+
+def test_an_experiment_shares_every_stage_before_the_one_it_changes(plan):
+    experiments = {
+        "full": {},
+        "strong": {"generate": {"strength": 0.9}},
+        "strong-short": {"generate": {"strength": 0.9}, "train": {"epochs": 1}},
+        "same": {"generate": {"strength": 0.5}},
+    }
+    run = plan(experiments=experiments)
+    strong = "experiments/strong/"
+    for stage in ("index", "crop", "landmarks", "depth", "prompts"):
+        assert run.scope(strong, stage) == ""
+        assert run.scopes(stage) == [""]
+    for stage in ("generate", "quality", "merge"):
+        assert run.scope(strong, stage) == strong
+        assert run.scope("experiments/strong-short/", stage) == strong
+        assert run.scope("experiments/same/", stage) == ""
+        assert run.scopes(stage) == ["", strong]
+    assert json.loads(run.settings(strong, "generate"))["generate"]["strength"] == 0.9
+    assert json.loads(run.settings("", "generate"))["generate"]["strength"] == 0.5
+
+
+def test_a_scope_is_its_own_for_a_rule_that_already_runs_in_it(plan):
+    run = plan(experiments={"full": {}, "deep": {"crop": {"size": 64}}})
+    for stage in ("crop", "quality", "merge"):
+        scope = run.scope("experiments/deep/", stage)
+        assert run.scope(scope, stage) == scope
+        assert run.scope(scope, "crop") == "experiments/deep/"
+
+
+def test_settings_that_reach_a_stage_are_enough_to_rebuild_them():
+    config = validate({"crop": {"size": 64}, "prompts": {"variants": 3}, "seed": 9})
+    for stage in STAGES:
+        chosen = settings_of(config, stage)
+        assert settings_of(validate(json.loads(json.dumps(chosen))), stage) == chosen
+
+
+def test_a_key_reaches_its_own_stage_and_no_earlier_one():
+    before = validate({})
+    order = list(STAGES)
+    for block in OVERRIDABLE:
+        for key, value in getattr(before, block).model_dump().items():
+            changed = before.model_copy(
+                update={block: getattr(before, block).model_copy(update={key: object()})}
+            )
+            reached = [
+                stage
+                for stage in order
+                if _differ(settings_of_safe(changed, stage), settings_of_safe(before, stage))
+            ]
+            assert block in reached, f"{block}.{key} = {value!r} reaches {reached}"
+            early = {"generate": "prompts", "landmarks": "landmarks"}.get(block, block)
+            assert order.index(reached[0]) >= order.index(early)
+
+
+def settings_of_safe(config, stage):
+    """As `settings_of`, for values that no JSON holds."""
+    everything = {name: getattr(config, name) for name in type(config).model_fields}
+    chosen = {}
+    for name in STAGES[stage].settings:
+        if name == "data":
+            continue
+        block, _, key = name.partition(".")
+        chosen[name] = getattr(everything[block], key) if key else everything[block]
+    return chosen
+
+
+def _differ(left, right):
+    return any(left[key] is not right[key] and left[key] != right[key] for key in left)
+
+
+def test_a_stage_comes_after_all_that_it_reads():
+    order = list(STAGES)
+    for name, stage in STAGES.items():
+        assert all(order.index(earlier) < order.index(name) for earlier in stage.after)
+        assert set(lineage_of(validate({}), name)) <= set(order[: order.index(name) + 1])
+
+
+@pytest.mark.parametrize(
+    ("merge", "words"),
+    [
+        ({"folds": 4}, "expected 2 to 3"),
+        ({"folds": 1}, "expected 2 to 3"),
+        ({"folds": 3, "validation_subjects": 2}, "leave none to train on"),
+    ],
+)
+def test_folds_that_the_subjects_cannot_fill_are_refused(plan, merge, words):
+    with pytest.raises(SettingsError, match=words):
+        plan(merge=merge)
+
+
+def test_one_run_holds_the_results_folder(plan, tmp_path):
+    run = plan(results=str(tmp_path))
+    with run.hold(), pytest.raises(WorkError, match=r"another run works here \(process \d+\)"):
+        run.hold()
+    run.hold().close()
