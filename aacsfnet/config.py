@@ -38,6 +38,9 @@ class ManifestData(Block):
     """A table of the user's own pictures."""
 
     file: Path | None = Field(None, description="the table: columns path, subject, label at least")
+    root: Path | None = Field(
+        None, description="folder that the paths start from; without it, the table's own folder"
+    )
     label: str = Field("pspi", description="what the label column holds, e.g. pspi or vas")
     label_low: float = Field(0.0, description="lowest possible label")
     label_high: float = Field(16.0, description="highest possible label")
@@ -53,6 +56,12 @@ class Index(Block):
     """Which frames there are, and how they are dealt into shards."""
 
     shard_frames: int = Field(512, ge=1, description="most frames in one shard (one job)")
+    max_megapixels: float = Field(
+        64.0, gt=0.0, le=170.0, description="largest picture that is decoded, million pixels"
+    )
+    further_roots: tuple[Path, ...] = Field(
+        (), description="folders outside the data set that its links may lead into"
+    )
     demo: DemoData = DemoData()
     manifest: ManifestData = ManifestData()
 

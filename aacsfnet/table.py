@@ -24,6 +24,9 @@ from aacsfnet.errors import DataError, WorkError
 STATUSES = {
     "ok": "nothing wrong",
     "missing_file": "the index names a file that is not there",
+    "outside_root": "the path leads outside the data's folder; nothing was opened",
+    "duplicate": "the frame, or its picture, is already in an earlier row",
+    "bad_subject": "the subject is missing",
     "unreadable": "the file is no picture, is truncated or is too large",
     "black": "the picture is black",
     "bad_label": "the label is missing or outside its range",
@@ -58,6 +61,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "path": pl.String,  # how the data set finds the frame again
         "sex": pl.String,  # "", "f" or "m"
         "age_group": pl.String,  # "", or words
+        "split": pl.String,  # "", or the user's own word: train, test, ...
+        "notes": pl.List(pl.String),  # oddities that were evened out; names in datasets.NOTES
     }
     | {unit: pl.Float32 for unit in ACTION_UNITS},  # null where unknown
     "crop": _FRAME
@@ -98,6 +103,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "measure_difference": pl.Float32,  # largest over the measures, eye distances
         "worst_measure": pl.String,
         "sharpness": pl.Float32,  # variance of the Laplacian
+    },
+    "merge": _IMAGE
+    | {
+        "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
+        "synthetic": pl.Boolean,
+        "shard": pl.String,
+        "row": pl.Int64,  # place in images.npy; null where status is not "ok"
+        "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
     },
 }
 

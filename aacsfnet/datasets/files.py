@@ -1,0 +1,110 @@
+"""Opening files of a data set: only plain files, and only inside the folders that were named."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from aacsfnet.datasets.base import Fault
+
+
+class DataFolder:
+    """The folder that a data set may read, and further ones that its links may lead into.
+
+    `..` and symbolic links are resolved before a file is opened; what lies elsewhere, and what is
+    no plain file (a pipe, a device, a folder), stays unopened.
+    """
+
+    def __init__(self, root: Path, further: Iterable[Path] = ()) -> None:
+        self.root = root.absolute()
+        self._allowed = [os.path.realpath(folder) for folder in (self.root, *further)]
+        self._parents: dict[str, str] = {}
+
+    def locate(self, name: str) -> str | Fault:
+        """Return the real path of a file named relative to the root, or what is wrong with it."""
+        if not name:
+            return Fault("missing_file", "no path is given")
+        folder, base = os.path.split(os.path.join(self.root, name))  # noqa: PTH118 - `..` stays
+        if base in ("", ".", ".."):
+            return Fault("unreadable", f"{shorten(name)} is a folder")
+        try:
+            if (parent := self._parents.get(folder)) is None:
+                parent = self._parents[folder] = os.path.realpath(folder)
+            real = f"{parent.rstrip(os.sep)}{os.sep}{base}"
+            if not self._inside(real):
+                return self._outside(name)
+            kind = os.lstat(real).st_mode
+            if stat.S_ISLNK(kind):
+                real = os.path.realpath(real)
+                if not self._inside(real):
+                    return self._outside(name)
+                kind = os.lstat(real).st_mode
+        except (OSError, ValueError) as error:
+            return _fault(name, error)
+        if stat.S_ISLNK(kind):
+            return Fault("unreadable", f"{shorten(name)} is a link that leads back to itself")
+        if not stat.S_ISREG(kind):
+            return Fault("unreadable", f"{shorten(name)} is no plain file")
+        return real
+
+    def open(self, name: str) -> BinaryIO | Fault:
+        """Return a file opened for reading, or what is wrong with it; never waits for a pipe."""
+        real = self.locate(name)
+        if isinstance(real, Fault):
+            return real
+        try:
+            # Between the look and the opening the file may have been swapped: look again.
+            handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                return Fault("unreadable", f"{shorten(name)} is no plain file")
+            return os.fdopen(handle, "rb")
+        except (OSError, ValueError) as error:
+            return _fault(name, error)
+
+    def read(self, name: str, limit: int) -> bytes | Fault:
+        """Return a file's bytes, or what is wrong with it; larger than `limit` bytes is wrong."""
+        file = self.open(name)
+        if isinstance(file, Fault):
+            return file
+        try:
+            with file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limit:
+                    return Fault(
+                        "unreadable", f"{shorten(name)} has {size} bytes, the limit is {limit}"
+                    )
+                return file.read(limit)
+        except OSError as error:
+            return _fault(name, error)
+
+    def _inside(self, real: str) -> bool:
+        return any(real.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._allowed)
+
+    def _outside(self, name: str) -> Fault:
+        return Fault(
+            "outside_root",
+            f"{shorten(name)} leads outside {self.root} and was not opened; "
+            "name its folder in index.further_roots if that is meant",
+        )
+
+
+def shorten(text: str, most: int = 200) -> str:
+    """Return text for a message: control characters escaped, the middle of a long one left out."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    if len(plain) <= most:
+        return plain
+    return f"{plain[: most // 2]}…{plain[-most // 2 :]}"
+
+
+def _fault(name: str, error: OSError | ValueError) -> Fault:
+    shown = shorten(name)
+    if isinstance(error, ValueError):
+        return Fault("missing_file", f"{shown} cannot be the name of a file")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return Fault("missing_file", f"there is no file {shown}")
+    if error.errno == errno.ELOOP:
+        return Fault("unreadable", f"{shown} is a link that leads back to itself")
+    return Fault("unreadable", f"{shown}: {error.strerror or error}")

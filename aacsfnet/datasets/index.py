@@ -1,0 +1,129 @@
+"""The index stage: every frame of a data set, its label, and the shard that works on it."""
+
+import logging
+from pathlib import Path
+
+import polars as pl
+
+from aacsfnet.config import Config
+from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.base import Label, check_label, shards_of
+from aacsfnet.errors import DataError
+from aacsfnet.table import SCHEMAS, write
+
+log = logging.getLogger(__name__)
+
+
+def index(config: Config, output: Path) -> None:
+    """Write the index table of the configured data set.
+
+    Raises:
+        DataError: the data set cannot be used, no frame of it can, or its files changed between
+            the scan that planned the shards and this reading.
+    """
+    dataset = open_dataset(config)
+    table = with_defaults(dataset.index())
+    table = judge(table, dataset.label)
+    planned = dataset.subjects()
+    check_plan(table, planned, dataset.exact_scan)
+    table = table.sort("subject", "sequence", "position", "frame_id")
+    table = deal(table, planned, config.index.shard_frames)
+    write(output, table.select(list(SCHEMAS["index"])), "index")
+    summarise(table, dataset.remarks())
+
+
+def with_defaults(table: pl.DataFrame) -> pl.DataFrame:
+    """Return an index with the columns that a data set may leave out: empty words, nulls."""
+    empty = {pl.String: pl.lit(""), pl.List(pl.String): pl.lit([], pl.List(pl.String))}
+    return table.with_columns(
+        empty.get(kind, pl.lit(None)).cast(kind).alias(name)
+        for name, kind in SCHEMAS["index"].items()
+        if name not in table.columns and name != "shard"
+    )
+
+
+def judge(table: pl.DataFrame, label: Label) -> pl.DataFrame:
+    """Return an index whose rows keep the label's range and whose frames are unique.
+
+    A row that the data set calls "ok" becomes `bad_label` when its label is unknown or outside
+    the range.
+
+    Raises:
+        DataError: two rows share a `frame_id`.
+    """
+    statuses, reasons, seen = [], [], set()
+    columns = table.select("frame_id", "label", "status", "reason")
+    for name, value, status, reason in columns.iter_rows():
+        if status == "ok" and (wrong := check_label(value, label)):
+            status, reason = "bad_label", wrong
+        if name in seen:
+            raise DataError(f"frame {name!r} stands twice in the index; frames need unique names")
+        seen.add(name)
+        statuses.append(status)
+        reasons.append(reason)
+    return table.with_columns(
+        pl.Series("status", statuses, pl.String), pl.Series("reason", reasons, pl.String)
+    )
+
+
+def check_plan(table: pl.DataFrame, planned: dict[str, int], exact: bool) -> None:
+    """Compare the index with the scan that the workflow's jobs were planned from.
+
+    Raises:
+        DataError: other subjects, or (where the scan is exact) other numbers of frames.
+    """
+    found = dict(table.group_by("subject").len().iter_rows())
+    differing = sorted(
+        subject
+        for subject in found.keys() | planned.keys()
+        if (subject in found) != (subject in planned)
+        or (exact and found[subject] != planned[subject])
+    )
+    if differing:
+        subject = differing[0]
+        raise DataError(
+            f"the index of {subject!r} has {found.get(subject, 0)} frames, the scan at start "
+            f"counted {planned.get(subject, 0)} ({len(differing)} subjects differ); "
+            "did the data change during the run? start again"
+        )
+
+
+def deal(table: pl.DataFrame, planned: dict[str, int], shard_frames: int) -> pl.DataFrame:
+    """Return a sorted index with its `shard` column: each subject's frames in runs.
+
+    A subject with more frames than planned (a rough scan) fills its shards evenly.
+    """
+    shards: list[str] = []
+    for subject, frames in table.group_by("subject", maintain_order=True).len().iter_rows():
+        names = list(shards_of({subject: planned[subject]}, shard_frames))
+        size = max(shard_frames, -(-frames // len(names)))
+        shards += [names[place // size] for place in range(frames)]
+    return table.with_columns(pl.Series("shard", shards, pl.String))
+
+
+def summarise(table: pl.DataFrame, remarks: dict[str, int]) -> None:
+    """Log what is odd about an index; stop if no frame of it can be used.
+
+    Raises:
+        DataError: no row is "ok".
+    """
+    statuses = counts(table, "status")
+    if not statuses.get("ok"):
+        reason = table["reason"][0] if len(table) else "there is no row"
+        raise DataError(f"no frame can be used; the first: {reason}")
+    log.info("%d frames of %d subjects", len(table), table["subject"].n_unique())
+    for kind, found in (
+        ("status", statuses),
+        ("note", counts(table, "notes")),
+        ("remark", remarks),
+    ):
+        for name, count in found.items():
+            if name != "ok":
+                log.warning("%s %s: %d", kind, name, count)
+
+
+def counts(table: pl.DataFrame, column: str) -> dict[str, int]:
+    """Return how often each status or note occurs, the most frequent first."""
+    values = table[column].explode() if column == "notes" else table[column]
+    found = values.drop_nulls().value_counts().sort(["count", column], descending=[True, False])
+    return dict(found.iter_rows())
