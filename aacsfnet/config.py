@@ -163,6 +163,9 @@ class Report(Block):
 
     title: str = Field("Pain assessment from faces", description="heading of the page")
     examples: int = Field(12, ge=1, le=200, description="pictures shown of each kind")
+    subject_names: bool = Field(
+        False, description="show the subjects' names; otherwise they are numbered S1, S2, ..."
+    )
 
 
 #: Blocks that an experiment may override: the stages whose results it can have of its own.

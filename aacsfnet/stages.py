@@ -34,7 +34,16 @@ STAGES = {
     "merge": Stage(1, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
     "train": Stage(1, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
-    "report": Stage(1, ("data", "report"), ("evaluate",)),
+    # The report prints every setting, so all of them reach it; it follows every change anyway.
+    "report": Stage(
+        1,
+        (
+            *("data", "seed", "index.shard_frames", "crop", "landmarks", "depth", "prompts"),
+            *("generate", "quality", "merge", "train", "evaluate", "report"),
+            *("training_seeds", "experiments"),
+        ),
+        ("evaluate",),
+    ),
 }
 
 
