@@ -52,6 +52,17 @@ class ManifestData(Block):
         return self
 
 
+class Videos(Block):
+    """How videos become frames, in every data set that holds videos."""
+
+    rate: float = Field(
+        5.0, gt=0.0, le=1000.0, description="frames taken a second; a video's own rate at most"
+    )
+    seconds: float = Field(
+        6.0, gt=0.0, description="typical length of a video; only plans the number of shards"
+    )
+
+
 class Index(Block):
     """Which frames there are, and how they are dealt into shards."""
 
@@ -62,6 +73,7 @@ class Index(Block):
     further_roots: tuple[Path, ...] = Field(
         (), description="folders outside the data set that its links may lead into"
     )
+    videos: Videos = Videos()
     demo: DemoData = DemoData()
     manifest: ManifestData = ManifestData()
 
@@ -73,11 +85,23 @@ class Crop(Block):
     margin: float = Field(0.25, ge=0.0, le=2.0, description="room round the face, share of its height")
     min_face: int = Field(32, ge=8, description="smallest face accepted, pixels in the frame")
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the detector")
+    min_presence: float = Field(
+        0.5, gt=0.0, lt=1.0, description="least score of the face mesh for a detection to count"
+    )
+    people: Literal["largest", "central", "refuse"] = Field(
+        "largest", description="whom to take of several people; refuse: none"
+    )
+    smoothing: int = Field(
+        4, ge=0, le=100, description="frames to each side that steady a sequence's crops; 0: none"
+    )
 
 
 class Landmarks(Block):
     """478 points on the cropped face."""
 
+    mode: Literal["still", "video"] = Field(
+        "still", description="still: each crop by itself; video: start from the frame before"
+    )
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the face mesh")
 
 
@@ -91,9 +115,9 @@ class Prompts(Block):
     """Which pictures to make, and the words for each."""
 
     template: str = Field(
-        "{anatomy}, photo of a face, {level}",
+        "{anatomy}, face of {subject}, {level}, {head}",
         min_length=1,
-        description="words of the prompt; {anatomy}, {level} and {head} are filled in",
+        description="words of the prompt; {anatomy}, {subject}, {level} and {head} are filled in",
     )
     negative: str = Field("blurred, deformed", description="what the picture must not show")
     max_tokens: int = Field(77, ge=8, le=77, description="tokens the text encoder holds")
@@ -140,15 +164,59 @@ class Merge(Block):
 class Train(Block):
     """The network and its training."""
 
-    backbone: str = Field("resnet10t", description="a timm backbone with feature maps")
+    backbone: str = Field("test_resnet", description="a timm network with feature maps")
+    pretrained: Path | None = Field(
+        None, description="safetensors file of the backbone's weights in timm's names"
+    )
+    statistics: Literal["training", "imagenet"] = Field(
+        "training", description="pixel mean and deviation; imagenet suits pretrained weights"
+    )
+    feature_stride: int = Field(
+        16, ge=2, le=32, description="pixels between positions of the backbone's last map"
+    )
     branches: tuple[Literal["channel", "spatial"], ...] = Field(
         ("channel", "spatial"), min_length=1, description="sub-networks in use"
+    )
+    attention: tuple[Literal["channel", "spatial", "global"], ...] = Field(
+        ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
+    )
+    context_width: int = Field(
+        64, ge=32, le=2048, multiple_of=32, description="channels of the global context stage"
+    )
+    context_depth: int = Field(
+        1, ge=1, le=24, description="transformer blocks of the global context stage"
+    )
+    scales: tuple[int, ...] = Field(
+        (32, 16), min_length=1, max_length=2, description="patch sides of the spatial branch, pixels"
+    )
+    width: int = Field(64, ge=8, le=2048, description="channels of a patch token")
+    depth: int = Field(1, ge=1, le=24, description="transformer blocks of each patch scale")
+    heads: int = Field(2, ge=1, le=64, description="attention heads of each patch scale")
+    fusion: Literal["attention", "concatenation", "gated"] = Field(
+        "attention", description="how the branches are brought together"
+    )
+    fusion_width: int = Field(
+        64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
+    )
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
+    loss: Literal["mse", "smooth_l1", "concordance"] = Field(
+        "mse", description="what training lessens"
     )
     epochs: int = Field(12, ge=1, description="passes over the training frames")
     batch: int = Field(32, ge=2, description="pictures a step")
     learning_rate: float = Field(1e-3, gt=0.0, description="peak rate of AdamW")
+    warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="share of steps in which the rate rises")
     weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
+    gradient_clip: float = Field(1.0, gt=0.0, description="longest gradient taken as it is")
+    augmentation: float = Field(
+        1.0, ge=0.0, le=2.0, description="how much pictures are varied; 0 is not at all"
+    )
     synthetic: bool = Field(True, description="add the accepted generated pictures")
+    select_by: Literal["mae", "rmse", "pcc", "ccc"] = Field(
+        "ccc", description="measure on the validation subjects that chooses the epoch"
+    )
+    patience: int = Field(0, ge=0, description="epochs without a better one before the end; 0: never")
+    state_every: int = Field(200, ge=1, description="steps between states kept for taking up again")
 
 
 class Evaluate(Block):

@@ -4,12 +4,15 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+
+from aacsfnet.table import SCHEMAS
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,20 @@ class Fault:
 
     status: str
     reason: str
+
+
+#: Names of the oddities in an index's `notes`: what was met, evened out, and left its row usable.
+NOTES = {
+    "animated": "an animated or many-paged file; its first picture counts",
+    "exif_rotated": "turned or flipped as its EXIF orientation says",
+    "sixteen_bit": "16 bits a channel, scaled to 8",
+    "transparent": "laid over neutral grey",
+    "palette": "palette colours, made RGB",
+    "cmyk": "CMYK, made RGB without a colour profile",
+    "grey": "grey, made RGB",
+    "bad_action_unit": "an action unit that is no number or outside its range; left unknown",
+    "pspi_differs": "the label is not the PSPI of the row's action units",
+}
 
 
 class Dataset(ABC):
@@ -59,6 +76,28 @@ class Dataset(ABC):
     @abstractmethod
     def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
         """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB, or what is wrong."""
+
+
+def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows as an index without its `shard`; what a row leaves out is "" or null."""
+    schema = {name: kind for name, kind in SCHEMAS["index"].items() if name != "shard"}
+    empty = {name: "" if kind == pl.String else None for name, kind in schema.items()}
+    columns = {name: [row.get(name, empty[name]) for row in rows] for name in schema}
+    return pl.DataFrame(columns, schema=schema)
+
+
+def pspi_of(units: Mapping[str, float]) -> float | None:
+    """Return PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43; None if one of them is unknown.
+
+    Source: Prkachin and Solomon 2008.
+
+    >>> pspi_of({"au4": 2, "au6": 3, "au7": 1, "au9": 0, "au10": 0, "au43": 1})
+    6.0
+    """
+    if not {"au4", "au6", "au7", "au9", "au10", "au43"} <= units.keys():
+        return None
+    eyes, mouth = max(units["au6"], units["au7"]), max(units["au9"], units["au10"])
+    return float(units["au4"] + eyes + mouth + units["au43"])
 
 
 def check_label(value: float | None, label: Label) -> str:

@@ -1,30 +1,37 @@
 """A user's own frames: a CSV, TSV or Parquet table of `path, subject, label` and more.
 
-Rows that cannot be used keep their place in the index with a status and a reason that names the
-table's row. What makes the whole table useless (no label column, say) raises.
+A row names a picture, or a frame of a video (with `frame`), or a whole video (without). Rows that
+cannot be used keep their place in the index with a status and a reason that names the table's
+row. What makes the whole table useless (no label column, say) raises.
 """
 
-import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Fault, Label, check_label, frame_id, natural_key
+from aacsfnet.datasets import fields
+from aacsfnet.datasets.base import (
+    Dataset,
+    Fault,
+    Label,
+    frame_id,
+    index_table,
+    natural_key,
+    pspi_of,
+)
 from aacsfnet.datasets.files import DataFolder, shorten
-from aacsfnet.datasets.pictures import Header, PictureReader
+from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
+from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
-from aacsfnet.table import ACTION_UNITS, SCHEMAS
 
-_SEXES = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
-_MISSING = {"", "na", "n/a", "nan", "null", "none"}
+_LABEL_MEANING = "as the table's label column says"
 
 
 class Manifest(Dataset):
@@ -37,32 +44,43 @@ class Manifest(Dataset):
                 "index.manifest.file: not given; with dataset: manifest, name your CSV table here"
             )
         self.file = settings.file
-        self.label = Label(
-            settings.label,
-            settings.label_low,
-            settings.label_high,
-            "as the table's label column says",
-        )
+        self.label = Label(settings.label, settings.label_low, settings.label_high, _LABEL_MEANING)
         self.folder = DataFolder(settings.root or settings.file.parent, index.further_roots)
         self.reader = PictureReader(self.folder, index.max_megapixels)
+        self.videos = VideoReader(self.folder, index.max_megapixels)
+        self.rate, self.seconds = index.videos.rate, index.videos.seconds
         self._remarks: dict[str, int] = {}
 
     def subjects(self) -> dict[str, int]:
-        """Return the number of rows of each subject."""
-        sheet = read_sheet(self.file, {"subject"})
-        if "subject" not in sheet.columns or not sheet.numbers:
+        """Return the number of frames of each subject; of whole videos, as long as is typical."""
+        sheet = read_sheet(self.file, {"path", "subject", "frame"})
+        if not {"path", "subject"} <= sheet.columns.keys() or not sheet.numbers:
             self._checked(read_sheet(self.file))
-        return dict(Counter(_same_name(subject) for subject in sheet.columns["subject"]))
+        found: Counter[str] = Counter()
+        for i, (path, subject) in enumerate(
+            zip(sheet.columns["path"], sheet.columns["subject"], strict=True)
+        ):
+            frames = 1
+            if is_video(path) and not fields.frame_of(sheet, i):
+                frames = planned_frames(self.seconds, self.rate)
+                self.exact_scan = False
+            found[fields.subject_of(subject)] += frames
+        return dict(found)
 
     def index(self) -> pl.DataFrame:
-        """Return one row a row of the table, in order of subject, sequence and position."""
+        """Return one row a frame, in order of subject, sequence and position."""
         sheet = self._checked(read_sheet(self.file))
-        rows = self._rows(sheet)
+        self._remarks = dict(sheet.remarks)
+        units = fields.action_unit_columns(sheet)
+        unused = sheet.columns.keys() - fields.KNOWN_COLUMNS - units.keys() - {""}
+        for name in sorted(unused - {self.label.name.lower()}):
+            self._remarks[f"column {shorten(name, 40)!r} that is not known, and not used"] = 1
+        names = _Names(sheet)
+        rows = []
+        for i in range(len(sheet.numbers)):
+            rows += self._rows_of(sheet, i, units, names)
         _number(rows)
-        schema = {name: kind for name, kind in SCHEMAS["index"].items() if name != "shard"}
-        return pl.DataFrame(
-            {name: [row.get(name) for row in rows] for name in schema}, schema=schema
-        )
+        return index_table(rows)
 
     def remarks(self) -> dict[str, int]:
         """Return what was odd about the table as a whole."""
@@ -70,8 +88,16 @@ class Manifest(Dataset):
 
     def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
         """Yield the frame of each row in order; rows that are not ok are not opened."""
-        for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-            yield self.reader.read(path) if status == "ok" else Fault(status, reason)
+        try:
+            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
+                if status != "ok":
+                    yield Fault(status, reason)
+                elif is_video(path.rpartition("#")[0]):
+                    yield self.videos.read(path)
+                else:
+                    yield self.reader.read(path)
+        finally:
+            self.videos.close()
 
     def _checked(self, sheet: Sheet) -> Sheet:
         """Return the table with its label column named `label`.
@@ -92,38 +118,74 @@ class Manifest(Dataset):
             raise DataError(f"{self.file}: a header but no row; expected one row a frame")
         return sheet
 
-    def _rows(self, sheet: Sheet) -> list[dict[str, Any]]:
-        self._remarks = dict(sheet.remarks)
-        units = _action_units(sheet)
-        unknown = set(sheet.columns) - _KNOWN - set(units) - {"", self.label.name.lower()}
-        self._remarks |= {f"unknown column {shorten(name, 40)!r}, not used": 1 for name in unknown}
-        numbering = _sequences(sheet)
-        seen: dict[str, int] = {}
-        pictures: dict[str, int] = {}
+    def _rows_of(
+        self, sheet: Sheet, i: int, units: dict[str, str], names: "_Names"
+    ) -> list[dict[str, Any]]:
+        """Return the index rows of one row of the table: several only for a whole video."""
+        path, real = self._found_path(sheet.columns["path"][i])
+        value, wrong_label = fields.label_of(sheet, i, self.label)
+        found_units, notes = fields.action_units_of(sheet, i, units)
+        common: dict[str, Any] = {
+            "subject": fields.subject_of(sheet.columns["subject"][i]),
+            "sequence": fields.sequence_of(sheet, i),
+            "label": value,
+            "sex": fields.sex_of(fields.text_of(sheet, "sex", i)),
+            "age_group": fields.text_of(sheet, "age_group", i),
+            "split": fields.text_of(sheet, "split", i),
+            **found_units,
+        }
+        pspi = pspi_of(found_units)
+        if self.label.name == "pspi" and None not in (pspi, value) and pspi != value:
+            notes = [*notes, "pspi_differs"]
+        frame = fields.frame_of(sheet, i)
         rows = []
-        for i, given in enumerate(sheet.columns["path"]):
-            path, real = self._found_path(given)
-            sequence, frame = numbering[i]
-            row: dict[str, Any] = {
-                "subject": _same_name(sheet.columns["subject"][i]),
-                "sequence": sequence,
-                "frame": frame,
-                "path": path,
-                "sex": _SEXES.get(_optional(sheet, "sex", i).lower(), ""),
-                "age_group": _optional(sheet, "age_group", i),
-                "split": _optional(sheet, "split", i),
-                "notes": [],
-            }
-            value, wrong_label = _label(sheet, i, self.label)
-            row["label"] = value
-            self._add_units(row, sheet, units, i)
-            fault = _repeated(row, sheet, i, seen, (pictures, real)) or self._look(row)
+        for name, picture, fault, found in self._frames(path, frame, common["subject"]):
+            key, taken = names.take(common, name, f"{real}#{picture}" if real else "", i)
+            fault = taken or fault
             if fault is None and wrong_label:
                 fault = Fault("bad_label", f"{wrong_label}; check the label column")
-            row["status"] = fault.status if fault else "ok"
-            row["reason"] = f"{sheet.at(i)}: {fault.reason}" if fault else ""
-            rows.append(row)
+            rows.append(
+                {
+                    **common,
+                    "frame_id": key,
+                    "path": picture,
+                    "status": fault.status if fault else "ok",
+                    "reason": f"{sheet.at(i)}: {fault.reason}" if fault else "",
+                    "notes": notes + found,
+                }
+            )
         return rows
+
+    def _frames(
+        self, path: str, frame: str, subject: str
+    ) -> list[tuple[str, str, Fault | None, list[str]]]:
+        """Return name, path, fault and notes of each frame that a row of the table stands for."""
+        stem = frame or fields.stem_of(path)
+        if not subject:
+            fault = Fault("bad_subject", "no subject is given; without one, folds would leak")
+            return [(stem, path, fault, [])]
+        if re.match(r"[A-Za-z]:/", path):
+            shown = shorten(path)
+            fault = Fault("missing_file", f"{shown} is an absolute Windows path; make it relative")
+            return [(stem, path, fault, [])]
+        if not is_video(path):
+            header = self.reader.inspect(path)
+            if isinstance(header, Fault):
+                return [(stem, path, header, [])]
+            return [(stem, path, None, header.notes)]
+        return [(name, picture, fault, []) for name, picture, fault in self._of_video(path, frame)]
+
+    def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Fault | None]]:
+        video = self.videos.inspect(path)
+        if frame and not re.fullmatch("[0-9]{1,9}", frame):
+            fault = Fault("unreadable", f"frame {shorten(frame, 40)!r} of a video is no number")
+            return [(frame, path, fault)]
+        if isinstance(video, Fault):
+            return [(frame or fields.stem_of(path), path, video)]
+        if frame:
+            return [(frame, name_of(path, int(frame)), _beyond(video, int(frame)))]
+        stem = fields.stem_of(path)
+        return [(f"{stem}-{n:06d}", name_of(path, n), None) for n in video.taken(self.rate)]
 
     def _found_path(self, path: str) -> tuple[str, str]:
         """Return a path as this machine writes it, and the real path ("" if there is no file).
@@ -137,128 +199,48 @@ class Manifest(Dataset):
                 return form, real
         return posix, ""
 
-    def _look(self, row: dict[str, Any]) -> Fault | None:
-        """Return what is wrong with a row's subject or file; note what reading will even out."""
-        if not row["subject"]:
-            return Fault("bad_subject", "no subject is given; without one, folds would leak")
-        if re.match(r"[A-Za-z]:/", row["path"]):
-            shown = shorten(row["path"])
-            return Fault("missing_file", f"{shown} is an absolute Windows path; make it relative")
-        found: Header | Fault = self.reader.inspect(row["path"])
-        if isinstance(found, Fault):
-            return found
-        row["notes"] += found.notes
+
+def _beyond(video: VideoHeader, number: int) -> Fault | None:
+    if number < video.frames:
         return None
-
-    def _add_units(self, row: dict[str, Any], sheet: Sheet, units: dict[str, str], i: int) -> None:
-        for column, unit in units.items():
-            text = sheet.columns[column][i]
-            value = _number_of(text, sheet.decimal_comma)
-            highest = 1 if unit == "au43" else 5
-            if value is not None and 0 <= value <= highest:
-                row[unit] = value
-            elif text.lower() not in _MISSING:
-                row["notes"].append("bad_action_unit")
+    return Fault("missing_file", f"the video has {video.frames} frames, counted from 0")
 
 
-_KNOWN = {"path", "subject", "label", "sequence", "frame", "split", "sex", "age_group"}
+class _Names:
+    """The frames and pictures that the table has named so far."""
 
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._frames: dict[str, int] = {}
+        self._pictures: dict[str, int] = {}
 
-def _action_units(sheet: Sheet) -> dict[str, str]:
-    """Return which columns hold action units: `AU04` -> `au4`."""
-    found: dict[str, str] = {}
-    for column in sheet.columns:
-        if match := re.fullmatch(r"au0*([1-9][0-9]?)", column):
-            unit = f"au{match[1]}"
-            if unit in found.values():
-                raise DataError(f"{sheet.name}: two columns hold {unit}; keep one of them")
-            if unit in ACTION_UNITS:
-                found[column] = unit
-    return found
+    def take(
+        self, row: dict[str, Any], frame: str, picture: str, i: int
+    ) -> tuple[str, Fault | None]:
+        """Return a row's unique `frame_id`; and a fault if frame or picture were named before.
 
-
-def _optional(sheet: Sheet, column: str, row: int) -> str:
-    value = sheet.columns[column][row] if column in sheet.columns else ""
-    return "" if value.lower() in _MISSING else value
-
-
-def _number_of(text: str, decimal_comma: bool) -> float | None:
-    """Return a field's number; None: it is none."""
-    try:
-        # float() takes "1_0", which no table means as a number.
-        return float(text.replace(",", ".") if decimal_comma else text) if "_" not in text else None
-    except ValueError:
-        return None
-
-
-def _label(sheet: Sheet, row: int, label: Label) -> tuple[float | None, str]:
-    """Return a row's label, or None, and what is wrong with it, or ''."""
-    text = sheet.columns["label"][row]
-    value = _number_of(text, sheet.decimal_comma)
-    if value is None:
-        return None, f"label {shorten(text, 40)!r} is no number" if text else "the label is empty"
-    return None if math.isnan(value) else value, check_label(value, label)
-
-
-def _same_name(subject: str) -> str:
-    """Return a subject's name in one Unicode form: one person typed in two forms stays one."""
-    return unicodedata.normalize("NFC", subject.strip())
-
-
-def _sequences(sheet: Sheet) -> list[tuple[str, str]]:
-    """Return each row's sequence and frame.
-
-    Without a `sequence` column, frames with numbers belong together by folder, and pictures
-    without numbers stand each alone. Without a `frame` column, a file's name is the frame.
-    """
-    has_sequence, has_frame = "sequence" in sheet.columns, "frame" in sheet.columns
-    named = []
-    for i, text in enumerate(sheet.columns["path"]):
-        path = PurePosixPath(text.replace("\\", "/"))
-        folder = str(path.parent) if path.name and str(path.parent) != "." else "frames"
-        alone = folder if has_frame else str(path.with_suffix("")) if path.name else "unnamed"
-        sequence = _optional(sheet, "sequence", i) if has_sequence else alone
-        frame = _optional(sheet, "frame", i) if has_frame else ""
-        named.append((sequence or alone, _plain_number(frame) or path.stem or "unnamed"))
-    return named
-
-
-def _plain_number(frame: str) -> str:
-    """Return `3` for `3.0`, as spreadsheets write whole numbers in a column with gaps."""
-    return re.sub(r"^([0-9]+)\.0+$", r"\1", frame)
-
-
-def _repeated(
-    row: dict[str, Any],
-    sheet: Sheet,
-    i: int,
-    seen: dict[str, int],
-    picture: tuple[dict[str, int], str],
-) -> Fault | None:
-    """Give a row its unique `frame_id`; return a fault if frame or picture were named before."""
-    name = frame_id(row["subject"], row["sequence"], row.pop("frame"))
-    first = seen.get(name)
-    copy = 2
-    row["frame_id"] = name
-    while row["frame_id"] in seen:
-        row["frame_id"] = f"{name}~{copy}"
-        copy += 1
-    seen[row["frame_id"]] = i
-    if first is not None:
-        return Fault("duplicate", f"the same frame as {sheet.at(first)}")
-    pictures, real = picture
-    if real and (owner := pictures.setdefault(real, i)) != i:
-        return Fault("duplicate", f"the same picture as {sheet.at(owner)}")
-    return None
+        Of frames without a number and with the same file name, the later are no duplicates
+        unless the picture is the same: they get a name of their own.
+        """
+        wanted = unique = frame_id(row["subject"], row["sequence"], frame)
+        copy = 1
+        while unique in self._frames:
+            copy += 1
+            unique = f"{wanted}~{copy}"
+        first = self._frames.get(wanted)
+        self._frames[unique] = i
+        if picture and (owner := self._pictures.setdefault(picture, i)) != i:
+            return unique, Fault("duplicate", f"the same picture as {self._sheet.at(owner)}")
+        if first is not None and (not picture or fields.frame_of(self._sheet, i)):
+            return unique, Fault("duplicate", f"the same frame as {self._sheet.at(first)}")
+        return unique, None
 
 
 def _number(rows: list[dict[str, Any]]) -> None:
     """Sort rows and give each its position in its sequence: by frame, numbers by value."""
     rows.sort(key=lambda row: (row["subject"], row["sequence"], natural_key(row["frame_id"])))
-    position = -1
-    before = None
+    position, before = -1, None
     for row in rows:
         this = (row["subject"], row["sequence"])
         position = position + 1 if this == before else 0
-        row["position"] = position
-        before = this
+        row["position"], before = position, this

@@ -109,9 +109,14 @@ def decode(data: bytes, max_pixels: int) -> np.ndarray | Fault:
         return Fault("unreadable", f"damaged {header.format} picture: {_one_line(error)}")
     if isinstance(pixels, Fault):
         return pixels
+    return black_fault(pixels) or np.ascontiguousarray(pixels)
+
+
+def black_fault(pixels: np.ndarray) -> Fault | None:
+    """Return the fault of a black picture, or None."""
     if int(pixels.max()) <= BLACK_LEVEL:
         return Fault("black", f"no pixel is brighter than {BLACK_LEVEL} of 255")
-    return np.ascontiguousarray(pixels)
+    return None
 
 
 def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
@@ -123,7 +128,7 @@ def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
     file.seek(0)
     try:
         with _quiet(), Image.open(file, formats=_FORMATS) as image:
-            if (fault := _size_fault(*image.size, max_pixels)) is not None:
+            if (fault := size_fault(*image.size, max_pixels)) is not None:
                 return fault
             return Header(
                 format=image.format or "",
@@ -143,7 +148,8 @@ def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
         return Fault("unreadable", f"damaged header: {_one_line(error)}")
 
 
-def _size_fault(width: int, height: int, max_pixels: int) -> Fault | None:
+def size_fault(width: int, height: int, max_pixels: int) -> Fault | None:
+    """Return why a picture of this size is not decoded, or None."""
     size = f"{width}x{height} pixels"
     if width * height > max_pixels:
         limit = f"index.max_megapixels allows {max_pixels / 1e6:g} megapixels"
