@@ -1,0 +1,71 @@
+"""A model in a folder: `model.safetensors`, and `config.json` with all to rebuild it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from aacsfnet.errors import ModelFileError
+from aacsfnet.models.create import create_model
+from aacsfnet.models.network import Network
+from aacsfnet.table import replacing
+
+FORMAT = 1
+
+
+def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
+    """Write a network's weights and settings into a folder, each file atomically.
+
+    Args:
+        model: the network.
+        folder: made if it is not there.
+        about: further entries of `config.json`: the label, how it was trained.
+    """
+    description = {"format": FORMAT, "name": model.name, "settings": model.settings} | about
+    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    with replacing(folder / "model.safetensors") as temporary:
+        save_file(weights, temporary)
+    with replacing(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def read_description(folder: str | Path) -> dict[str, Any]:
+    """Return what a model folder's `config.json` says.
+
+    Raises:
+        ModelFileError: the file is missing, is not JSON, or is of another format.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file; give the folder of a trained model") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{path}: not JSON ({error})") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ModelFileError(f"{path}: expected the description of a model, format {FORMAT}")
+    return description
+
+
+def load_model(folder: str | Path) -> Network:
+    """Return the network that a folder holds, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelFileError: a file is missing, altered, or does not fit the other.
+    """
+    description = read_description(folder)
+    path = Path(folder) / "model.safetensors"
+    try:
+        weights = load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: cannot be read ({error})") from None
+    model = create_model(description["name"], **description["settings"])
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"{path}: does not fit config.json beside it ({' '.join(str(error).split())[:300]})"
+        ) from None
+    return model.eval()

@@ -1,0 +1,43 @@
+"""Global context modelling: the third stage of the hybrid attention module."""
+
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from aacsfnet.models.positions import position_codes
+
+
+class GlobalContext(nn.Module):
+    """Let every position of the feature map attend to every other one of the same picture.
+
+    A 1×1 convolution narrows the features, then a pre-norm transformer encoder runs over the
+    positions. The published code runs its encoder across the pictures of a batch and normalises
+    over the positions that it then averages, which leaves nothing; see `docs/deviations.md`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int = 256,
+        depth: int = 3,
+        heads: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.narrow = nn.Sequential(
+            nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        # No bias on queries and keys: softmax cancels a key's bias, which would never learn.
+        self.encoder = nn.Sequential(
+            *(Block(width, heads, mlp_ratio=2.0, proj_drop=dropout) for _ in range(depth))
+        )
+        self.width = width
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return context features `(B, width, H, W)` from `(B, C, H, W)`."""
+        narrow = self.narrow(features)
+        height, width = narrow.shape[-2:]
+        tokens = narrow.flatten(2).transpose(1, 2)  # (B, H*W, width)
+        tokens = tokens + position_codes(height, width, self.width, tokens)
+        tokens = self.encoder(tokens)
+        context: Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))  # (B, width, H, W)
+        return context

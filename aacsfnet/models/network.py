@@ -1,0 +1,87 @@
+"""AACSFNet as a whole: two branches, their fusion, and a score."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+#: Means and deviations of the pictures of ImageNet, on which pretrained backbones were trained.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class Network(nn.Module):
+    """What every network of the package shares: its settings, and how pictures and labels scale.
+
+    Convention: pictures `(B, 3, H, W)`, RGB, float in 0-1; scores `(B,)` in units of the label,
+    not clipped to its range. The statistics are buffers: they are saved with the weights, so
+    training and use cannot differ.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.name = name
+        self.settings = dict(settings)
+        mean, deviation = IMAGENET
+        self.pixel_mean: Tensor
+        self.pixel_deviation: Tensor
+        self.label_mean: Tensor
+        self.label_deviation: Tensor
+        self.register_buffer("pixel_mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("pixel_deviation", torch.tensor(deviation).view(3, 1, 1))
+        self.register_buffer("label_mean", torch.tensor(0.0))
+        self.register_buffer("label_deviation", torch.tensor(1.0))
+
+    def normalise(self, pictures: Tensor) -> Tensor:
+        """Return pictures with the training pictures' mean taken off, in their deviations."""
+        return (pictures - self.pixel_mean) / self.pixel_deviation
+
+    def raw(self, pictures: Tensor) -> Tensor:
+        """Return the head's raw outputs `(B, outputs)`."""
+        raise NotImplementedError
+
+    def score(self, raw: Tensor) -> Tensor:
+        """Return scores `(B,)` in units of the label from raw outputs `(B, outputs)`."""
+        raise NotImplementedError
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return scores `(B,)` of pictures `(B, 3, H, W)` in 0-1."""
+        return self.score(self.raw(pictures))
+
+
+class AACSFNet(Network):
+    """One or two branches over the same picture, fused, and a head."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        branches: Mapping[str, nn.Module],
+        align: nn.Module,
+        fusion: nn.Module,
+        head: nn.Module,
+    ) -> None:
+        super().__init__("aacsfnet", settings)
+        self.branches = nn.ModuleDict(branches)
+        self.align = align
+        self.fusion = fusion
+        self.head = head
+
+    def branch_vectors(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Return each branch's vector `(B, C_i)`, by the branch's name."""
+        normal = self.normalise(pictures)
+        return {name: branch(normal) for name, branch in self.branches.items()}
+
+    def fused(self, vectors: Mapping[str, Tensor]) -> Tensor:
+        """Return the head's raw outputs from the branches' vectors."""
+        tokens = self.align([vectors[name] for name in self.branches])  # (B, branches, width)
+        raw: Tensor = self.head(self.fusion(tokens))
+        return raw
+
+    def raw(self, pictures: Tensor) -> Tensor:
+        """Return the head's raw outputs `(B, outputs)` of pictures `(B, 3, H, W)` in 0-1."""
+        return self.fused(self.branch_vectors(pictures))
+
+    def score(self, raw: Tensor) -> Tensor:
+        """Return scores `(B,)` in units of the label."""
+        standard: Tensor = self.head.score(raw)  # type: ignore[operator]
+        return self.label_mean + self.label_deviation * standard

@@ -1,0 +1,25 @@
+"""Where a token lies: fixed sine and cosine codes, which fit any grid."""
+
+import torch
+from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
+from torch import Tensor
+
+
+def position_codes(height: int, width: int, channels: int, like: Tensor) -> Tensor:
+    """Return codes of a grid's positions, row by row.
+
+    The published code learns one vector a position, which ties a model to one input size.
+
+    Args:
+        height: rows of the grid.
+        width: columns of the grid.
+        channels: length of a code; a multiple of four.
+        like: tensor whose type and device the codes get.
+
+    Returns:
+        `(height * width, channels)`, each code of length sqrt(channels / 2).
+    """
+    with torch.no_grad():
+        return build_sincos2d_pos_embed(
+            [height, width], dim=channels, device=like.device, interleave_sin_cos=False
+        ).to(like.dtype)

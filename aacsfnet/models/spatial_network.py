@@ -1,0 +1,33 @@
+"""The spatial sub-network (BiScaleCrossViT in the paper)."""
+
+import torch
+from torch import Tensor, nn
+
+from aacsfnet.models.cross_attention import CrossAttention
+from aacsfnet.models.scale_transformer import ScaleTransformer
+
+
+class SpatialNetwork(nn.Module):
+    """One or two patch scales, each with its own transformer; two scales look at each other.
+
+    With one scale it is a plain vision transformer.
+    """
+
+    def __init__(self, scales: list[ScaleTransformer], crossings: list[CrossAttention]) -> None:
+        """Take the scales, and for two scales the paths: first to second, second to first."""
+        super().__init__()
+        self.scales = nn.ModuleList(scales)
+        self.crossings = nn.ModuleList(crossings)
+        self.channels = sum(scale.width for scale in scales)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the class tokens side by side, `(B, channels)`, of pictures `(B, 3, H, W)`."""
+        tokens = [scale(pictures) for scale in self.scales]  # each (B, 1 + N, width)
+        classes = [each[:, :1] for each in tokens]  # each (B, 1, width)
+        if self.crossings:
+            first, second = tokens
+            classes = [
+                self.crossings[0](classes[0], second[:, 1:]),
+                self.crossings[1](classes[1], first[:, 1:]),
+            ]
+        return torch.cat(classes, dim=2).squeeze(1)  # (B, channels)

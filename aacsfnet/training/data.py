@@ -1,0 +1,183 @@
+"""Batches out of the merged array: no decoding, no copies held, the same order on every run."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aacsfnet.errors import DataError
+from aacsfnet.seeds import seed_of
+
+
+class Batch(TypedDict):
+    """What a training or evaluation step gets."""
+
+    pictures: Tensor  # (B, S, S, 3) uint8 RGB
+    labels: Tensor  # (B,) float32, units of the label
+    rows: Tensor  # (B,) int64, places in the array
+    weights: NotRequired[Tensor]  # (B,) float32, share in the loss
+
+
+def open_images(path: Path) -> np.ndarray:
+    """Return the array of pictures `(N, S, S, 3)` uint8, mapped and not read.
+
+    Raises:
+        DataError: the file is missing or holds something else.
+    """
+    try:
+        # The empty array cannot be mapped; numpy says so with a ValueError.
+        images: np.ndarray = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be mapped ({error}); run merge again") from None
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        raise DataError(
+            f"{path}: holds {images.dtype} {images.shape}, expected uint8 (N, S, S, 3);"
+            " run merge again"
+        )
+    return images
+
+
+def epoch_order(weights: np.ndarray, batch: int, seed: int, epoch: int) -> np.ndarray:
+    """Return which pictures an epoch shows, `(steps, batch)`, as places in `weights`.
+
+    With equal weights each picture comes once, but for the last batch, which is filled up from the
+    start of the same order: all batches have one size. With other weights, pictures are drawn by
+    weight, with repeats.
+
+    Args:
+        weights: `(N,)`, how often each picture should come, relative to the others.
+        batch: pictures a step.
+        seed: of the training run.
+        epoch: from 0; each has an order of its own that depends on nothing before it.
+    """
+    random = np.random.default_rng(seed_of(seed, "order", epoch))
+    count = len(weights)
+    steps = -(-count // batch)
+    if np.ptp(weights) == 0:
+        order = random.permutation(count)
+        return np.resize(order, steps * batch).reshape(steps, batch)
+    drawn = random.choice(count, size=steps * batch, p=weights / weights.sum())
+    return drawn.reshape(steps, batch)
+
+
+class Batches:
+    """The training batches of one epoch after another, from any step on.
+
+    The order depends on the seed and the step alone, so a run that starts again at a step sees
+    what it would have seen. The next batches are fetched by a thread meanwhile.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        batch: int,
+        seed: int,
+        draw_weights: np.ndarray | None = None,
+        loss_weights: np.ndarray | None = None,
+    ) -> None:
+        """Take the mapped array, and for each training picture its row, label and weights."""
+        self._images = images
+        self._rows = rows
+        self._labels = labels.astype(np.float32)
+        self._draw = np.ones(len(rows)) if draw_weights is None else draw_weights
+        self._loss = None if loss_weights is None else loss_weights.astype(np.float32)
+        self._batch = batch
+        self._seed = seed
+        self._step = 0  # the next step to give
+
+    def __len__(self) -> int:
+        """Return the steps of an epoch."""
+        return -(-len(self._rows) // self._batch)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return where this run is, for a checkpoint."""
+        return {"step": self._step}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from a checkpoint."""
+        self._step = state["step"]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the rest of the current epoch."""
+        epoch, first = divmod(self._step, len(self))
+        order = epoch_order(self._draw, self._batch, self._seed, epoch)
+        with ThreadPoolExecutor(1) as thread:
+            coming: list[Future[Batch]] = [
+                thread.submit(self._fetch, members) for members in order[first : first + 2]
+            ]
+            for step in range(first, len(self)):
+                batch = coming.pop(0).result()
+                if step + 2 < len(self):
+                    coming.append(thread.submit(self._fetch, order[step + 2]))
+                self._step += 1
+                yield batch
+
+    def _fetch(self, members: np.ndarray) -> Batch:
+        batch = gather(self._images, self._rows[members], self._labels[members])
+        if self._loss is not None:
+            batch["weights"] = torch.from_numpy(self._loss[members])
+        return batch
+
+
+class Pictures:
+    """Pictures in order, for selection and test: every one once, the last batch as it falls."""
+
+    def __init__(
+        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray, batch: int
+    ) -> None:
+        self._images = images
+        self._rows = rows
+        self._labels = labels.astype(np.float32)
+        self._batch = batch
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-len(self._rows) // self._batch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield all batches."""
+        for start in range(0, len(self._rows), self._batch):
+            part = slice(start, start + self._batch)
+            yield gather(self._images, self._rows[part], self._labels[part])
+
+
+def gather(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Batch:
+    """Return one batch, copied out of the mapped array into memory that a GPU can fetch from."""
+    pictures = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8)
+    if torch.cuda.is_available():
+        pictures = pictures.pin_memory()
+    np.take(images, rows, axis=0, out=pictures.numpy(), mode="clip")
+    return {
+        "pictures": pictures,
+        "labels": torch.from_numpy(labels.copy()),
+        "rows": torch.from_numpy(rows.astype(np.int64)),
+    }
+
+
+def to_float(pictures: Tensor) -> Tensor:
+    """Return `(B, 3, S, S)` float32 in 0-1 from `(B, S, S, 3)` uint8, on the same device."""
+    return pictures.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+
+
+def pixel_statistics(images: np.ndarray, rows: np.ndarray, most: int = 2000) -> dict[str, Any]:
+    """Return mean and deviation of each colour over pictures, `(3,)` each, in 0-1.
+
+    At most `most` pictures are read, evenly spread over `rows`.
+    """
+    chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    total = np.zeros(3)
+    squares = np.zeros(3)
+    for row in chosen:
+        pixels = images[row].reshape(-1, 3) / 255.0
+        total += pixels.mean(axis=0)
+        squares += np.square(pixels).mean(axis=0)
+    mean = total / len(chosen)
+    deviation = np.sqrt(np.maximum(squares / len(chosen) - np.square(mean), 1e-6))
+    return {"mean": mean, "deviation": deviation}

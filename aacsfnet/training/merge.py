@@ -1,0 +1,153 @@
+"""The stage `merge`: all usable pictures in one array, a table that says what each is, splits.
+
+The array is memory-mapped by training, so nothing is decoded there. Real crops stand first, then
+accepted generated pictures. The table also keeps a row for every frame and generated picture that
+did not get in, with its status and reason.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from aacsfnet import table
+from aacsfnet.config import Config
+from aacsfnet.errors import DataError
+from aacsfnet.seeds import seed_of
+from aacsfnet.training.resize import resized
+from aacsfnet.training.selection import check_origin
+from aacsfnet.training.splits import split
+
+#: What the gate can say of a picture that was really generated; other rows tell of the frame.
+_GENERATED = ("ok", "rejected", "failed")
+
+
+def merge(
+    config: Config, index: Path, crop: Path, generate: Path, quality: Path, output: Path
+) -> None:
+    """Write `images.npy`, `index.parquet` and `splits.parquet`, each atomically.
+
+    Args:
+        config: blocks `seed` and `merge`.
+        index: the index table.
+        crop: folder of the crop tables, one a shard.
+        generate: folder of the generated pictures' tables.
+        quality: folder of the gate's tables.
+        output: folder to write into.
+
+    Raises:
+        DataError: a table is missing, or a picture in one cannot be decoded.
+        LeakError: a generated picture says another subject than its source's.
+        SettingsError: there are too few subjects for the folds.
+    """
+    frames = table.read(index, ["frame_id", "subject", "sequence", "label", "shard"])
+    shards = frames["shard"].unique(maintain_order=True).to_list()
+    rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
+    rows = place(rows)
+    used = rows.filter(pl.col("row").is_not_null())
+    check_origin(rows, used)
+    digests = _write_images(output / "images.npy", used, crop, generate, config.merge.image_size)
+    digest_of = dict(zip(used["row"], digests, strict=True))
+    rows = rows.with_columns(
+        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String)
+    )
+    table.write(output / "index.parquet", rows.select(list(table.SCHEMAS["merge"])), "merge")
+    subjects = sorted(frames["subject"].unique())
+    real = used.filter(~pl.col("synthetic"))
+    by_subject = real.partition_by("subject", as_dict=True)
+    splits = split(
+        subjects,
+        [
+            by_subject[(name,)]["label"].to_numpy() if (name,) in by_subject else np.empty(0)
+            for name in subjects
+        ],
+        config.merge.folds,
+        config.merge.validation_subjects,
+        seed_of(config.seed, "merge", "splits"),
+    )
+    with table.replacing(output / "splits.parquet") as temporary:
+        splits.write_parquet(temporary)
+    print(  # noqa: T201 the job's log
+        f"merge: {len(real)} real and {len(used) - len(real)} generated pictures of"
+        f" {len(subjects)} subjects; {len(rows) - len(used)} rows without a picture"
+    )
+
+
+def place(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with `row`, their place in the array; null for what does not get in.
+
+    A picture gets in when nothing is wrong with it and it has a label.
+    """
+    no_label = (pl.col("status") == "ok") & ~pl.col("label").is_finite().fill_null(False)
+    rows = rows.with_columns(
+        pl.when(no_label).then(pl.lit("bad_label")).otherwise("status").alias("status"),
+        pl.when(no_label).then(pl.lit("no label")).otherwise("reason").alias("reason"),
+    )
+    fit = pl.col("status") == "ok"
+    return rows.with_columns(
+        pl.when(fit).then(fit.cum_sum().cast(pl.Int64) - 1).otherwise(None).alias("row")
+    )
+
+
+_IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
+
+
+def _real_rows(crop: Path, shards: list[str]) -> pl.DataFrame:
+    tables = [
+        table.read(crop / f"{shard}.parquet", _IDENTITY).with_columns(
+            pl.col("frame_id").alias("image_id"),
+            pl.lit(None, pl.String).alias("source_frame_id"),
+            pl.lit(False).alias("synthetic"),
+            pl.lit(shard).alias("shard"),
+        )
+        for shard in shards
+    ]
+    return pl.concat(tables).select(_ORDER)
+
+
+def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
+    tables = [
+        table.read(quality / f"{shard}.parquet", ["image_id", *_IDENTITY, "source_frame_id"])
+        .filter(pl.col("status").is_in(_GENERATED))
+        .with_columns(pl.lit(True).alias("synthetic"), pl.lit(shard).alias("shard"))
+        for shard in shards
+    ]
+    return pl.concat(tables).select(_ORDER)
+
+
+_ORDER = ["image_id", *_IDENTITY, "source_frame_id", "synthetic", "shard"]
+
+
+def _write_images(
+    path: Path, used: pl.DataFrame, crop: Path, generate: Path, size: int
+) -> list[str]:
+    """Write the array `(N, size, size, 3)` uint8 picture by picture; return their digests."""
+    shape = (len(used), size, size, 3)
+    digests = []
+    with table.replacing(path) as temporary:
+        if not len(used):  # an empty file cannot be mapped
+            with temporary.open("wb") as file:
+                np.save(file, np.empty(shape, np.uint8))
+            return []
+        images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        for row, value in enumerate(_pictures(used, crop, generate)):
+            picture = resized(table.decode_png(value), size)
+            images[row] = picture
+            digests.append(hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest())
+        images.flush()
+    return digests
+
+
+def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[str, object]]:
+    """Yield the encoded pictures in the order of the array; one shard is in memory at a time."""
+    for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
+        folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
+        path = folder / f"{shard}.parquet"
+        found = table.read(path, [key, "image"])
+        position = {name: i for i, name in enumerate(found[key])}
+        missing = [name for name in rows[key] if name not in position]
+        if missing:
+            raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
+        yield from (found["image"][position[name]] for name in rows[key])

@@ -1,0 +1,139 @@
+"""One training run as Lightning sees it: what a step does, and what is measured after an epoch."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from aacsfnet.errors import WorkError
+from aacsfnet.evaluation import metrics
+from aacsfnet.models.network import Network
+from aacsfnet.seeds import seed_of
+from aacsfnet.training.augment import augment
+from aacsfnet.training.data import Batch, to_float
+from aacsfnet.training.losses import Loss
+from aacsfnet.training.optimiser import optimiser_of
+
+log = logging.getLogger(__name__)
+
+#: Measures of the inner validation subjects, and whether more is better.
+MEASURES: dict[str, tuple[Callable[..., float], bool]] = {
+    "mae": (metrics.mae, False),
+    "rmse": (metrics.rmse, False),
+    "pcc": (metrics.pcc, True),
+    "ccc": (metrics.ccc, True),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers that a step needs."""
+
+    learning_rate: float
+    weight_decay: float
+    steps: int  # of the whole run
+    warm_up: int  # steps
+    augmentation: float
+    seed: int
+    trouble: Path  # where a batch is saved whose loss is no number
+
+
+class Training(lightning.LightningModule):
+    """A network in training.
+
+    Nothing random is carried from one step to the next: each step's augmentation and dropout are
+    seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
+    """
+
+    def __init__(self, model: Network, loss: Loss, recipe: Recipe) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.recipe = recipe
+        self.history: list[dict[str, float]] = []
+        self._losses: list[float] = []
+        self._found: list[tuple[Tensor, Tensor]] = []
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and its schedule for Lightning."""
+        recipe = self.recipe
+        optimiser, schedule = optimiser_of(
+            self.model, recipe.learning_rate, recipe.weight_decay, recipe.steps, recipe.warm_up
+        )
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch.
+
+        Raises:
+            WorkError: the loss is no number; the batch is saved.
+        """
+        seed = seed_of(self.recipe.seed, "step", self.global_step)
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        pictures = augment(to_float(batch["pictures"]), self.recipe.augmentation, generator)
+        weights = batch.get("weights", torch.ones_like(batch["labels"]))
+        labels = (batch["labels"] - self.model.label_mean) / self.model.label_deviation
+        loss = self.loss(self.model.raw(pictures).squeeze(1), labels, weights)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            self._stop(batch, value)
+        self._losses.append(value)
+        return loss
+
+    def _stop(self, batch: Batch, value: float) -> None:
+        saved = self.recipe.trouble
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: each.cpu().contiguous() for name, each in batch.items()}, saved)  # type: ignore[attr-defined]
+        rows = batch["rows"].tolist()
+        raise WorkError(
+            f"step {self.global_step}: the loss is {value}; its batch (rows {rows[:4]}… of the"
+            f" merged array) is saved in {saved}; lower train.learning_rate, or look at them"
+        )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the scores of a batch of the validation subjects."""
+        scores = self.model(to_float(batch["pictures"]))
+        self._found.append((scores.float().cpu(), batch["labels"].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure the validation subjects, write the epoch's line."""
+        scores = torch.cat([each for each, _ in self._found]).numpy()
+        labels = torch.cat([each for _, each in self._found]).numpy()
+        self._found.clear()
+        measured = {}
+        for name, (measure, more_is_better) in MEASURES.items():
+            value = measure(scores, labels)
+            measured[f"validation_{name}"] = value
+            # An undefined measure (constant scores) must lose against any defined one.
+            worst = -math.inf if more_is_better else math.inf
+            self.log(f"validation_{name}", worst if math.isnan(value) else value)
+        line = {
+            "epoch": self.current_epoch + 1,
+            "step": self.global_step,
+            "learning_rate": self.optimizers().param_groups[0]["lr"],  # type: ignore[union-attr]
+            "train_loss": sum(self._losses) / max(1, len(self._losses)),
+        } | measured
+        self._losses.clear()
+        self.history.append(line)
+        log.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the next run needs to write the same history."""
+        checkpoint["history"] = self.history
+        checkpoint["losses"] = self._losses
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the history up again."""
+        self.history = list(checkpoint["history"])
+        self._losses = list(checkpoint["losses"])

@@ -1,0 +1,64 @@
+"""What a training run needs to go on after a kill: where it is kept, and how it is written.
+
+The folder is declared to nobody, so Snakemake, which deletes a failed job's outputs, leaves it. Its
+name is a hash of all that decides the result: another setting or other data never meets old state.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from aacsfnet import table
+
+
+def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
+    """Return the folder for the state of the run that would write `output`."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in inputs:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return output.parent / f".{output.name}-state" / digest.hexdigest()[:16]
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Lightning's way of writing checkpoints, but a kill never leaves half a file."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write beside the path, then rename."""
+        with table.replacing(Path(path)) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
+
+
+class StateKeeper(lightning.Callback):
+    """Save the whole state now and then within an epoch, and after each epoch's validation.
+
+    Not at an epoch's last step: what validation adds there belongs to the same state.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._path = path
+        self._every = every
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save every so many steps."""
+        if trainer.global_step % self._every == 0 and not trainer.is_last_batch:
+            trainer.save_checkpoint(self._path)
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Save after the epoch's validation."""
+        trainer.save_checkpoint(self._path)
