@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -31,6 +32,7 @@ STATUSES = {
     "black": "the picture is black",
     "bad_label": "the label is missing or outside its range",
     "no_face": "no face was found",
+    "several_faces": "several faces were found and crop.people is refuse",
     "small_face": "the face is smaller than crop.min_face",
     "no_landmarks": "the face mesh was not found on the crop",
     "not_selected": "the plan makes no picture from this frame",
@@ -42,7 +44,20 @@ PICTURE = pl.Struct({"bytes": pl.Binary, "path": pl.String})
 POINTS = pl.Array(pl.Float32, (478, 3))
 ACTION_UNITS = ("au4", "au6", "au7", "au9", "au10", "au12", "au20", "au25", "au26", "au43")
 
-_FRAME = {
+#: Measures of `aacsfnet.faces.geometry` that the action units of PSPI move.
+PAIN_MEASURES = (
+    "brow_height",
+    "brow_distance",
+    "lid_opening",
+    "lower_lid_height",
+    "cheek_raise",
+    "nose_wrinkle",
+    "upper_lip_raise",
+)
+
+Columns = dict[str, Any]  # name -> Polars type
+
+_FRAME: Columns = {
     "frame_id": pl.String,  # <subject>/<sequence>/<frame>
     "subject": pl.String,
     "sequence": pl.String,
@@ -50,10 +65,10 @@ _FRAME = {
     "status": pl.String,
     "reason": pl.String,  # empty when status is "ok"
 }
-_IMAGE = {"image_id": pl.String} | _FRAME  # image_id: <frame_id>#<variant>
+_IMAGE: Columns = {"image_id": pl.String} | _FRAME  # image_id: <frame_id>#<variant>
 
 #: Columns of each stage's table, in order.
-SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+SCHEMAS: dict[str, Columns] = {
     "index": _FRAME
     | {
         "shard": pl.String,
@@ -71,12 +86,15 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "to_frame": pl.Array(pl.Float64, 6),  # rows of the 2x3 matrix: crop pixels -> frame pixels
         "frame_size": pl.Array(pl.Int32, 2),  # width, height
         "faces": pl.Int32,  # how many were found
-        "confidence": pl.Float32,
+        "confidence": pl.Float32,  # the detector's score
+        "inside": pl.Float32,  # share of the crop that lies inside the frame
     },
     "landmarks": _FRAME
     | {
         "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
-        "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll of the head, degrees
+        "presence": pl.Float32,  # the mesh's score
+        "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
+        "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
         "measures": pl.Struct({}),  # facial measures by name, eye distances; see MEASURES
     },
     "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
@@ -85,7 +103,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "variant": pl.Int32,
         "prompt": pl.String,
         "negative_prompt": pl.String,
-        "tokens": pl.Int32,  # with start and end token
+        "left_out": pl.String,  # phrases that had no room, least important first; "; " between
+        "tokens": pl.Int32,  # of the prompt, with start and end token
         "seed": pl.Int64,
     },
     "generate": _IMAGE
@@ -99,18 +118,20 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "quality": _IMAGE
     | {
         "source_frame_id": pl.String,
-        "landmark_error": pl.Float32,  # mean distance to the source's, eye distances
-        "measure_difference": pl.Float32,  # largest over the measures, eye distances
+        # Distances to the source's landmarks, means over the points, eye distances:
+        "landmark_error": pl.Float32,
+        "eyes_error": pl.Float32,
+        "brows_error": pl.Float32,
+        "mouth_error": pl.Float32,
+        # Changes of the facial measures that pain moves, generated minus source, eye distances:
+        **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
+        "measure_difference": pl.Float32,  # largest of these, without sign
         "worst_measure": pl.String,
-        "sharpness": pl.Float32,  # variance of the Laplacian
-    },
-    "merge": _IMAGE
-    | {
-        "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
-        "synthetic": pl.Boolean,
-        "shard": pl.String,
-        "row": pl.Int64,  # place in images.npy; null where status is not "ok"
-        "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
+        "sharpness": pl.Float32,  # variance of the Laplacian over the source's
+        "brightness": pl.Float32,  # mean grey value, 0 to 1
+        "contrast": pl.Float32,  # standard deviation of grey values, 0 to 1
+        "source_difference": pl.Float32,  # mean absolute difference from the source, 0 to 1
+        "variant_difference": pl.Float32,  # likewise, least from another variant of the frame
     },
 }
 
@@ -122,7 +143,7 @@ def measures_type() -> pl.DataType:
     return pl.Struct({name: pl.Float32 for name in MEASURES})
 
 
-def schema_of(stage: str) -> dict[str, pl.DataType | type[pl.DataType]]:
+def schema_of(stage: str) -> Columns:
     """Return the columns of a stage's table with their types."""
     schema = dict(SCHEMAS[stage])
     if stage == "landmarks":
@@ -198,18 +219,39 @@ def write(path: Path, table: pl.DataFrame, stage: str) -> None:
     if pictures:
         metadata["huggingface"] = json.dumps({"info": {"features": _features(arrow, pictures)}})
     with replacing(path) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
+        plain = _with_plain_lists(arrow).replace_schema_metadata(metadata)
+        pq.write_table(plain, temporary, compression="zstd")
 
 
-def _features(arrow: object, pictures: dict[str, dict[str, str]]) -> dict[str, object]:
+def _with_plain_lists(arrow: Any) -> Any:
+    """Return an Arrow table whose columns of fixed-length lists are columns of plain lists.
+
+    Parquet knows no lists of fixed length: Arrow cannot write, or read back, those with nulls.
+    """
+    import pyarrow as pa
+
+    for at, field in enumerate(arrow.schema):
+        if not pa.types.is_fixed_size_list(field.type):
+            continue
+        column = arrow.column(at).combine_chunks()
+        present = column.is_valid().to_numpy(zero_copy_only=False)
+        offsets = np.concatenate([[0], np.cumsum(present * field.type.list_size)]).astype(np.int32)
+        lists = pa.ListArray.from_arrays(
+            pa.array(offsets), column.drop_null().flatten(), mask=pa.array(~present)
+        )
+        arrow = arrow.set_column(at, field.name, lists)
+    return arrow
+
+
+def _features(arrow: Any, pictures: dict[str, dict[str, str]]) -> dict[str, object]:
     """Return the Hugging Face feature description of a table that holds pictures."""
     names: dict[str, object] = {}
-    for field in arrow.schema:  # type: ignore[attr-defined]
+    for field in arrow.schema:
         names[field.name] = pictures.get(field.name) or _feature(field.type)
     return names
 
 
-def _feature(kind: object) -> object:
+def _feature(kind: Any) -> object:
     import pyarrow as pa
 
     if pa.types.is_fixed_size_list(kind):
@@ -227,11 +269,18 @@ def read(path: str | Path, columns: list[str] | None = None) -> pl.DataFrame:
         DataError: there is no such file, or it is no Parquet file.
     """
     try:
-        return pl.read_parquet(path, columns=columns)
+        stored = pl.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise DataError(f"{path}: no such table; run the stage that writes it first") from None
     except pl.exceptions.ComputeError as error:
         raise DataError(f"{path}: not a Parquet table ({error}); delete it and run again") from None
+    arrays = {
+        name: kind
+        for schema in SCHEMAS.values()
+        for name, kind in schema.items()
+        if isinstance(kind, pl.Array) and isinstance(stored.schema.get(name), pl.List)
+    }
+    return stored.cast(arrays)  # type: ignore[arg-type]
 
 
 def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:

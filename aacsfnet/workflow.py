@@ -91,7 +91,8 @@ class Workflow:
     def hold(self) -> IO[str]:
         """Hold the results folder for one run, until the file returned is closed.
 
-        The system lets go when the process ends, even a killed one.
+        This plan keeps the file too, and the system closes it when the process ends, even a
+        killed one.
 
         Raises:
             WorkError: another run holds it.
@@ -112,6 +113,7 @@ class Workflow:
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()
+        self._held = lock
         return lock
 
 

@@ -14,10 +14,16 @@ from aacsfnet.workflow import Workflow
 
 try:
     PLAN = Workflow(config)
-    if workflow.is_main_process and not workflow.dryrun and not workflow.touch:
-        HOLD = PLAN.hold()  # open until this process ends
 except AacsfnetError as error:
     raise WorkflowError(str(error)) from None
+
+
+# Not for a dry run, nor for the processes that run single jobs on a cluster's nodes.
+onstart:
+    try:
+        PLAN.hold()
+    except AacsfnetError as error:
+        raise WorkflowError(str(error)) from None
 
 
 RESULTS = PLAN.results
