@@ -1,6 +1,9 @@
 import copy
 import json
+import os
+import signal
 import subprocess
+import time
 
 import polars as pl
 import pytest
@@ -103,17 +106,11 @@ def test_a_bad_setting_stops_the_run_before_the_first_job(study, settings, words
     assert not bad.results.exists()
 
 
-def test_a_second_run_in_the_same_folder_is_refused(study):
+def test_a_second_run_in_the_same_folder_is_refused(study, monkeypatch):
     tiny = study(TINY)
-    import os
-
-    here = os.getcwd()
-    os.chdir(tiny.folder)
-    try:
-        with Workflow(TINY).hold():
-            run = tiny.snakemake("index")
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(tiny.folder)
+    with Workflow(TINY).hold():
+        run = tiny.snakemake("index")
     assert run.status != 0
     assert "another run works here" in run.output
     assert tiny.snakemake("index").status == 0
@@ -158,10 +155,6 @@ def test_a_killed_run_goes_on_where_it_was(study):
         tiny.command("landmarks"), env=environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    import os
-    import signal
-    import time
-
     while not list((tiny.results / "crop").glob("*.parquet")):
         time.sleep(0.1)
         assert process.poll() is None

@@ -4,9 +4,6 @@ rule depth_shard:
         landmarks=table("landmarks"),
     output:
         f"{RESULTS}{{scope}}depth/{{shard}}.parquet",
-    params:
-        config=settings("depth"),
-        version=STAGES["depth"].version,
     log:
         f"{LOGS}{{scope}}depth/{{shard}}.log",
     benchmark:
@@ -16,6 +13,9 @@ rule depth_shard:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        config=settings("depth"),
+        version=STAGES["depth"].version,
     message:
         "Drawing depth maps of {wildcards.shard}"
     shell:
@@ -29,9 +29,6 @@ rule prompts_shard:
         landmarks=table("landmarks"),
     output:
         f"{RESULTS}{{scope}}prompts/{{shard}}.parquet",
-    params:
-        config=settings("prompts"),
-        version=STAGES["prompts"].version,
     log:
         f"{LOGS}{{scope}}prompts/{{shard}}.log",
     benchmark:
@@ -41,6 +38,9 @@ rule prompts_shard:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("prompts"),
+        version=STAGES["prompts"].version,
     message:
         "Writing prompts for {wildcards.shard}"
     shell:
@@ -55,9 +55,6 @@ rule generate_shard:
         prompts=table("prompts"),
     output:
         f"{RESULTS}{{scope}}generate/{{shard}}.parquet",
-    params:
-        config=settings("generate"),
-        version=STAGES["generate"].version,
     log:
         f"{LOGS}{{scope}}generate/{{shard}}.log",
     benchmark:
@@ -68,6 +65,9 @@ rule generate_shard:
         mem_mb=4000,
         runtime=720,
         gpu=1,
+    params:
+        config=settings("generate"),
+        version=STAGES["generate"].version,
     message:
         "Generating pictures from {wildcards.shard}"
     shell:
@@ -83,9 +83,6 @@ rule quality_shard:
         generate=table("generate"),
     output:
         f"{RESULTS}{{scope}}quality/{{shard}}.parquet",
-    params:
-        config=settings("quality"),
-        version=STAGES["quality"].version,
     log:
         f"{LOGS}{{scope}}quality/{{shard}}.log",
     benchmark:
@@ -95,6 +92,9 @@ rule quality_shard:
     resources:
         mem_mb=2000,
         runtime=120,
+    params:
+        config=settings("quality"),
+        version=STAGES["quality"].version,
     message:
         "Judging the pictures generated from {wildcards.shard}"
     shell:

@@ -11,7 +11,6 @@ from aacsfnet.errors import AacsfnetError
 from aacsfnet.stages import STAGES
 from aacsfnet.workflow import Workflow
 
-
 try:
     PLAN = Workflow(config)
 except AacsfnetError as error:

@@ -3,10 +3,6 @@ rule index:
         PLAN.sources,
     output:
         f"{RESULTS}index.parquet",
-    params:
-        config=settings("index"),
-        version=STAGES["index"].version,
-        names=PLAN.names_hash,
     log:
         f"{LOGS}index.log",
     benchmark:
@@ -16,6 +12,10 @@ rule index:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("index"),
+        version=STAGES["index"].version,
+        names=PLAN.names_hash,
     message:
         "Listing the frames of the data set"
     shell:

@@ -1,15 +1,12 @@
 rule evaluate_experiment:
     input:
         predictions=lambda wildcards: [
-            f"{model}/predictions.parquet" for model in PLAN.models(wildcards.experiment)
+            f"{model}/predictions.parquet"
+            for model in PLAN.models(wildcards.experiment)
         ],
     output:
         predictions=f"{RESULTS}experiments/{{experiment}}/predictions.parquet",
         metrics=f"{RESULTS}experiments/{{experiment}}/metrics.json",
-    params:
-        config=settings("evaluate"),
-        version=STAGES["evaluate"].version,
-        output=subpath(output.metrics, parent=True),
     log:
         f"{LOGS}experiments/{{experiment}}/evaluate.log",
     benchmark:
@@ -19,6 +16,10 @@ rule evaluate_experiment:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("evaluate"),
+        version=STAGES["evaluate"].version,
+        output=subpath(output.metrics, parent=True),
     message:
         "Evaluating {wildcards.experiment} on held-out subjects"
     shell:
@@ -29,7 +30,8 @@ rule evaluate_experiment:
 rule report:
     input:
         expand(
-            f"{RESULTS}experiments/{{experiment}}/metrics.json", experiment=PLAN.experiments
+            f"{RESULTS}experiments/{{experiment}}/metrics.json",
+            experiment=PLAN.experiments,
         ),
     output:
         report(
@@ -37,10 +39,6 @@ rule report:
             caption="../report/report.rst",
             category="Results",
         ),
-    params:
-        config=settings("report"),
-        version=STAGES["report"].version,
-        results=subpath(output[0], parent=True),
     log:
         f"{LOGS}report.log",
     benchmark:
@@ -50,6 +48,10 @@ rule report:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("report"),
+        version=STAGES["report"].version,
+        results=subpath(output[0], parent=True),
     message:
         "Writing the report"
     shell:

@@ -3,9 +3,6 @@ rule crop_shard:
         index=rules.index.output,
     output:
         f"{RESULTS}{{scope}}crop/{{shard}}.parquet",
-    params:
-        config=settings("crop"),
-        version=STAGES["crop"].version,
     log:
         f"{LOGS}{{scope}}crop/{{shard}}.log",
     benchmark:
@@ -15,6 +12,9 @@ rule crop_shard:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("crop"),
+        version=STAGES["crop"].version,
     message:
         "Cropping the faces of {wildcards.shard}"
     shell:
@@ -27,9 +27,6 @@ rule landmarks_shard:
         crop=table("crop"),
     output:
         f"{RESULTS}{{scope}}landmarks/{{shard}}.parquet",
-    params:
-        config=settings("landmarks"),
-        version=STAGES["landmarks"].version,
     log:
         f"{LOGS}{{scope}}landmarks/{{shard}}.log",
     benchmark:
@@ -39,6 +36,9 @@ rule landmarks_shard:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        config=settings("landmarks"),
+        version=STAGES["landmarks"].version,
     message:
         "Finding landmarks in {wildcards.shard}"
     shell:

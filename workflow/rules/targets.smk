@@ -64,6 +64,9 @@ rule train:
 
 rule evaluate:
     input:
-        [f"{RESULTS}experiments/{experiment}/metrics.json" for experiment in PLAN.experiments],
+        [
+            f"{RESULTS}experiments/{experiment}/metrics.json"
+            for experiment in PLAN.experiments
+        ],
     message:
         "Every experiment is evaluated"

@@ -8,13 +8,6 @@ rule merge_shards:
         images=f"{RESULTS}{{scope}}merge/images.npy",
         index=f"{RESULTS}{{scope}}merge/index.parquet",
         splits=f"{RESULTS}{{scope}}merge/splits.parquet",
-    params:
-        config=settings("merge"),
-        version=STAGES["merge"].version,
-        crop=folder("crop"),
-        generate=folder("generate"),
-        quality=folder("quality"),
-        output=subpath(output.images, parent=True),
     log:
         f"{LOGS}{{scope}}merge.log",
     benchmark:
@@ -24,6 +17,13 @@ rule merge_shards:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        config=settings("merge"),
+        version=STAGES["merge"].version,
+        crop=folder("crop"),
+        generate=folder("generate"),
+        quality=folder("quality"),
+        output=subpath(output.images, parent=True),
     message:
         "Merging real and accepted pictures, and dealing subjects into folds"
     shell:
@@ -45,11 +45,6 @@ rule train_fold:
             "history.csv",
             "predictions.parquet",
         ),
-    params:
-        config=lambda wildcards: PLAN.settings(f"experiments/{wildcards.experiment}/", "train"),
-        version=STAGES["train"].version,
-        merge=subpath(input.images, parent=True),
-        output=subpath(output[0], parent=True),
     log:
         f"{LOGS}experiments/{{experiment}}/seed-{{seed}}/fold-{{fold}}.log",
     benchmark:
@@ -60,6 +55,13 @@ rule train_fold:
         mem_mb=8000,
         runtime=1440,
         gpu=1,
+    params:
+        config=lambda wildcards: PLAN.settings(
+            f"experiments/{wildcards.experiment}/", "train"
+        ),
+        version=STAGES["train"].version,
+        merge=subpath(input.images, parent=True),
+        output=subpath(output[0], parent=True),
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}, fold {wildcards.fold}"
     shell:
