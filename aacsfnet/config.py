@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from aacsfnet.errors import SettingsError
 
-DatasetName = Literal["demo", "manifest"]
+DatasetName = Literal["demo", "manifest", "unbc", "biovid", "data_pre"]
 
 
 class Block(BaseModel):
@@ -52,6 +52,30 @@ class ManifestData(Block):
         return self
 
 
+class UnbcData(Block):
+    """The UNBC-McMaster Shoulder Pain Expression Archive."""
+
+    root: Path | None = Field(None, description="folder that holds Images and Frame_Labels")
+
+
+class BiovidData(Block):
+    """The BioVid Heat Pain Database, part A."""
+
+    root: Path | None = Field(None, description="folder that holds the clips (PartA), or one above")
+
+
+class PublishedArrays(Block):
+    """Arrays in the layout of the published code: <i>/<i>_image.npy, <i>/<i>_label1.npy."""
+
+    root: Path | None = Field(None, description="folder that holds the numbered folders")
+    channels: Literal["rgb", "bgr"] = Field("rgb", description="order of colours in the arrays")
+    trusted: Path | None = Field(
+        None,
+        description="the same folder again, if you trust whoever made it: only then are pickled "
+        "arrays loaded, which can run any program",
+    )
+
+
 class Videos(Block):
     """How videos become frames, in every data set that holds videos."""
 
@@ -76,6 +100,9 @@ class Index(Block):
     videos: Videos = Videos()
     demo: DemoData = DemoData()
     manifest: ManifestData = ManifestData()
+    unbc: UnbcData = UnbcData()
+    biovid: BiovidData = BiovidData()
+    data_pre: PublishedArrays = PublishedArrays()
 
 
 class Crop(Block):
@@ -142,10 +169,27 @@ class Quality(Block):
     """The gate: what a generated picture must show to be used."""
 
     max_landmark_error: float = Field(
-        0.08, gt=0.0, description="mean distance to the source's landmarks, eye distances"
+        0.05, gt=0.0, description="mean distance to the source's landmarks, eye distances"
+    )
+    max_region_error: float = Field(
+        0.06, gt=0.0, description="likewise in eyes, brows and mouth, each on its own"
     )
     max_measure_difference: float = Field(
-        0.05, gt=0.0, description="largest change of a facial measure, eye distances"
+        0.06, gt=0.0, description="largest change of a facial measure of pain, eye distances"
+    )
+    min_sharpness: float = Field(
+        0.2, ge=0.0, description="least variance of the Laplacian, share of the source's"
+    )
+    min_brightness: float = Field(0.05, ge=0.0, le=1.0, description="least mean grey value, of 1")
+    max_brightness: float = Field(0.95, ge=0.0, le=1.0, description="largest mean grey value, of 1")
+    min_contrast: float = Field(
+        0.03, ge=0.0, le=1.0, description="least standard deviation of grey values, of 1"
+    )
+    min_difference: float = Field(
+        0.004,
+        ge=0.0,
+        le=1.0,
+        description="mean absolute difference, of 1, below which two pictures count as the same",
     )
 
 

@@ -77,9 +77,13 @@ SCHEMAS: dict[str, Columns] = {
         "sex": pl.String,  # "", "f" or "m"
         "age_group": pl.String,  # "", or words
         "split": pl.String,  # "", or the user's own word: train, test, ...
-        "notes": pl.List(pl.String),  # oddities that were evened out; names in datasets.NOTES
+        "notes": pl.List(pl.String),  # oddities evened out: a name of datasets.NOTES[: words]
+        "aff": pl.Float32,  # of the sequence, as the patient told: affect, 0-15; null: unknown
+        "opr": pl.Float32,  # an observer's rating, 0-5
+        "sen": pl.Float32,  # sensation, 0-15
+        "vas": pl.Float32,  # visual analogue scale, 0-10
     }
-    | {unit: pl.Float32 for unit in ACTION_UNITS},  # null where unknown
+    | dict.fromkeys(ACTION_UNITS, pl.Float32),  # null where unknown
     "crop": _FRAME
     | {
         "image": PICTURE,  # RGB, crop.size a side, PNG
@@ -140,7 +144,7 @@ def measures_type() -> pl.DataType:
     """Return the type of the landmarks table's `measures` column."""
     from aacsfnet.faces.geometry import MEASURES
 
-    return pl.Struct({name: pl.Float32 for name in MEASURES})
+    return pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
 
 
 def schema_of(stage: str) -> Columns:

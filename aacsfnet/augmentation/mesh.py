@@ -52,9 +52,8 @@ def rasterise(
     corners, area = _oriented(corners)
     owner, row = _rows(corners[..., 1], height)
     first, last = _spans(corners[owner], row, width)
-    owner, row, first, last = (
-        values[first <= last].astype(np.int64) for values in (owner, row, first, last)
-    )
+    inside = first <= last
+    owner, row, first, last = owner[inside], row[inside], first[inside], last[inside]
     slope_x, slope_y = _slopes(corners, area)
     z_at_first = (
         corners[owner, 0, 2]
@@ -92,7 +91,7 @@ def _rows(y: NDArray[np.float64], height: int) -> tuple[NDArray[np.int64], NDArr
 
 def _spans(
     corners: NDArray[np.float64], row: NDArray[np.int64], width: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first and last pixel of each row that lies inside its triangle.
 
     With the orientation of `_oriented`, a point is inside when
@@ -109,7 +108,8 @@ def _spans(
     outside = ((dy == 0) & (dx * below < 0)).any(axis=1)
     first = np.ceil(np.maximum(first, 0) - _SLACK_PX)
     last = np.floor(np.minimum(last, width - 1) + _SLACK_PX)
-    return np.where(outside, 1.0, first), np.where(outside, 0.0, last)
+    first, last = np.where(outside, 1.0, first), np.where(outside, 0.0, last)
+    return first.astype(np.int64), last.astype(np.int64)
 
 
 def _slopes(

@@ -1,18 +1,120 @@
 import numpy as np
+import polars as pl
 import pytest
+
+from aacsfnet import table
+from aacsfnet.config import validate
+
+SIZE = 128
 
 
 @pytest.fixture(scope="session")
-def face_landmarks():
-    """The 478 landmarks of a photographed face, 90 pixels high in the middle of 128."""
+def face_picture():
+    """A photographed face, about upright, 128 pixels a side."""
     data = pytest.importorskip("skimage.data")
-    from mediapipe.python.solutions.face_mesh import FaceMesh
+    import cv2
 
-    photograph = np.ascontiguousarray(data.astronaut()[0:256, 96:352])
-    with FaceMesh(static_image_mode=True, refine_landmarks=True) as detector:
-        found = detector.process(photograph).multi_face_landmarks[0].landmark
-    points = np.array([[p.x, p.y, p.z] for p in found]) * 256
-    low, high = points.min(axis=0), points.max(axis=0)
-    points = (points - (low + high) / 2) * (90 / (high - low)[1])
-    points[:, :2] += 64
-    return points
+    return cv2.resize(data.astronaut()[30:200, 140:310], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="session")
+def face_landmarks(face_picture):
+    """The 478 landmarks of `face_picture`, in its pixels."""
+    from aacsfnet.faces.mesh import CropLandmarker
+
+    with CropLandmarker(0.5) as landmarker:
+        return landmarker.find(face_picture).points
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """Settings that leave the demo's label range in place and make every picture."""
+
+    def make(**blocks):
+        return validate({"prompts": {"neutral_share": 1.0}} | blocks)
+
+    return make
+
+
+@pytest.fixture
+def shard(tmp_path, face_picture, face_landmarks):
+    """Tables of one shard: four frames with a face, one without."""
+    from aacsfnet.faces.geometry import measure_all
+    from aacsfnet.faces.pose import pose_of
+
+    labels = [0.0, 0.0, 3.0, 9.0, 1.0]
+    frames = [
+        {
+            "frame_id": f"s1/a/{number:04d}",
+            "subject": "s1",
+            "sequence": "a",
+            "label": label,
+            "status": "ok" if number < 4 else "no_face",
+            "reason": "" if number < 4 else "no face was found",
+        }
+        for number, label in enumerate(labels)
+    ]
+    known = dict.fromkeys(table.ACTION_UNITS, 0.0)
+    rows = {
+        "index": [
+            frame
+            | {"status": "ok", "reason": "", "shard": "s1.00", "sex": "f", "age_group": ""}
+            | (known | {"au4": frame["label"] / 2} if number % 2 else {})
+            for number, frame in enumerate(frames)
+        ],
+        "crop": [
+            frame | ({"image": table.encode_png(face_picture, "face.png")} if number < 4 else {})
+            for number, frame in enumerate(frames)
+        ],
+        "landmarks": [
+            frame
+            | (
+                {
+                    "landmarks_px": face_landmarks.astype(np.float32),
+                    "pose": pose_of(face_landmarks).tolist(),
+                    "measures": measure_all(face_landmarks),
+                }
+                if number < 4
+                else {}
+            )
+            for number, frame in enumerate(frames)
+        ],
+    }
+    paths = {}
+    for stage, stage_rows in rows.items():
+        paths[stage] = tmp_path / f"{stage}.parquet"
+        table.write(paths[stage], table.frame(stage, stage_rows), stage)
+    for stage in ("depth", "prompts", "generate", "quality"):
+        paths[stage] = tmp_path / f"{stage}.parquet"
+    return paths
+
+
+@pytest.fixture
+def run_shard(shard):
+    """Run stages of the shard in order and return their tables."""
+    from aacsfnet.augmentation.depth import depth
+    from aacsfnet.augmentation.generate import generate
+    from aacsfnet.augmentation.prompts import prompts
+    from aacsfnet.augmentation.quality import quality
+
+    calls = {
+        "depth": (depth, ("crop", "landmarks")),
+        "prompts": (prompts, ("index", "landmarks")),
+        "generate": (generate, ("crop", "depth", "prompts")),
+        "quality": (quality, ("crop", "landmarks", "generate")),
+    }
+
+    from types import SimpleNamespace
+    import aacsfnet.augmentation.prompts as module
+
+    module.open_dataset = lambda config: SimpleNamespace(
+        label=SimpleNamespace(low=0.0, high=16.0)
+    )  # XXX
+
+    def run(config, *stages) -> dict[str, pl.DataFrame]:
+        for stage in stages or calls:
+            function, inputs = calls[stage]
+            function(config, *(shard[name] for name in inputs), shard[stage])
+        return {stage: table.read(shard[stage]) for stage in stages or calls}
+
+    return run

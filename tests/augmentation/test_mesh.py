@@ -108,7 +108,7 @@ def test_triangles_are_the_cliques_of_mediapipes_tesselation():
 
 def test_depth_scales_and_shifts_with_the_face(face_landmarks):
     small = mesh.mesh_depth(face_landmarks, 128, 128)
-    shifted = mesh.mesh_depth(face_landmarks + [3, -2, 40], 128, 128)
+    shifted = mesh.mesh_depth(face_landmarks + np.array([3, -2, 40]), 128, 128)
     np.testing.assert_array_equal(small[10:100, 10:100], shifted[8:98, 13:103])
 
 
