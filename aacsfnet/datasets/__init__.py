@@ -3,15 +3,18 @@
 from importlib import import_module
 
 from aacsfnet.config import Config
-from aacsfnet.datasets.base import Dataset, Fault, Label
+from aacsfnet.datasets.base import NOTES, Dataset, Fault, Label
 
 #: name in the configuration -> module and class
 DATASETS = {
     "demo": ("aacsfnet.datasets.demo", "Demo"),
     "manifest": ("aacsfnet.datasets.manifest", "Manifest"),
+    "unbc": ("aacsfnet.datasets.unbc", "Unbc"),
+    "biovid": ("aacsfnet.datasets.biovid", "Biovid"),
+    "data_pre": ("aacsfnet.datasets.data_pre", "DataPre"),
 }
 
-__all__ = ["DATASETS", "Dataset", "Fault", "Label", "open_dataset"]
+__all__ = ["DATASETS", "NOTES", "Dataset", "Fault", "Label", "open_dataset"]
 
 
 def open_dataset(config: Config) -> Dataset:

@@ -43,7 +43,19 @@ NOTES = {
     "cmyk": "CMYK, made RGB without a colour profile",
     "grey": "grey, made RGB",
     "bad_action_unit": "an action unit that is no number or outside its range; left unknown",
-    "pspi_differs": "the label is not the PSPI of the row's action units",
+    "pspi_differs": "the label is not the PSPI of the row's action units; both follow",
+    "no_label_file": "a picture without a label file",
+    "bad_label_file": "a label file that is empty, or holds no number",
+    "label_without_frame": "a label file without a picture",
+    "no_facs_file": "no action units for the frame, where others have them",
+    "facs_empty": "an empty FACS file: no action unit is present",
+    "bad_facs": "a FACS file that cannot be read in whole; what is missing is unknown",
+    "au43_without_intensity": "AU43 is listed without intensity and counts as 1",
+    "other_action_unit": "an action unit beyond those that the index holds",
+    "no_aam_file": "no AAM landmarks for the frame, where others have them",
+    "bad_aam": "an AAM file that does not hold 66 points",
+    "not_in_samples": "a clip that samples.csv does not list",
+    "class_differs": "samples.csv gives another class than the clip's name; the name counts",
 }
 
 
@@ -138,7 +150,7 @@ def frame_id(subject: str, sequence: str, frame: str) -> str:
 def _quote(part: str) -> str:
     if part in ("", ".", ".."):
         return part.replace(".", "%2E") or "%00"
-    return re.sub(r"[%/\\#\x00-\x1f\x7f]", lambda found: f"%{ord(found[0]):02X}", part)
+    return re.sub(r"[%/\\#~\x00-\x1f\x7f]", lambda found: f"%{ord(found[0]):02X}", part)
 
 
 def shard_prefix(subject: str) -> str:

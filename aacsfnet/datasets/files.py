@@ -80,6 +80,10 @@ class DataFolder:
         except OSError as error:
             return _fault(name, error)
 
+    def holds(self, path: Path) -> bool:
+        """Return whether a path, its links followed, lies inside."""
+        return self._inside(os.path.realpath(path))
+
     def _inside(self, real: str) -> bool:
         return any(real.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._allowed)
 

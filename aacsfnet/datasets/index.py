@@ -124,6 +124,9 @@ def summarise(table: pl.DataFrame, remarks: dict[str, int]) -> None:
 
 def counts(table: pl.DataFrame, column: str) -> dict[str, int]:
     """Return how often each status or note occurs, the most frequent first."""
-    values = table[column].explode() if column == "notes" else table[column]
+    values = table[column]
+    if column == "notes":  # "name" or "name: words"
+        values = values.explode(empty_as_null=True).str.splitn(":", 2).struct.field("field_0")
+        values = values.alias(column)
     found = values.drop_nulls().value_counts().sort(["count", column], descending=[True, False])
     return dict(found.iter_rows())

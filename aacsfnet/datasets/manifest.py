@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class Manifest(Dataset):
         _number(rows)
         return index_table(rows)
 
+    def sources(self) -> list[Path]:
+        """Return the table itself."""
+        return [self.file]
+
     def remarks(self) -> dict[str, int]:
         """Return what was odd about the table as a whole."""
         return self._remarks
@@ -136,7 +141,7 @@ class Manifest(Dataset):
         }
         pspi = pspi_of(found_units)
         if self.label.name == "pspi" and None not in (pspi, value) and pspi != value:
-            notes = [*notes, "pspi_differs"]
+            notes = [*notes, f"pspi_differs: {value:g} as label, {pspi:g} from action units"]
         frame = fields.frame_of(sheet, i)
         rows = []
         for name, picture, fault, found in self._frames(path, frame, common["subject"]):

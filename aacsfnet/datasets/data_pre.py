@@ -1,0 +1,239 @@
+"""Arrays in the layout of the published code.
+
+    <i>/<i>_image.npy     N pictures: (N, H, W, 3) uint8
+    <i>/<i>_label1.npy    N labels (PSPI)
+
+Pickled object arrays can run any program when they are loaded. They are refused unless the user
+names the folder as trusted.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from aacsfnet.config import Index
+from aacsfnet.datasets.base import (
+    Dataset,
+    Fault,
+    Label,
+    check_label,
+    frame_id,
+    index_table,
+    natural_key,
+)
+from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.pictures import black_fault, size_fault
+from aacsfnet.datasets.trees import file_names, subfolders
+from aacsfnet.errors import DataError, SettingsError
+
+#: The arrays say nothing of recordings: a subject's frames are one sequence.
+SEQUENCE = "frames"
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What the start of an npy file says."""
+
+    shape: tuple[int, ...]
+    pickled: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """A numbered folder: the paths of its two files, "" where one is missing."""
+
+    name: str
+    images: str
+    labels: str
+
+
+class DataPre(Dataset):
+    """Frames in the published code's arrays."""
+
+    label = Label("pspi", 0.0, 16.0, "observed expression of pain (PSPI), not felt pain")
+
+    def __init__(self, index: Index) -> None:
+        settings = index.data_pre
+        if settings.root is None:
+            raise SettingsError(
+                "index.data_pre.root: not given; name the folder that holds 0 to 24"
+            )
+        self.folder = DataFolder(settings.root, index.further_roots)
+        self.max_pixels = int(index.max_megapixels * 1e6)
+        self.flip = settings.channels == "bgr"
+        self.trusted = (
+            settings.trusted is not None and settings.trusted.resolve() == settings.root.resolve()
+        )
+        self._open: tuple[str, np.ndarray | Fault] = ("", Fault("missing_file", ""))
+
+    def subjects(self) -> dict[str, int]:
+        """Return the number of frames of each subject, from the arrays' headers."""
+        return {person.name: self._frames_of(person) for person in self._people}
+
+    def index(self) -> pl.DataFrame:
+        """Return one row a picture or label, whichever there are more of."""
+        return index_table([row for person in self._people for row in self._rows_of(person)])
+
+    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
+        """Yield the frame of each row in order; rows that are not ok are not opened."""
+        for path, status, reason in rows.select("path", "status", "reason").iter_rows():
+            yield self._picture(path) if status == "ok" else Fault(status, reason)
+
+    @cached_property
+    def _people(self) -> list[Person]:
+        """Return the numbered folders.
+
+        Raises:
+            DataError: there is none.
+        """
+        people = []
+        for parent in sorted(subfolders(self.folder, ""), key=natural_key):
+            names = {name.lower(): f"{parent}/{name}" for name in file_names(self.folder, parent)}
+            key = os.path.basename(parent).lower()  # noqa: PTH119
+            images, labels = names.get(f"{key}_image.npy", ""), names.get(f"{key}_label1.npy", "")
+            if re.fullmatch("[0-9]{1,6}", key) and (images or labels):
+                people.append(Person(key, images, labels))
+        if not people:
+            raise DataError(
+                f"index.data_pre.root {self.folder.root}: no 0/0_image.npy or the like; "
+                "name the folder that holds the numbered folders"
+            )
+        return people
+
+    def _header(self, path: str) -> ArrayHeader | Fault:
+        """Return an array's header, or why the array cannot be used."""
+        if not path:
+            return Fault("missing_file", "no array")
+        file = self.folder.open(path)
+        if isinstance(file, Fault):
+            return file
+        try:
+            with file:
+                header = read_header(file)
+                size = os.fstat(file.fileno()).st_size
+        except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError):
+            return Fault("unreadable", f"{path} is no npy array")
+        if isinstance(header, ArrayHeader):
+            if header.pickled and not self.trusted:
+                return Fault(
+                    "unreadable",
+                    f"{path} is pickled and could run a program; if you trust who made it, "
+                    "name its folder in index.data_pre.trusted too",
+                )
+            # A byte an element at least, in pickles too: no header can claim more than the file.
+            if header.shape[0] > size:
+                return Fault(
+                    "unreadable", f"{path} claims {header.shape[0]} entries, more than bytes"
+                )
+        return header
+
+    def _frames_of(self, person: Person) -> int:
+        headers = (self._header(person.images), self._header(person.labels))
+        return max(1, *(0 if isinstance(h, Fault) else h.shape[0] for h in headers))
+
+    def _rows_of(self, person: Person) -> list[dict[str, Any]]:
+        images = self._header(person.images)
+        labels = self._labels(person.labels)
+        rows = []
+        for i in range(self._frames_of(person)):
+            fault: Fault | None = None
+            value = None
+            if isinstance(labels, Fault):
+                fault = Fault("bad_label", labels.reason)
+            elif i >= len(labels):
+                fault = Fault("bad_label", f"{person.labels} has {len(labels)} labels only")
+            else:
+                value = float(labels[i])
+                if wrong := check_label(value, self.label):
+                    fault = Fault("bad_label", f"{person.labels} entry {i}: {wrong}")
+            if isinstance(images, Fault):
+                fault = images
+            elif i >= images.shape[0]:
+                fault = Fault(
+                    "missing_file", f"{person.images} has {images.shape[0]} pictures only"
+                )
+            rows.append(
+                {
+                    "frame_id": frame_id(person.name, SEQUENCE, f"{i:06d}"),
+                    "subject": person.name,
+                    "sequence": SEQUENCE,
+                    "position": i,
+                    "path": f"{person.images}#{i:06d}",
+                    "label": None if value is None or np.isnan(value) else value,
+                    "status": fault.status if fault else "ok",
+                    "reason": fault.reason if fault else "",
+                }
+            )
+        return rows
+
+    def _labels(self, path: str) -> np.ndarray | Fault:
+        """Return a file's labels, `(N,)` float64, or what is wrong with it."""
+        array = self._array(path)
+        if isinstance(array, Fault):
+            return array
+        try:
+            values = np.asarray(array, dtype=np.float64)
+        except (ValueError, TypeError):
+            return Fault("unreadable", f"{path} holds other things than numbers")
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            return Fault(
+                "unreadable", f"{path} has shape {values.shape}, expected one label a frame"
+            )
+        return values
+
+    def _array(self, path: str) -> np.ndarray | Fault:
+        header = self._header(path)
+        if isinstance(header, Fault):
+            return header
+        real = self.folder.locate(path)
+        if isinstance(real, Fault):
+            return real
+        try:
+            if header.pickled:  # only in a folder that the user trusts
+                return np.asarray(np.load(real, allow_pickle=self.trusted))
+            return np.asarray(np.load(real, mmap_mode="r", allow_pickle=False))
+        except Exception as error:  # a pickle raises anything
+            return Fault("unreadable", f"{path}: {' '.join(str(error).split())[:200]}")
+
+    def _picture(self, name: str) -> np.ndarray | Fault:
+        path, _, number = name.rpartition("#")
+        if self._open[0] != path:
+            self._open = (path, self._array(path))
+        array = self._open[1]
+        if isinstance(array, Fault):
+            return array
+        pixels = np.asarray(array[int(number)])
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            found = f"{pixels.dtype} of shape {pixels.shape}"
+            return Fault("unreadable", f"{name}: {found}, expected uint8 of shape (H, W, 3)")
+        fault = size_fault(pixels.shape[1], pixels.shape[0], self.max_pixels) or black_fault(pixels)
+        return fault or np.ascontiguousarray(pixels[..., ::-1] if self.flip else pixels)
+
+
+def read_header(file: Any) -> ArrayHeader | Fault:
+    """Return the header of an npy file.
+
+    Raises:
+        ValueError: it is none (and SyntaxError, KeyError, TypeError, for damaged ones).
+    """
+    start = file.read(8)
+    if start[:6] != b"\x93NUMPY":
+        return Fault("unreadable", "no npy array" if start else "the file is empty (0 bytes)")
+    width = 2 if start[6] == 1 else 4
+    length = int.from_bytes(file.read(width), "little")
+    if length > 10_000:  # numpy's own limit
+        raise ValueError("header too long")
+    header = ast.literal_eval(file.read(length).decode("latin-1").strip())
+    shape = header["shape"]
+    if not shape or not all(isinstance(side, int) and side >= 0 for side in shape):
+        return Fault("unreadable", f"an array of shape {shape!r}, expected one entry a frame")
+    return ArrayHeader(tuple(shape), "O" in str(header["descr"]))
