@@ -137,6 +137,14 @@ SCHEMAS: dict[str, Columns] = {
         "source_difference": pl.Float32,  # mean absolute difference from the source, 0 to 1
         "variant_difference": pl.Float32,  # likewise, least from another variant of the frame
     },
+    "merge": _IMAGE
+    | {
+        "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
+        "synthetic": pl.Boolean,
+        "shard": pl.String,
+        "row": pl.Int64,  # place in images.npy; null where status is not "ok"
+        "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
+    },
 }
 
 
