@@ -1,0 +1,219 @@
+"""The surface that is rendered: face, skull, neck, ears, eyes, teeth and clothes as one mesh.
+
+The face is MediaPipe's canonical face mesh (468 vertices, Apache-2.0), so that vertex `i` is
+landmark `i`. Rings that continue its outline make the skull and the neck.
+
+Convention: centimetres; x to the picture's right (the person's left), y up, z to the viewer.
+Side "right" and "left" are the picture's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float32]
+Indices = NDArray[np.int32]
+
+FACE = 468  #: vertices of the face
+RINGS = 7  #: rings of vertices beyond the face's outline
+
+#: The face's outline, from the forehead's middle clockwise in the picture.
+OUTLINE = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+#: Rim of the lids of the eye at the picture's left, from the outer to the inner corner.
+UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+LOWER_LID = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+#: The ring of vertices round the rim, likewise.
+UPPER_CREASE = (130, 247, 30, 29, 27, 28, 56, 190, 243)
+LOWER_CREASE = (130, 25, 110, 24, 23, 22, 26, 112, 243)
+#: The inner rim of the lips, from the picture's left to its right.
+UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+#: Rows of the left half of each lip, from the inner rim outwards; the last is the lip's edge.
+UPPER_LIP_ROWS = ((191, 80, 81, 82, 13), (183, 42, 41, 38, 12), (184, 74, 73, 72, 11),
+                  (185, 40, 39, 37, 0))  # fmt: skip
+LOWER_LIP_ROWS = ((95, 88, 178, 87, 14), (96, 89, 179, 86, 15), (77, 90, 180, 85, 16),
+                  (146, 91, 181, 84, 17))  # fmt: skip
+LIP_CORNERS = (61, 76, 62, 78)
+
+EYE_RINGS, EYE_SECTORS = 7, 20
+EAR_RINGS, EAR_SECTORS = 5, 18
+
+
+@lru_cache(maxsize=1)
+def canonical() -> tuple[Array, Array, Indices]:
+    """Return the canonical face: vertices `(468, 3)`, texture `(468, 2)`, triangles `(852, 3)`."""
+    with np.load(Path(__file__).with_name("face_mesh.npz"), allow_pickle=False) as stored:
+        return stored["vertices"], stored["texture"], stored["triangles"].astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def mirror() -> Indices:
+    """Return for each face vertex the one at the same place on the other half, `(468,)`."""
+    vertices = canonical()[0]
+    distance = np.linalg.norm(vertices[:, None] * np.float32([-1, 1, 1]) - vertices[None], axis=2)
+    return distance.argmin(1).astype(np.int32)
+
+
+def mirrored(indices: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the vertices at the same places on the face's other half."""
+    return tuple(int(mirror()[i]) for i in indices)
+
+
+def ring_vertex(ring: int, place: int) -> int:
+    """Return the index of a vertex of ring 1…RINGS at a place 0…35 of the outline."""
+    return FACE + (ring - 1) * len(OUTLINE) + place % len(OUTLINE)
+
+
+@lru_cache(maxsize=1)
+def skin_triangles() -> Indices:
+    """Return the triangles of face and rings, counter-clockwise seen from outside, `(N, 3)`."""
+    strips = []
+    count = len(OUTLINE)
+    for ring in range(RINGS):
+        for place in range(count):
+            following = (place + 1) % count
+            if ring:
+                a, b = ring_vertex(ring, place), ring_vertex(ring, following)
+            else:
+                a, b = OUTLINE[place], OUTLINE[following]
+            c, d = ring_vertex(ring + 1, place), ring_vertex(ring + 1, following)
+            strips += [(a, d, c), (a, b, d)]
+    return np.concatenate([canonical()[2], np.array(strips, np.int32)])
+
+
+class Subdivision(NamedTuple):
+    """A finer mesh: `weights @ coarse` are its vertices; the coarse ones come first."""
+
+    weights: sparse.csr_matrix
+    triangles: Indices
+    midpoints: dict[tuple[int, int], int]  #: edge (low, high) -> vertex
+
+
+def subdivide(triangles: Indices, vertices: int) -> Subdivision:
+    """Split each triangle into four by the butterfly rule, which keeps the old vertices in place.
+
+    Source: Dyn, Levin, Gregory, "A butterfly subdivision scheme for surface interpolation with
+    tension control", ACM Transactions on Graphics 9 (2), 1990; tension 1/32.
+    """
+    wing = 1 / 32
+    opposite: dict[tuple[int, int], list[int]] = {}
+    for a, b, c in triangles.tolist():
+        for p, q, r in ((a, b, c), (b, c, a), (c, a, b)):
+            opposite.setdefault((min(p, q), max(p, q)), []).append(r)
+    border: dict[int, list[int]] = {}
+    for (p, q), third in opposite.items():
+        if len(third) == 1:
+            border.setdefault(p, []).append(q)
+            border.setdefault(q, []).append(p)
+    rows, columns, values = list(range(vertices)), list(range(vertices)), [1.0] * vertices
+    midpoints = {}
+    for row, ((p, q), third) in enumerate(opposite.items(), start=vertices):
+        midpoints[p, q] = row
+        parts = {p: 0.5, q: 0.5}
+        if len(third) == 1:
+            for end, other in ((p, q), (q, p)):
+                beyond = [n for n in border[end] if n != other]
+                if len(beyond) == 1:
+                    parts[beyond[0]] = parts.get(beyond[0], 0.0) - 1 / 16
+                    parts[end] += 1 / 16
+        else:
+            wings = []
+            for r in third:
+                for end, other in ((p, q), (q, p)):
+                    far = [n for n in opposite[min(end, r), max(end, r)] if n != other]
+                    wings += far[:1]
+            if len(wings) == 4:
+                for r in third:
+                    parts[r] = parts.get(r, 0.0) + 2 * wing
+                for r in wings:
+                    parts[r] = parts.get(r, 0.0) - wing
+        rows += [row] * len(parts)
+        columns += parts.keys()
+        values += parts.values()
+    count = vertices + len(midpoints)
+    weights = sparse.csr_matrix(
+        (values, (rows, columns)), shape=(count, vertices), dtype=np.float32
+    )
+    a, b, c = triangles.T.tolist()
+
+    def middle(first: list[int], second: list[int]) -> Indices:
+        pairs = zip(first, second, strict=True)
+        return np.array([midpoints[min(pair), max(pair)] for pair in pairs], np.int32)
+
+    ab, bc, ca = middle(a, b), middle(b, c), middle(c, a)
+    old = triangles.T
+    finer = np.concatenate(
+        [
+            np.stack(corners, axis=1)
+            for corners in ((old[0], ab, ca), (ab, old[1], bc), (ca, bc, old[2]), (ab, bc, ca))
+        ]
+    )
+    return Subdivision(weights, finer.astype(np.int32), midpoints)
+
+
+@lru_cache(maxsize=2)
+def skin(levels: int) -> tuple[sparse.csr_matrix, Indices]:
+    """Return the matrix from coarse to fine skin vertices, and the fine triangles."""
+    triangles = skin_triangles()
+    count = FACE + RINGS * len(OUTLINE)
+    weights = sparse.identity(count, np.float32, "csr")
+    for _ in range(levels):
+        finer = subdivide(triangles, weights.shape[0])
+        weights, triangles = (finer.weights @ weights).tocsr(), finer.triangles
+    return weights, triangles
+
+
+def normals(vertices: Array, triangles: Indices) -> Array:
+    """Return unit vertex normals `(V, 3)`, area-weighted over the triangles `(T, 3)`."""
+    corners = vertices[triangles]
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    summed = np.empty_like(vertices)
+    flat = triangles.T.ravel()
+    for axis in range(3):
+        repeated = np.tile(faces[:, axis], 3)
+        summed[:, axis] = np.bincount(flat, repeated, minlength=len(vertices))
+    return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-9)
+
+
+def grid_triangles(rows: int, columns: int, closed: bool = False) -> Indices:
+    """Return the triangles of a grid of vertices in row order; `closed` joins last to first column.
+
+    Counter-clockwise when rows run down and columns run to the right.
+    """
+    across = columns if closed else columns - 1
+    r, c = np.meshgrid(np.arange(rows - 1), np.arange(across), indexing="ij")
+    a = r * columns + c
+    b = r * columns + (c + 1) % columns
+    corners = np.stack([a, a + columns, b + columns, a, b + columns, b], axis=-1)
+    return corners.reshape(-1, 3).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of the picture, ready to be placed: what, where, and which texture.
+
+    Attributes:
+        vertices: `(V, 3)` in head coordinates.
+        triangles: `(T, 3)`.
+        texture: `(V, 2)` texel coordinates in the atlas, as shares of its width.
+        shade: `(V,)` share of the light that reaches the vertex (creases, cast shadows).
+        follows: `(V,)` how far the vertex turns with the head: 1 head, 0 body.
+        gloss: strength of the highlight.
+        both_sides: whether the back is visible too.
+    """
+
+    vertices: Array
+    triangles: Indices
+    texture: Array
+    shade: Array
+    follows: Array
+    gloss: float = 0.0
+    both_sides: bool = False
