@@ -27,7 +27,7 @@ PICTURE_SUFFIXES = frozenset(
 )
 
 # Others are left out on purpose: some of Pillow's readers start programs (EPS runs Ghostscript).
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
 
 NEUTRAL_GREY = 128
 #: Below this many pixels no face fits (`crop.min_face` is never smaller).
