@@ -145,7 +145,7 @@ class Manifest(Dataset):
         frame = fields.frame_of(sheet, i)
         rows = []
         for name, picture, fault, found in self._frames(path, frame, common["subject"]):
-            key, taken = names.take(common, name, f"{real}#{picture}" if real else "", i)
+            key, taken = names.take(common, name, _identity(real, picture), i)
             fault = taken or fault
             if fault is None and wrong_label:
                 fault = Fault("bad_label", f"{wrong_label}; check the label column")
@@ -209,6 +209,13 @@ def _beyond(video: VideoHeader, number: int) -> Fault | None:
     if number < video.frames:
         return None
     return Fault("missing_file", f"the video has {video.frames} frames, counted from 0")
+
+
+def _identity(real: str, picture: str) -> str:
+    """Return what two rows share that name the same pixels; "" if there is no file."""
+    if real and is_video(real):
+        return f"{real}#{picture.rpartition('#')[2]}"
+    return real
 
 
 class _Names:
