@@ -34,7 +34,7 @@ class Demo(Dataset):
         """Return one row a frame: the index table without its `shard` column."""
         from aacsfnet.datasets.demo.sequences import person_of
 
-        rows = []
+        rows: list[dict[str, object]] = []
         for subject in range(self._settings.subjects):
             person = person_of(self._settings.seed, subject)
             for sequence in range(self._settings.sequences):
@@ -49,6 +49,7 @@ class Demo(Dataset):
                             "label": frame.pspi,
                             "status": "ok",
                             "reason": "",
+                            "notes": [],
                             "position": position,
                             "path": "demo:" + "/".join(names),
                             "split": "",
@@ -57,9 +58,7 @@ class Demo(Dataset):
                             **units,
                         }
                     )
-        schema = {name: kind for name, kind in table.schema_of("index").items() if name != "shard"}
-        columns = {name: [row[name] for row in rows] for name in schema}
-        return pl.DataFrame(columns, schema=schema)
+        return table.frame("index", rows).drop("shard")
 
     def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
         """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB.
