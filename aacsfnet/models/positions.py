@@ -4,6 +4,9 @@ import torch
 from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
 from torch import Tensor
 
+#: Small beside the features: what is the same in every picture must not drown what differs.
+AMPLITUDE = 0.1
+
 
 def position_codes(height: int, width: int, channels: int, like: Tensor) -> Tensor:
     """Return codes of a grid's positions, row by row.
@@ -17,9 +20,8 @@ def position_codes(height: int, width: int, channels: int, like: Tensor) -> Tens
         like: tensor whose type and device the codes get.
 
     Returns:
-        `(height * width, channels)`, each code of length sqrt(channels / 2).
+        `(height * width, channels)`, each code of length `AMPLITUDE` * sqrt(channels / 2).
     """
     with torch.no_grad():
-        return build_sincos2d_pos_embed(
-            [height, width], dim=channels, device=like.device, interleave_sin_cos=False
-        ).to(like.dtype)
+        codes = build_sincos2d_pos_embed([height, width], dim=channels, device=like.device)
+        return (AMPLITUDE * codes).to(like.dtype)

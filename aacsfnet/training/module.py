@@ -17,7 +17,7 @@ from aacsfnet.evaluation import metrics
 from aacsfnet.models.network import Network
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.augment import augment
-from aacsfnet.training.data import Batch, to_float
+from aacsfnet.training.data import Batch, Batches, to_float
 from aacsfnet.training.losses import Loss
 from aacsfnet.training.optimiser import optimiser_of
 
@@ -52,13 +52,15 @@ class Training(lightning.LightningModule):
     seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
     """
 
-    def __init__(self, model: Network, loss: Loss, recipe: Recipe) -> None:
+    def __init__(self, model: Network, loss: Loss, recipe: Recipe, batches: Batches) -> None:
         super().__init__()
         self.model = model
+        self.batches = batches
         self.loss = loss
         self.recipe = recipe
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
+        self._measured = {f"validation_{name}": math.nan for name in MEASURES}
         self._found: list[tuple[Tensor, Tensor]] = []
 
     def configure_optimizers(self) -> Any:
@@ -107,23 +109,25 @@ class Training(lightning.LightningModule):
         self._found.append((scores.float().cpu(), batch["labels"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Measure the validation subjects, write the epoch's line."""
+        """Measure the validation subjects."""
         scores = torch.cat([each for each, _ in self._found]).numpy()
         labels = torch.cat([each for _, each in self._found]).numpy()
         self._found.clear()
-        measured = {}
         for name, (measure, more_is_better) in MEASURES.items():
             value = measure(scores, labels)
-            measured[f"validation_{name}"] = value
+            self._measured[f"validation_{name}"] = value
             # An undefined measure (constant scores) must lose against any defined one.
             worst = -math.inf if more_is_better else math.inf
             self.log(f"validation_{name}", worst if math.isnan(value) else value)
+
+    def on_train_epoch_end(self) -> None:
+        """Write the epoch's line; validation comes before this."""
         line = {
             "epoch": self.current_epoch + 1,
             "step": self.global_step,
             "learning_rate": self.optimizers().param_groups[0]["lr"],  # type: ignore[union-attr]
-            "train_loss": sum(self._losses) / max(1, len(self._losses)),
-        } | measured
+            "train_loss": sum(self._losses) / len(self._losses),
+        } | self._measured
         self._losses.clear()
         self.history.append(line)
         log.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
@@ -134,6 +138,10 @@ class Training(lightning.LightningModule):
         checkpoint["losses"] = self._losses
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again."""
+        """Take the history up again, and the data where it was.
+
+        Lightning restores loaders only where it restarts within an epoch.
+        """
+        self.batches.load_state_dict({"step": checkpoint["global_step"]})
         self.history = list(checkpoint["history"])
         self._losses = list(checkpoint["losses"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import lightning.pytorch as lightning
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
 
 from aacsfnet import table
 
@@ -35,10 +36,11 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-class StateKeeper(lightning.Callback):
+class StateKeeper(Checkpoint):
     """Save the whole state now and then within an epoch, and after each epoch's validation.
 
-    Not at an epoch's last step: what validation adds there belongs to the same state.
+    Not at an epoch's last step: what validation adds there belongs to the same state. As a kind of
+    Lightning's `Checkpoint` it is called after everything else.
     """
 
     def __init__(self, path: Path, every: int) -> None:

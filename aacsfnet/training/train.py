@@ -192,7 +192,7 @@ def _fit(
         seed=seed,
         trouble=state.parent / "not_finite.safetensors",
     )
-    training = Training(model, LOSSES[settings.loss], recipe)
+    training = Training(model, LOSSES[settings.loss], recipe, batches)
     measure = f"validation_{settings.select_by}"
     mode = "max" if MEASURES[settings.select_by][1] else "min"
     validation = chosen.validation
@@ -226,17 +226,13 @@ def _fit(
     with warnings.catch_warnings():
         # The loaders fetch by themselves, so they have no workers to count.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
         trainer.fit(
             training,
             batches,
-            Pictures(
-                material.images,
-                validation["row"].to_numpy(),
-                validation["label"].to_numpy(),
-                settings.batch,
-            ),
+            _pictures(material, validation, settings.batch) if len(validation) else None,
             ckpt_path=last if last.exists() else None,
             weights_only=True,
         )
@@ -245,6 +241,10 @@ def _fit(
         training.load_state_dict(kept["state_dict"])
     model.eval()
     return training
+
+
+def _pictures(material: Material, rows: pl.DataFrame, batch: int) -> Pictures:
+    return Pictures(material.images, rows["row"].to_numpy(), rows["label"].to_numpy(), batch)
 
 
 @torch.inference_mode()
@@ -256,9 +256,7 @@ def _predictions(
     device = model.label_mean.device
     scores = [
         model(to_float(each["pictures"].to(device))).float().cpu().numpy()
-        for each in Pictures(
-            material.images, test["row"].to_numpy(), test["label"].to_numpy(), batch
-        )
+        for each in _pictures(material, test, batch)
     ]
     real = material.chosen.train.filter(~pl.col("synthetic"))["label"]
     return test.select("image_id", "frame_id", "subject", "sequence", "label").with_columns(

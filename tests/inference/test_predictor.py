@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+import aacsfnet
+from aacsfnet.errors import DataError
+from aacsfnet.models import save_model
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path):
+    torch.manual_seed(0)
+    model = aacsfnet.create_model(
+        backbone="test_resnet", image_size=64, feature_stride=16, width=32, depth=1, heads=2
+    )
+    model.label_deviation.fill_(50.0)  # so that some scores leave the range
+    label = {"name": "pspi", "low": 0.0, "high": 16.0, "meaning": "observed expression"}
+    save_model(model, tmp_path, {"label": label})
+    return tmp_path
+
+
+def crops(count, size):
+    return list(np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8))
+
+
+def test_scores_are_those_of_the_network_whatever_the_batch(folder):
+    predictor = aacsfnet.Predictor(folder)
+    pictures = crops(5, 64)
+    with torch.no_grad():
+        stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+        expected = aacsfnet.load_model(folder)(stacked).numpy()
+    for batch in (1, 2, 64):
+        found = predictor.predict(pictures, clip=False, batch=batch)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_scores_are_clipped_to_the_labels_range_unless_told_otherwise(folder):
+    predictor = aacsfnet.Predictor(folder)
+    free, clipped = (predictor.predict(crops(5, 64), clip=clip) for clip in (False, True))
+    assert ((free < 0) | (free > 16)).any()
+    np.testing.assert_array_equal(clipped, free.clip(0, 16))
+
+
+def test_crops_of_another_size_are_averaged_down(folder):
+    predictor = aacsfnet.Predictor(folder)
+    small = crops(2, 64)
+    large = [each.repeat(2, 0).repeat(2, 1) for each in small]
+    np.testing.assert_allclose(predictor.predict(large), predictor.predict(small), atol=1e-4)
+
+
+def test_no_pictures_give_no_scores(folder):
+    assert aacsfnet.Predictor(folder).predict([]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((64, 64), np.uint8), np.zeros((64, 48, 3), np.uint8), np.zeros((64, 64, 3), float)],
+)
+def test_what_is_no_crop_is_refused(folder, picture):
+    with pytest.raises(DataError, match="expected uint8"):
+        aacsfnet.Predictor(folder).predict([picture])

@@ -1,0 +1,234 @@
+import csv
+import json
+import random
+from importlib.metadata import version
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import aacsfnet
+from aacsfnet.config import validate
+from aacsfnet.errors import DataError, LeakError, WorkError
+from aacsfnet.evaluation.predictions import COLUMNS
+from aacsfnet.training.module import Training
+from aacsfnet.training.train import train
+
+TINY = {
+    "backbone": "test_resnet",
+    "feature_stride": 16,
+    "context_width": 32,
+    "scales": (16, 8),
+    "width": 16,
+    "heads": 2,
+    "fusion_width": 16,
+    "epochs": 2,
+    "batch": 8,
+}
+
+
+def settings(**changes):
+    return validate({"train": TINY | changes})
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing in the package catches it."""
+
+
+def kill_at(monkeypatch, step):
+    """Let the run die when it is about to make this step."""
+    original = Training.training_step
+
+    def dying(self, batch, batch_idx):
+        if self.global_step == step:
+            raise Killed
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(Training, "training_step", dying)
+    return original
+
+
+def weights_of(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_a_run_writes_all_it_promises(merged, tmp_path):
+    merge = merged(synthetic=8)
+    output = tmp_path / "seed-3" / "fold-1"
+    train(settings(), merge, 1, 3, output)
+    assert sorted(path.name for path in output.iterdir()) == [
+        "config.json",
+        "history.csv",
+        "model.safetensors",
+        "predictions.parquet",
+    ]
+    assert [path.name for path in output.parent.iterdir()] == ["fold-1"]  # no state left behind
+    history = list(csv.DictReader((output / "history.csv").read_text().splitlines()))
+    assert [line["epoch"] for line in history] == ["1", "2"]
+    description = json.loads((output / "config.json").read_text())
+    assert description["training"]["seed"] == 3
+    assert description["label"]["high"] == 16
+    assert description["environment"]["torch"] == version("torch")
+
+
+def test_predictions_are_of_the_held_out_subjects_with_an_honest_baseline(merged, tmp_path):
+    merge = merged(synthetic=8)
+    train(settings(), merge, 1, 3, tmp_path / "out")
+    found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 1)
+    held_out = splits.filter(pl.col("role") == "test")["subject"]
+    assert set(found["subject"]) == set(held_out)
+    assert len(found) == 10 * len(held_out)
+    assert set(COLUMNS) <= set(found.columns)
+    # Real labels go 0, 1, 2, 3, 4 in turn; generated pictures, all above 2, do not count.
+    assert found["mean_label"].unique().to_list() == [2.0]
+    # They are what the saved network says, one picture at a time.
+    index = pl.read_parquet(merge / "index.parquet")
+    row = index.filter(pl.col("image_id") == found["image_id"][4])["row"][0]
+    picture = np.load(merge / "images.npy")[row]
+    model = aacsfnet.load_model(tmp_path / "out")
+    with torch.no_grad():
+        score = model(torch.from_numpy(picture).permute(2, 0, 1)[None] / 255)
+    assert float(score) == pytest.approx(found["prediction"][4], abs=1e-4)
+
+
+def test_statistics_come_from_training_subjects_only(merged, tmp_path):
+    """Painting everyone else white changes nothing that the network is normalised by."""
+    merge = merged()
+    train(settings(epochs=1), merge, 0, 1, tmp_path / "before")
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0)
+    train_subjects = splits.filter(pl.col("role") == "train")["subject"].to_list()
+    index = pl.read_parquet(merge / "index.parquet")
+    others = index.filter(~pl.col("subject").is_in(train_subjects))["row"].to_numpy()
+    images = np.load(merge / "images.npy")
+    images[others] = 255
+    np.save(merge / "images.npy", images)
+    train(settings(epochs=1), merge, 0, 1, tmp_path / "after")
+    before, after = weights_of(tmp_path / "before"), weights_of(tmp_path / "after")
+    for name in ("pixel_mean", "pixel_deviation", "label_mean", "label_deviation"):
+        assert torch.equal(before[name], after[name])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(merged, tmp_path):
+    merge = merged()
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(settings(epochs=1), merge, 0, seed, tmp_path / name)
+    first, again, other = (weights_of(tmp_path / name) for name in "abc")
+    assert equal(first, again)
+    assert not equal(first, other)
+
+
+@pytest.mark.slow
+def test_killed_anywhere_and_taken_up_it_ends_with_the_same_weights(merged, tmp_path, monkeypatch):
+    """Ten kills at random steps, some of them before the first state is kept, in one run each."""
+    merge = merged(subjects=6, frames=12)
+    config = settings(epochs=3, state_every=2)
+    train(config, merge, 0, 1, tmp_path / "whole")
+    expected = weights_of(tmp_path / "whole")
+    expected_history = (tmp_path / "whole" / "history.csv").read_text()
+    steps = 3 * -(-36 // 8)
+    chosen = random.Random(4).sample(range(steps), 10)
+    for step in chosen:
+        output = tmp_path / f"killed-{step}"
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            with pytest.raises(Killed):
+                train(config, merge, 0, 1, output)
+        train(config, merge, 0, 1, output)
+        assert equal(expected, weights_of(output)), f"killed at step {step} of {steps}"
+        assert (output / "history.csv").read_text() == expected_history
+
+
+def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
+    merge = merged()
+    config = settings(state_every=1)
+    train(config, merge, 0, 1, tmp_path / "whole")
+    for step in (1, 4, 6):
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            with pytest.raises(Killed):
+                train(config, merge, 0, 1, tmp_path / "killed")
+    train(config, merge, 0, 1, tmp_path / "killed")
+    assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+
+
+def test_state_of_other_settings_is_not_taken_up(merged, tmp_path, monkeypatch):
+    merge = merged()
+    with monkeypatch.context() as patch:
+        kill_at(patch, 5)
+        with pytest.raises(Killed):
+            train(settings(state_every=1, learning_rate=0.1), merge, 0, 1, tmp_path / "out")
+    train(settings(), merge, 0, 1, tmp_path / "out")
+    train(settings(), merge, 0, 1, tmp_path / "fresh")
+    assert equal(weights_of(tmp_path / "out"), weights_of(tmp_path / "fresh"))
+
+
+def test_a_planted_picture_of_a_held_out_subject_stops_the_run(merged, tmp_path):
+    merge = merged(synthetic=8)
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0)
+    held_out = splits.filter(pl.col("role") == "test")["subject"][0]
+    trained = splits.filter(pl.col("role") == "train")["subject"][0]
+    index = pl.read_parquet(merge / "index.parquet")
+    victim = pl.col("synthetic") & (pl.col("row") == index["row"].max())
+    lying = index.with_columns(
+        pl.when(victim).then(pl.lit(trained)).otherwise("subject").alias("subject"),
+        pl.when(victim).then(pl.lit(f"{trained}/a/000")).otherwise("frame_id").alias("frame_id"),
+        pl.when(victim)
+        .then(pl.lit(f"{held_out}/a/003"))
+        .otherwise("source_frame_id")
+        .alias("source_frame_id"),
+    )
+    lying.write_parquet(merge / "index.parquet")
+    with pytest.raises(LeakError, match=f"says subject '{trained}'"):
+        train(settings(), merge, 0, 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_number_stops_and_the_batch_is_saved(merged, tmp_path):
+    with pytest.raises(WorkError, match=r"the loss is (nan|inf)") as caught:
+        train(settings(learning_rate=1e30, epochs=3), merged(), 0, 1, tmp_path / "out")
+    (saved,) = tmp_path.glob(".out-state/not_finite.safetensors")
+    assert str(saved) in str(caught.value)
+    batch = load_file(saved)
+    assert batch["pictures"].shape == (8, 32, 32, 3)
+    assert len(batch["rows"]) == 8
+
+
+def test_an_array_that_does_not_fit_the_table_is_refused(merged, tmp_path):
+    merge = merged()
+    np.save(merge / "images.npy", np.load(merge / "images.npy")[:-1])
+    with pytest.raises(DataError, match=r"holds 59 pictures, index\.parquet 60"):
+        train(settings(), merge, 0, 1, tmp_path / "out")
+
+
+def test_a_fold_whose_validation_subjects_have_no_picture_keeps_the_last_epoch(merged, tmp_path):
+    merge = merged()
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0)
+    validation = splits.filter(pl.col("role") == "validation")["subject"].to_list()
+    index = pl.read_parquet(merge / "index.parquet")
+    gone = pl.col("subject").is_in(validation)
+    index = index.filter(~gone).with_row_index("place")
+    images = np.load(merge / "images.npy")[index["row"].to_numpy()]
+    np.save(merge / "images.npy", images)
+    index.with_columns(pl.col("place").cast(pl.Int64).alias("row")).drop("place").write_parquet(
+        merge / "index.parquet"
+    )
+    train(settings(), merge, 0, 1, tmp_path / "out")
+    assert (tmp_path / "out" / "predictions.parquet").exists()
+
+
+@pytest.mark.slow
+def test_it_learns_what_a_face_shows(merged, tmp_path):
+    """Lids and mouth tell the label in these drawings: people never seen are scored rightly."""
+    merge = merged(subjects=8, frames=40, folds=4)
+    config = settings(epochs=8, augmentation=0.3, learning_rate=2e-3, dropout=0.0)
+    train(config, merge, 0, 1, tmp_path / "out")
+    found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert np.corrcoef(found["prediction"], found["label"])[0, 1] > 0.8
+    assert (found["prediction"] - found["label"]).abs().mean() < 0.8  # the mean's error is 1.2
