@@ -67,8 +67,8 @@ def _check_values(rows: pl.DataFrame, label: Label) -> None:
                 f"predictions: {len(wrong)} values of {name} are not finite, first {_where(wrong)};"
                 " training diverged: lower train.learning_rate"
             )
-    # A NaN label is neither below nor above, so ask for what is within.
-    wrong = rows.filter(~(pl.col("label").is_between(label.low, label.high)).fill_nan(False))
+    # NaN counts as larger than all in Polars, so it is not within either.
+    wrong = rows.filter(~pl.col("label").is_between(label.low, label.high))
     if len(wrong):
         raise DataError(
             f"predictions: label {wrong['label'][0]:g} at {_where(wrong)} is outside {label.name}"

@@ -1,0 +1,294 @@
+"""The audit: finished results are read again and asked whether they keep the project's promises.
+
+It trusts no stage: what a stage should have refused is looked for here a second time, in the files
+that a reader of the results would rely on.
+"""
+
+import hashlib
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from aacsfnet import table
+from aacsfnet.config import Config
+from aacsfnet.errors import AacsfnetError
+from aacsfnet.evaluation.results import SHARDED, Results
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: PNG chunks in which text can stand.
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+_SHOWN = 3
+#: Parquet files with pictures are read in parts of this many rows.
+_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: where, and what in one sentence."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def audit(config: Config, results: Path) -> list[Finding]:
+    """Return everything that is wrong with finished results; an empty list when nothing is.
+
+    Args:
+        config: all settings; `experiments` and `training_seeds` say what there should be.
+        results: the data set's results, `results/<dataset>`.
+
+    Raises:
+        DataError: there is no index to audit against.
+    """
+    found = Results(results, list(config.experiments))
+    findings = _index(found)
+    for stage in SHARDED:
+        findings += _stage(found, stage)
+    for folder in found.scopes("merge"):
+        findings += _guarded(_merge(found, folder), _name(found, folder))
+    if not found.scopes("merge"):
+        findings.append(Finding("merge", "there is none; run the stage"))
+    for name in config.experiments:
+        checks = _experiment(found, name, config.training_seeds)
+        findings += _guarded(checks, f"experiments/{name}")
+    return findings
+
+
+def _guarded(checks: Iterator[Finding], where: str) -> list[Finding]:
+    """Return the findings; a table that cannot be read, or lacks a column, is one too."""
+    findings = []
+    try:
+        for finding in checks:
+            findings.append(finding)  # noqa: PERF402 those before an error count
+    except (AacsfnetError, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        findings.append(Finding(where, f"cannot be read: {' '.join(str(error).split())}"))
+    return findings
+
+
+def _name(results: Results, path: Path) -> str:
+    return path.relative_to(results.folder).as_posix()
+
+
+def _some(values: list[str]) -> str:
+    """Return a count with the first few values."""
+    more = ", …" if len(values) > _SHOWN else ""
+    return f"{len(values)} ({', '.join(values[:_SHOWN])}{more})"
+
+
+def _index(results: Results) -> list[Finding]:
+    twice = results.index.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
+    if len(twice):
+        return [Finding("index.parquet", f"frames stand twice: {_some(twice.to_list())}")]
+    return []
+
+
+def _stage(results: Results, stage: str) -> list[Finding]:
+    folders = results.scopes(stage)
+    if not folders:
+        return [Finding(stage, "there is none; run the stage")]
+    findings = []
+    for folder in folders:
+        for shard in results.shards:
+            path = folder / f"{shard}.parquet"
+            where = _name(results, path)
+            findings += _guarded(_shard(results, stage, shard, path), where)
+    return findings
+
+
+def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Finding]:
+    """Yield what is wrong with one table: frames missing or added, altered labels, statuses."""
+    where = _name(results, path)
+    names = table.schema_of(stage)
+    keys: list[str] = ["frame_id", "subject", "label", "status"]
+    if "image_id" in names:
+        keys = ["image_id", *keys]
+    rows = table.read(path, keys)
+    expected = results.index.filter(pl.col("shard") == shard)
+    for words, one, other in (("lacks", expected, rows), ("adds", rows, expected)):
+        differing = one.join(other, on="frame_id", how="anti")["frame_id"].unique().sort()
+        if len(differing):
+            yield Finding(where, f"{words} frames: {_some(differing.to_list())}")
+    key = keys[0]
+    twice = rows.filter(pl.col(key).is_duplicated())[key].unique().sort()
+    if len(twice):
+        yield Finding(where, f"{key} stands twice: {_some(twice.to_list())}")
+    known = expected.select("frame_id", "subject", "label")
+    both = rows.join(known, on="frame_id", suffix="_index")
+    for column in ("subject", "label"):
+        wrong = both.filter(pl.col(column).ne_missing(pl.col(f"{column}_index")))
+        if len(wrong):
+            frames = wrong["frame_id"].unique().sort().to_list()
+            yield Finding(where, f"another {column} than in the index: {_some(frames)}")
+    unknown = sorted(set(rows["status"].drop_nulls()) - set(table.STATUSES))
+    if unknown or rows["status"].null_count():
+        yield Finding(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
+    if names.get("image") == table.PICTURE:
+        yield from _pictures(results, path, key)
+
+
+def _pictures(results: Results, path: Path, key: str) -> Iterator[Finding]:
+    """Yield rows that are "ok" without a picture, and pictures whose text names a subject."""
+    where = _name(results, path)
+    subjects = results.index["subject"].unique().to_list()
+    words = "|".join(re.escape(name) for name in subjects)
+    a_subject = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    missing, named = [], []
+    for start in range(0, len(table.read(path, [key])), _ROWS):
+        part = pl.scan_parquet(path).slice(start, _ROWS).select(key, "status", "image").collect()
+        for identity, status, image in part.iter_rows():
+            encoded = image["bytes"] if image else None
+            if status == "ok" and not encoded:
+                missing.append(identity)
+            texts = texts_of(encoded) if encoded else ()
+            if any(a_subject.search(text.decode("utf-8", "replace")) for text in texts):
+                named.append(identity)
+    if missing:
+        yield Finding(where, f"ok without a picture: {_some(missing)}")
+    if named:
+        yield Finding(where, f"a subject's name stands in pictures' metadata: {_some(named)}")
+
+
+def texts_of(encoded: bytes) -> Iterator[bytes]:
+    """Yield the contents of a PNG file's text chunks; nothing for another kind of file.
+
+    Compressed text is inflated, so that a name cannot hide in it.
+    """
+    if not encoded.startswith(_SIGNATURE):
+        return
+    place = len(_SIGNATURE)
+    while place + 8 <= len(encoded):
+        length, kind = struct.unpack_from(">I4s", encoded, place)
+        data = encoded[place + 8 : place + 8 + length]
+        if kind in _TEXT_CHUNKS:
+            yield data
+            yield from _inflated(data)
+        if kind == b"IEND":
+            return
+        place += 12 + length
+
+
+def _inflated(data: bytes) -> Iterator[bytes]:
+    """Yield what a compressed text chunk says: its zlib stream begins with an x."""
+    start = data.find(b"x", data.find(b"\0") + 1)
+    while start >= 0:
+        try:
+            yield zlib.decompress(data[start:])
+        except zlib.error:
+            start = data.find(b"x", start + 1)
+        else:
+            return
+
+
+def _merge(results: Results, folder: Path) -> Iterator[Finding]:
+    """Yield what is wrong with the merged data: roles, origins, counts, digests."""
+    where = _name(results, folder)
+    index = table.read(folder / "index.parquet")
+    splits = table.read(folder / "splits.parquet")
+    yield from _roles(where, results, splits)
+    frames = dict(results.index.select("frame_id", "subject").iter_rows())
+    source = pl.when(pl.col("synthetic")).then("source_frame_id").otherwise("frame_id")
+    rows = index.with_columns(
+        source.replace_strict(frames, default=None, return_dtype=pl.String).alias("origin")
+    )
+    wrong = rows.filter(pl.col("origin").ne_missing(pl.col("subject")))["image_id"].sort()
+    if len(wrong):
+        yield Finding(where, f"pictures of another subject than they say: {_some(wrong.to_list())}")
+    real = index.filter(~pl.col("synthetic"))
+    lacking = results.index.join(real, on="frame_id", how="anti")["frame_id"].sort()
+    if len(lacking):
+        yield Finding(where, f"lacks frames: {_some(lacking.to_list())}")
+    used = index.filter(pl.col("row").is_not_null())
+    refused = used.filter(pl.col("status") != "ok")["image_id"].sort()
+    if len(refused):
+        yield Finding(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
+    places = used["row"].sort().to_list()
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    if places != list(range(len(images))):
+        yield Finding(where, f"{len(images)} pictures in images.npy, but {len(places)} places")
+        return
+    yield from _digests(where, used, images)
+
+
+def _digests(where: str, used: pl.DataFrame, images: np.ndarray) -> Iterator[Finding]:
+    """Yield pictures whose pixels are not those that were merged."""
+    if "digest" not in used.columns:
+        return
+    altered = [
+        image
+        for image, row, digest in used.select("image_id", "row", "digest").iter_rows()
+        if digest and hashlib.blake2b(images[row].tobytes(), digest_size=16).hexdigest() != digest
+    ]
+    if altered:
+        yield Finding(where, f"pictures differ from their digests: {_some(altered)}")
+
+
+def _roles(where: str, results: Results, splits: pl.DataFrame) -> Iterator[Finding]:
+    """Yield subjects with two roles in a fold, without one, or not tested exactly once."""
+    twice = splits.filter(pl.struct("fold", "subject").is_duplicated())
+    if len(twice):
+        names = [f"{subject} in fold {fold}" for fold, subject, _ in twice.rows()]
+        yield Finding(where, f"subjects with several roles: {_some(sorted(set(names)))}")
+    subjects = set(results.index["subject"])
+    for (fold,), part in splits.group_by("fold", maintain_order=True):
+        missing = sorted(subjects - set(part["subject"]))
+        if missing:
+            yield Finding(where, f"fold {fold} gives no role to subjects: {_some(missing)}")
+    tested = splits.filter(pl.col("role") == "test").unique()["subject"].to_list()
+    wrong = sorted(name for name in subjects if tested.count(name) != 1)
+    if wrong:
+        yield Finding(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
+
+
+def _experiment(results: Results, name: str, seeds: tuple[int, ...]) -> Iterator[Finding]:
+    """Yield what is wrong with an experiment: each test frame is predicted once by each seed."""
+    where = f"experiments/{name}"
+    merge = results.stage("merge", name)
+    predictions, metrics = results.predictions(name), results.metrics(name)
+    if predictions is None or metrics is None:
+        yield Finding(where, "has no predictions or no metrics; run evaluate")
+        return
+    if merge is None:
+        return
+    index = table.read(merge / "index.parquet")
+    splits = table.read(merge / "splits.parquet").filter(pl.col("role") == "test")
+    tested = dict(zip(splits["subject"], splits["fold"], strict=True))
+    expected = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic"))
+    if sorted(predictions["seed"].unique()) != sorted(seeds):
+        got = ", ".join(map(str, predictions["seed"].unique().sort()))
+        yield Finding(where, f"predictions of seeds {got}; the settings ask for {seeds}")
+    for (seed,), part in predictions.group_by("seed", maintain_order=True):
+        twice = part.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
+        if len(twice):
+            yield Finding(where, f"seed {seed} predicts frames twice: {_some(twice.to_list())}")
+        for words, one, other in (("lacks", expected, part), ("adds", part, expected)):
+            differing = one.join(other, on="frame_id", how="anti")["frame_id"].sort()
+            if len(differing):
+                yield Finding(where, f"seed {seed} {words} frames: {_some(differing.to_list())}")
+    leaked = predictions.filter(
+        pl.col("fold")
+        != pl.col("subject").replace_strict(tested, default=-1, return_dtype=pl.Int64)
+    )
+    if len(leaked):
+        names = leaked["subject"].unique().sort().to_list()
+        yield Finding(where, f"subjects predicted by a fold that trained on them: {_some(names)}")
+    altered = predictions.join(results.index, on="frame_id", suffix="_index").filter(
+        (pl.col("label") != pl.col("label_index")) | (pl.col("subject") != pl.col("subject_index"))
+    )
+    if len(altered):
+        frames = altered["frame_id"].unique().sort().to_list()
+        yield Finding(where, f"another label or subject than in the index: {_some(frames)}")
+    counts = (predictions["frame_id"].n_unique(), predictions["subject"].n_unique())
+    if (metrics.get("frames"), metrics.get("subjects")) != counts:
+        got = f"{metrics.get('frames')} frames of {metrics.get('subjects')} subjects"
+        yield Finding(
+            where, f"metrics.json: {got}; predictions: {counts[0]} of {counts[1]}"
+        )

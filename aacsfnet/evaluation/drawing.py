@@ -1,0 +1,85 @@
+"""Drawing for the page: matplotlib's SVG with the page's colours and font.
+
+Colours are written as `var(--ink)` and the like, so a plot follows the page from light to dark and
+to paper.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+# Colours that nobody else uses stand for the page's variables until the SVG is written.
+INK, MUTED, GRID, ACCENT, SECOND = "#000001", "#000002", "#000003", "#000011", "#000012"
+SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015", "#000016")
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line"} | {
+    colour: f"series-{number}" for number, colour in enumerate(SERIES, 1)
+}
+# The accent (blue) from nearly nothing to full: readable on white and on black.
+DENSITY = LinearSegmentedColormap.from_list(
+    "density", [(0.2, 0.45, 0.85, 0.12), (0.2, 0.45, 0.85, 0.6), (0.95, 0.55, 0.1, 1.0)]
+)
+
+_STYLE: Any = {
+    "font.size": 10,
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "text.parse_math": False,  # a name may hold dollar signs
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",  # text stays text: searchable, in the page's font
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def drawing(
+    name: str, size: tuple[float, float], out: list[str], rows: int = 1, columns: int = 1
+) -> Iterator[list[Axes]]:
+    """Yield axes of a figure of `size` inches; afterwards put its SVG into `out`."""
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained")
+        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    out.append(_for_page(written.getvalue(), name))
+
+
+def _for_page(svg: str, name: str) -> str:
+    """Return the `<svg>` element with ids of its own, no fixed size, and the page's colours."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'href="#', f'href="#{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    head, rest = svg.split(">", 1)
+    width = float(re.findall(r'width="([0-9.]+)pt"', head)[0]) * 4 / 3
+    head = re.sub(r'\s(width|height|version|xmlns(:xlink)?)="[^"]*"', "", head)
+    rest = rest.replace("xlink:href", "href")
+    for colour, variable in _VARIABLES.items():
+        rest = rest.replace(colour, f"var(--{variable})")
+    # The page's own font has the last word; sizes stay.
+    rest = re.sub(r"font: (?:[a-z0-9]+ )*?([0-9.]+px) [^;\"]*", r"font-size: \1", rest)
+    return f'{head} style="max-width: {width:.0f}px" aria-hidden="true">{rest}'

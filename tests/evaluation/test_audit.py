@@ -1,0 +1,181 @@
+"""The audit is silent on good results, and each fault that is planted is found."""
+
+import json
+import struct
+import zlib
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aacsfnet import table
+from aacsfnet.errors import DataError
+from aacsfnet.evaluation.audit import audit, texts_of
+
+
+def lines(made) -> list[str]:
+    return [str(finding) for finding in audit(made.config, made.folder)]
+
+
+def change(path, how) -> None:
+    how(pl.read_parquet(path)).write_parquet(path)
+
+
+def first_shard(made, stage: str):
+    return sorted((made.folder / stage).glob("*.parquet"))[0]
+
+
+def with_text(encoded: bytes, kind: bytes, data: bytes) -> bytes:
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return encoded[:33] + chunk + encoded[33:]
+
+
+def test_good_results_have_no_finding(made):
+    assert lines(made) == []
+
+
+def test_without_an_index_there_is_nothing_to_audit_against(made):
+    (made.folder / "index.parquet").unlink()
+    with pytest.raises(DataError, match="no such table"):
+        audit(made.config, made.folder)
+
+
+@pytest.mark.parametrize("stage", ["crop", "landmarks", "depth", "prompts", "generate", "quality"])
+def test_a_frame_that_lost_its_row_is_missed(made, stage):
+    path = first_shard(made, stage)
+    change(path, lambda rows: rows.filter(pl.col("frame_id") != "anna-1/move/0003"))
+    found = lines(made)
+    assert any(line.startswith(f"{stage}/") and "anna-1/move/0003" in line for line in found)
+
+
+def test_a_missing_and_a_broken_table_are_found(made):
+    first_shard(made, "depth").unlink()
+    first_shard(made, "crop").write_bytes(b"PAR1, not really")
+    found = " ".join(lines(made))
+    assert "depth/anna-1.00.parquet: cannot be read" in found
+    assert "crop/anna-1.00.parquet: cannot be read" in found
+
+
+def test_an_altered_label_is_found(made):
+    path = first_shard(made, "landmarks")
+    change(path, lambda rows: rows.with_columns(label=pl.col("label") + 1))
+    assert any("another label than in the index" in line for line in lines(made))
+
+
+def test_a_subject_in_two_roles_is_found(made):
+    planted = pl.DataFrame({"fold": [0], "subject": ["anna-1"], "role": ["train"]})
+    planted = planted.with_columns(pl.col("fold").cast(pl.Int32))
+    change(made.folder / "merge" / "splits.parquet", lambda rows: pl.concat([rows, planted]))
+    assert any("subjects with several roles" in line for line in lines(made))
+
+
+def test_a_subject_tested_twice_is_found(made):
+    change(
+        made.folder / "merge" / "splits.parquet",
+        lambda rows: rows.with_columns(
+            role=pl.when(pl.col("subject") == "ben-2").then(pl.lit("test")).otherwise("role")
+        ),
+    )
+    assert any("not tested in exactly one fold: 1 (ben-2)" in line for line in lines(made))
+
+
+def test_a_held_out_subjects_picture_under_another_name_is_found(made):
+    synthetic = pl.col("synthetic") & (pl.col("subject") == "anna-1")
+    change(
+        made.folder / "merge" / "index.parquet",
+        lambda rows: rows.with_columns(
+            subject=pl.when(synthetic).then(pl.lit("ben-2")).otherwise("subject")
+        ),
+    )
+    assert any("pictures of another subject than they say" in line for line in lines(made))
+
+
+def test_pixels_that_differ_from_their_digest_are_found(made):
+    images = np.load(made.folder / "merge" / "images.npy", mmap_mode="r")
+    import hashlib
+
+    digest = hashlib.blake2b(images[0].tobytes(), digest_size=16).hexdigest()
+    path = made.folder / "merge" / "index.parquet"
+    change(
+        path,
+        lambda rows: rows.with_columns(
+            digest=pl.when(pl.col("row").is_not_null()).then(pl.lit(digest))
+        ),
+    )
+    assert lines(made) == []
+    altered = np.array(images)
+    altered[5, 0, 0, 0] = 1
+    np.save(made.folder / "merge" / "images.npy", altered)
+    assert any("differ from their digests: 1 (" in line for line in lines(made))
+    np.save(made.folder / "merge" / "images.npy", altered[:-1])
+    assert any("pictures in images.npy" in line for line in lines(made))
+
+
+def test_predictions_that_lack_or_repeat_a_frame_are_found(made):
+    path = made.experiment("full") / "predictions.parquet"
+    change(path, lambda rows: pl.concat([rows.slice(1), rows.tail(1)]))
+    found = " ".join(lines(made))
+    assert "seed 1 lacks frames: 1" in found
+    assert "seed 1 predicts frames twice: 1" in found
+    assert "metrics.json: 60 frames of 4 subjects; predictions: 59 of 4" in found
+
+
+def test_predictions_by_a_fold_that_trained_on_the_subject_are_found(made):
+    path = made.experiment("full") / "predictions.parquet"
+    change(path, lambda rows: rows.with_columns(fold=1 - pl.col("fold")))
+    assert any("by a fold that trained on them" in line for line in lines(made))
+
+
+def test_a_missing_experiment_and_a_missing_seed_are_found(made):
+    (made.experiment("full") / "metrics.json").unlink()
+    assert any("experiments/full: has no predictions or no metrics" in line for line in lines(made))
+    config = made.config.model_copy(update={"training_seeds": (1, 2)})
+    found = [str(finding) for finding in audit(config, made.folder)]
+    assert any("predictions of seeds 1; the settings ask for (1, 2)" in line for line in found)
+
+
+def test_metrics_that_are_no_json_are_found(made):
+    (made.experiment("full") / "metrics.json").write_text(json.dumps([]))
+    assert any("experiments/full: cannot be read" in line for line in lines(made))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"tEXt", b"Author\0by anna-1"),
+        (b"iTXt", b"Author\0\0\0\0\0anna-1"),
+        (b"zTXt", b"xylem\0\0" + zlib.compress(b"frame of anna-1")),
+        (b"eXIf", b"MM anna-1 "),
+    ],
+)
+def test_a_subjects_name_inside_a_picture_is_found(made, kind, data):
+    path = first_shard(made, "generate")
+    rows = pl.read_parquet(path)
+    pictures = [
+        image and {**image, "bytes": with_text(image["bytes"], kind, data)}
+        for image in rows["image"].to_list()
+    ]
+    rows.with_columns(pl.Series("image", pictures, dtype=table.PICTURE)).write_parquet(path)
+    assert any("name stands in pictures' metadata" in line for line in lines(made))
+
+
+def test_harmless_text_inside_a_picture_is_fine(made):
+    path = first_shard(made, "generate")
+    rows = pl.read_parquet(path)
+    pictures = [
+        image and {**image, "bytes": with_text(image["bytes"], b"tEXt", b"synthetic\0true")}
+        for image in rows["image"].to_list()
+    ]
+    rows.with_columns(pl.Series("image", pictures, dtype=table.PICTURE)).write_parquet(path)
+    assert lines(made) == []
+
+
+def test_an_ok_row_without_its_picture_is_found(made):
+    path = first_shard(made, "crop")
+    change(path, lambda rows: rows.with_columns(image=pl.lit(None, dtype=table.PICTURE)))
+    assert any("ok without a picture" in line for line in lines(made))
+
+
+def test_texts_of_something_else_or_of_half_a_file_are_none():
+    assert list(texts_of(b"\xff\xd8 a JPEG")) == []
+    assert list(texts_of(b"\x89PNG\r\n\x1a\n\x00\x00")) == []
