@@ -1,0 +1,1 @@
+"""Faces: found, levelled and cut out, measured in 478 points."""

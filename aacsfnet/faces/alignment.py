@@ -1,0 +1,137 @@
+"""From a face's mesh to the similarity that levels it and cuts it out, smooth over a sequence.
+
+A *placement* is four numbers `(x, y, height, angle)`: the face's middle in the frame (pixels), its
+height (pixels) and the tilt of its eyes (radians, clockwise as seen).
+"""
+
+import numpy as np
+
+from aacsfnet.faces.sampling import square_matrix
+
+#: Corners of the eye at picture left and at picture right, and of the mouth.
+LEFT_EYE, RIGHT_EYE, MOUTH = (33, 133), (362, 263), (61, 291)
+
+# Proportions of a face: its height (mesh point 10 on the forehead to 152 on the chin) over the
+# distance between the eyes and over that from eyes to mouth, and how far its middle lies from the
+# eyes towards the mouth. Measured on a photograph of a neutral face.
+_HEIGHT_PER_EYES = 2.65
+_HEIGHT_PER_MOUTH = 3.0
+_MIDDLE = 0.545
+
+#: Weights beyond this many spreads of a window are zero in the robust fit (Tukey's biweight).
+_CUT = 4.7
+#: A jump of more than this share of the face's height, or of its logarithm, is another shot.
+_JUMP = 0.35
+#: Smoothing moves no crop further than this share of the face's height from its own frame's.
+MAX_SHIFT = 0.02
+
+
+def placement_of(points: np.ndarray) -> np.ndarray:
+    """Return where a face lies, from its eyes and mouth.
+
+    The angle is that of the line between the eyes, which the crop therefore shows level. The
+    height takes distances in three dimensions, so that a turned head does not look like a smaller
+    one, and from eyes and mouth both, so that neither's error counts in full.
+
+    Args:
+        points: `(478, 3)` mesh in picture pixels.
+
+    Returns:
+        `(4,)` float64: x, y, height, angle.
+    """
+    left, right, mouth = (points[list(part)].mean(axis=0) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
+    across, middle = right - left, (left + right) / 2
+    down = mouth - middle
+    height = (
+        _HEIGHT_PER_EYES * np.linalg.norm(across) + _HEIGHT_PER_MOUTH * np.linalg.norm(down)
+    ) / 2
+    x, y = (middle + _MIDDLE * down)[:2]
+    return np.array([x, y, height, np.arctan2(across[1], across[0])])
+
+
+def crop_matrix(placement: np.ndarray, size: int, margin: float) -> np.ndarray:
+    """Return the 2x3 matrix crop pixel centres -> frame pixel centres.
+
+    Args:
+        placement: `(4,)` as `placement_of` gives it.
+        size: side of the crop, pixels.
+        margin: room above and below the face, share of its height.
+    """
+    x, y, height, angle = placement
+    return square_matrix(np.array([x, y]), height * (1 + 2 * margin), angle, size)
+
+
+def is_jump(earlier: np.ndarray, later: np.ndarray) -> bool:
+    """Return whether two placements of neighbouring frames belong to different shots or people."""
+    height = min(earlier[2], later[2])
+    moved = np.hypot(*(later[:2] - earlier[:2])) / height
+    grown = abs(np.log(later[2] / earlier[2]))
+    return bool(max(moved, grown, abs(_wrapped(later[3] - earlier[3]))) > _JUMP)
+
+
+def smoothed(placements: np.ndarray, times: np.ndarray, at: int, window: int) -> np.ndarray:
+    """Return one placement of a sequence, freed of the detector's jitter.
+
+    Each of the four numbers (height as its logarithm) is fitted by a line over the frames within
+    `window` of it, by weighted least squares: tricube weights in time, Tukey's biweight against
+    outliers (two rounds; Cleveland 1979, "Robust locally weighted regression"). The window looks
+    both ways, so nothing lags behind a movement; a steady movement passes unchanged. The result
+    stays within `MAX_SHIFT` of the frame's own placement, so that a quick movement, or pictures
+    that are no film at all, cannot pull the crop off the face.
+
+    Args:
+        placements: `(n, 4)` of one run of frames without a jump.
+        times: `(n,)` position of each frame in its sequence; gaps are fine.
+        at: which of the n is wanted.
+        window: frames to each side; 0 returns the placement as it is.
+    """
+    own: np.ndarray = placements[at]
+    near = np.abs(times - times[at]) <= window
+    if near.sum() < 3:
+        return own
+    offset = (times[near] - times[at]).astype(float)
+    values = placements[near].copy()
+    values[:, 2] = np.log(values[:, 2])
+    values[:, 3] = own[3] + _wrapped(values[:, 3] - own[3])
+    in_time = (1 - (np.abs(offset) / (window + 1)) ** 3) ** 3
+    fitted = np.array([_robust_line_at_zero(offset, column, in_time) for column in values.T])
+    fitted[2] = np.exp(fitted[2])
+    return _held_near(own, fitted)
+
+
+def _robust_line_at_zero(offset: np.ndarray, values: np.ndarray, in_time: np.ndarray) -> float:
+    """Return the value at offset 0 of the line through weighted points, outliers left out."""
+    weights = in_time
+    level = 0.0
+    for round_ in range(3):
+        total = weights.sum()
+        mean_offset, mean = weights @ offset / total, weights @ values / total
+        spread = weights @ (offset - mean_offset) ** 2
+        slope = weights @ ((offset - mean_offset) * (values - mean)) / spread if spread else 0.0
+        level = mean - slope * mean_offset
+        if round_ == 2:
+            break
+        residuals = np.abs(values - level - slope * offset)
+        scale = 1.4826 * np.median(residuals)
+        if scale == 0:
+            break
+        robust = in_time * np.clip(1 - (residuals / (_CUT * scale)) ** 2, 0, None) ** 2
+        if np.count_nonzero(robust) < 3:
+            break
+        weights = robust
+    return float(level)
+
+
+def _held_near(own: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """Return the fitted placement, or the point on the way to it that `MAX_SHIFT` allows."""
+    change = fitted - own
+    # Half a face's height from the middle, a tilt of r radians moves a point by r / 2 heights.
+    shift = max(
+        float(np.hypot(*change[:2])) / own[2], abs(change[2]) / own[2] / 2, abs(change[3]) / 2
+    )
+    return np.asarray(own + change * min(1.0, MAX_SHIFT / shift) if shift > 0 else own)
+
+
+def _wrapped(angle: np.ndarray) -> np.ndarray:
+    """Return angles brought into -pi..pi."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi

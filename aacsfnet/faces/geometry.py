@@ -1,0 +1,228 @@
+"""Facial measures: what the regions of pain do, in units of the eye distance.
+
+Each measure is one function of a mesh `(478, 3)` x, y, z in pixels (y down, z smaller = nearer);
+`MEASURES` holds them by name. They are taken on the *level face*: turned upright and frontal by
+the head's pose, in eye distances (three-dimensional, so a turned head's is no shorter) from the
+middle of the eyes. Position, size and pose therefore cancel. Left and right are the person's own,
+so the person's right is at picture left. AU numbers are FACS action units.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from aacsfnet.faces.pose import rotation_of
+
+Measure = Callable[[np.ndarray], float]
+
+#: The person's right (picture left) and left eye: outer and inner corner.
+RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
+#: Upper and lower lid, paired across the opening.
+RIGHT_LIDS, LEFT_LIDS = ((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385, 380))
+#: Lower edge of the brows, from the outer to the inner end, and upper edge.
+RIGHT_BROW, LEFT_BROW = (53, 52, 65, 55), (283, 282, 295, 285)
+RIGHT_BROW_TOP, LEFT_BROW_TOP = (63, 105, 66, 107), (293, 334, 296, 336)
+#: Wings of the nose, cheeks, base of the nose, red border of the upper lip, corners of the mouth.
+RIGHT_WING, LEFT_WING = (129, 102, 48), (358, 331, 278)
+RIGHT_CHEEK, LEFT_CHEEK = (50, 101, 118), (280, 330, 347)
+NOSE_BASE = (2, 97, 326)
+UPPER_LIP = (0, 37, 267)
+RIGHT_CORNER, LEFT_CORNER = 61, 291
+#: Upper and lower lip, paired across the opening.
+INNER_LIPS = ((82, 87), (13, 14), (312, 317))
+#: Points whose height is compared between the sides: brows, lids, wings, cheeks, mouth corners.
+_COMPARED = {
+    "right": (*RIGHT_BROW, 160, 159, 158, 144, 145, 153, *RIGHT_WING, *RIGHT_CHEEK, 61, 37, 84),
+    "left": (*LEFT_BROW, 387, 386, 385, 373, 374, 380, *LEFT_WING, *LEFT_CHEEK, 291, 267, 314),
+}
+
+_ON_LEVEL_FACE: dict[str, Measure] = {}
+#: Each measure by name: mesh `(478, 3)` in pixels -> eye distances.
+MEASURES: dict[str, Measure] = {}
+
+
+def eye_distance(points: np.ndarray) -> float:
+    """Return the distance between the eyes' middles (halfway between corners), in three dimensions.
+
+    Args:
+        points: `(478, 3)`.
+    """
+    right, left = points[list(RIGHT_EYE)].mean(axis=0), points[list(LEFT_EYE)].mean(axis=0)
+    return float(np.linalg.norm(left - right))
+
+
+def level(points: np.ndarray) -> np.ndarray:
+    """Return the level face `(478, 3)`: upright, frontal, in eye distances from mid-eyes.
+
+    Args:
+        points: `(478, 3)` in pixels.
+    """
+    middle = points[[*RIGHT_EYE, *LEFT_EYE]].mean(axis=0)
+    return np.asarray((points - middle) @ rotation_of(points) / eye_distance(points))
+
+
+def measure_all(points: np.ndarray) -> dict[str, float]:
+    """Return every measure of a mesh `(478, 3)` in pixels, by name; the face is levelled once."""
+    face = level(points)
+    return {name: on_level(face) for name, on_level in _ON_LEVEL_FACE.items()}
+
+
+def _measure(on_level: Measure) -> Measure:
+    """Register a function of the level face as the measure of its name; return that of a mesh."""
+
+    def of_mesh(points: np.ndarray) -> float:
+        return on_level(level(points))
+
+    of_mesh.__name__, of_mesh.__doc__ = on_level.__name__, on_level.__doc__
+    of_mesh.__qualname__, of_mesh.__module__ = on_level.__qualname__, on_level.__module__
+    _ON_LEVEL_FACE[on_level.__name__] = on_level
+    MEASURES[on_level.__name__] = of_mesh
+    return of_mesh
+
+
+def _height(face: np.ndarray, points: tuple[int, ...]) -> float:
+    """Return how far points lie above the eyes' line, on average."""
+    return -float(face[list(points), 1].mean())
+
+
+def _opening(face: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
+    """Return the mean distance across an opening, within the face's plane."""
+    upper, lower = (list(side) for side in zip(*pairs, strict=True))
+    return float(np.linalg.norm(face[upper, :2] - face[lower, :2], axis=1).mean())
+
+
+@_measure
+def brow_height_right(face: np.ndarray) -> float:
+    """Return how far the right brow lies above its eye's corners.
+
+    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge) and
+    63, 105, 66, 107 (upper edge) against 33, 133.
+    """
+    return _height(face, RIGHT_BROW + RIGHT_BROW_TOP) - _height(face, RIGHT_EYE)
+
+
+@_measure
+def brow_height_left(face: np.ndarray) -> float:
+    """Return how far the left brow lies above its eye's corners.
+
+    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
+    and 293, 334, 296, 336 (upper edge) against 263, 362.
+    """
+    return _height(face, LEFT_BROW + LEFT_BROW_TOP) - _height(face, LEFT_EYE)
+
+
+@_measure
+def brow_height(face: np.ndarray) -> float:
+    """Return the mean of `brow_height_right` and `brow_height_left` (AU4 lowers it)."""
+    sides = (_ON_LEVEL_FACE["brow_height_right"], _ON_LEVEL_FACE["brow_height_left"])
+    return sum(side(face) for side in sides) / 2
+
+
+@_measure
+def brow_distance(face: np.ndarray) -> float:
+    """Return the distance between the inner ends of the brows.
+
+    Falls with AU4, which draws them together. Points 55, 107 against 285, 336.
+    """
+    return float(np.linalg.norm(face[[55, 107], :2].mean(0) - face[[285, 336], :2].mean(0)))
+
+
+@_measure
+def lid_opening_right(face: np.ndarray) -> float:
+    """Return how far the right eye's lids stand apart.
+
+    Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 160-144, 159-145, 158-153.
+    """
+    return _opening(face, RIGHT_LIDS)
+
+
+@_measure
+def lid_opening_left(face: np.ndarray) -> float:
+    """Return how far the left eye's lids stand apart.
+
+    Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 387-373, 386-374, 385-380.
+    """
+    return _opening(face, LEFT_LIDS)
+
+
+@_measure
+def lid_opening(face: np.ndarray) -> float:
+    """Return the mean of `lid_opening_right` and `lid_opening_left` (AU43, AU6, AU7 lower it)."""
+    sides = (_ON_LEVEL_FACE["lid_opening_right"], _ON_LEVEL_FACE["lid_opening_left"])
+    return sum(side(face) for side in sides) / 2
+
+
+@_measure
+def lower_lid_height(face: np.ndarray) -> float:
+    """Return how high the lower lids stand against the corners of the eyes (negative: below).
+
+    Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
+    133, 263, 362.
+    """
+    return _height(face, (144, 145, 153, 373, 374, 380)) - _height(face, RIGHT_EYE + LEFT_EYE)
+
+
+@_measure
+def cheek_raise(face: np.ndarray) -> float:
+    """Return the height of the cheeks against the corners of the eyes (negative: below).
+
+    Rises with AU6 (cheek raiser) and AU12. Points 50, 101, 118 and 280, 330, 347.
+    """
+    return _height(face, RIGHT_CHEEK + LEFT_CHEEK) - _height(face, RIGHT_EYE + LEFT_EYE)
+
+
+@_measure
+def nose_wrinkle(face: np.ndarray) -> float:
+    """Return the height of the nose's wings against the inner corners of the eyes (negative).
+
+    Rises with AU9 (nose wrinkler), which pulls the wings up. Points 129, 102, 48 and 358, 331,
+    278 against 133, 362.
+    """
+    return _height(face, RIGHT_WING + LEFT_WING) - _height(face, (133, 362))
+
+
+@_measure
+def upper_lip_raise(face: np.ndarray) -> float:
+    """Return the height of the upper lip's border against the base of the nose (negative).
+
+    Rises with AU10 (upper lip raiser). Points 0, 37, 267 against 2, 97, 326.
+    """
+    return _height(face, UPPER_LIP) - _height(face, NOSE_BASE)
+
+
+@_measure
+def mouth_opening(face: np.ndarray) -> float:
+    """Return how far the lips stand apart.
+
+    Rises with AU25 (lips part), AU26 (jaw drop) and AU27. Pairs 82-87, 13-14, 312-317.
+    """
+    return _opening(face, INNER_LIPS)
+
+
+@_measure
+def mouth_width(face: np.ndarray) -> float:
+    """Return the distance between the corners of the mouth.
+
+    Rises with AU20 (lip stretcher) and AU12, falls with AU18. Points 61 and 291.
+    """
+    return float(np.linalg.norm(face[RIGHT_CORNER, :2] - face[LEFT_CORNER, :2]))
+
+
+@_measure
+def mouth_corner_pull(face: np.ndarray) -> float:
+    """Return the height of the mouth's corners against the base of the nose (negative).
+
+    Rises with AU12 (lip corner puller), falls with AU15. Points 61, 291 against 2, 97, 326.
+    """
+    return _height(face, (RIGHT_CORNER, LEFT_CORNER)) - _height(face, NOSE_BASE)
+
+
+@_measure
+def asymmetry(face: np.ndarray) -> float:
+    """Return how much the two sides differ in height, on average over pairs of points.
+
+    Rises with one-sided movement of any action unit; 0 on a face whose sides are alike. Brows,
+    lids, wings of the nose, cheeks, lips; points as listed in `_COMPARED`.
+    """
+    right, left = (list(_COMPARED[side]) for side in ("right", "left"))
+    return float(np.abs(face[right, 1] - face[left, 1]).mean())

@@ -1,0 +1,60 @@
+"""The landmarks stage: 478 points on each crop, the head's pose and the facial measures."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aacsfnet import table
+from aacsfnet.config import Config
+from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.pose import pose_of
+
+
+def landmarks(config: Config, crop: Path, output: Path) -> None:
+    """Write the landmarks table of one shard.
+
+    Args:
+        config: its block landmarks is read.
+        crop: the shard's crop table.
+        output: the table to write.
+    """
+    settings = config.landmarks
+    rows = []
+    sequence, last = None, None  # in video mode, where the search starts
+    with CropLandmarker(settings.min_confidence) as landmarker:
+        for source in table.read(crop).iter_rows(named=True):
+            row = table.carry(source, "landmarks")
+            rows.append(row)
+            if row["status"] != "ok":
+                last = None
+                continue
+            this = row["subject"], row["sequence"]
+            if settings.mode == "still" or this != sequence:
+                last = None
+            sequence = this
+            mesh = landmarker.find(table.decode_png(source["image"]), last)
+            row["presence"] = mesh.presence
+            if not landmarker.accepts(mesh):
+                last = None
+                row["status"] = "no_landmarks"
+                row["reason"] = (
+                    f"the face mesh scores {mesh.presence:.2f}; landmarks.min_confidence is "
+                    f"{settings.min_confidence}"
+                )
+                continue
+            last = mesh.points
+            row |= _described(mesh.points, np.reshape(source["to_frame"], (2, 3)))
+    table.write(output, table.frame("landmarks", rows), "landmarks")
+
+
+def _described(points: np.ndarray, to_frame: np.ndarray) -> dict[str, object]:
+    """Return what the table holds of a mesh in crop pixels."""
+    pose = pose_of(points)
+    turn = np.degrees(np.arctan2(to_frame[1, 0], to_frame[0, 0]))
+    return {
+        "landmarks_px": points.astype(np.float32),
+        "pose": pose.tolist(),
+        "frame_roll": float((pose[2] + turn + 180) % 360 - 180),
+        "measures": measure_all(points),
+    }

@@ -1,0 +1,93 @@
+"""One face in a picture, by both detectors and the mesh, under a policy for several people."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from aacsfnet.config import Crop
+from aacsfnet.datasets.base import Fault
+from aacsfnet.faces.alignment import placement_of
+from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
+from aacsfnet.faces.mesh import Mesh, look_twice, square_of_face
+from aacsfnet.faces.networks import FaceMesh
+
+
+@dataclass(frozen=True)
+class Located:
+    """The face to crop.
+
+    Attributes:
+        placement: `(4,)`, see `aacsfnet.faces.alignment`.
+        faces: how many were found.
+        confidence: the detector's score of this one.
+    """
+
+    placement: np.ndarray
+    faces: int
+    confidence: float
+
+
+class FaceLocator:
+    """Finds the face of a picture; holds the networks, so make one and use it for many.
+
+    A face is what a detector and the mesh agree on. The search goes on (`FaceFinder.searches`)
+    until there is one.
+    """
+
+    def __init__(self, settings: Crop) -> None:
+        self._settings = settings
+        self._finder = FaceFinder(settings.min_confidence, settings.min_face)
+        self._mesh = FaceMesh()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._finder.close()
+        self._mesh.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def locate(self, picture: np.ndarray) -> Located | Fault:
+        """Return the face to crop, or why there is none.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+        """
+        settings = self._settings
+        height, width = picture.shape[:2]
+        everyone = settings.people != "largest"
+        for found in self._finder.searches(picture, everyone=everyone):
+            confirmed = [pair for face in found if (pair := self._confirm(picture, face))]
+            if not confirmed:
+                continue
+            faces = [face for face, _ in confirmed]
+            chosen = choose(faces, settings.people, (width, height))
+            if chosen is None:
+                return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
+            mesh = next(mesh for face, mesh in confirmed if face is chosen)
+            placement = placement_of(mesh.points)
+            if placement[2] < settings.min_face:
+                return Fault(
+                    "small_face",
+                    f"the face is {placement[2]:.0f} pixels high; crop.min_face is "
+                    f"{settings.min_face}",
+                )
+            return Located(placement, len(faces), chosen.score)
+        return Fault("no_face", "neither detector found a face at any scale")
+
+    def _confirm(self, picture: np.ndarray, face: Face) -> tuple[Face, Mesh] | None:
+        """Return a face that the mesh agrees on, with that mesh."""
+        if face.score < SURE:
+            closer = self._finder.closer(picture, face)
+            if closer is None:
+                return None
+            face = closer
+        mesh = look_twice(self._mesh, picture, square_of_face(face))
+        if mesh.presence < self._settings.min_presence:
+            return None
+        away = np.linalg.norm(mesh.points[:, :2].mean(axis=0) - face.center_xy)
+        return (face, mesh) if away < face.side / 2 else None

@@ -1,0 +1,223 @@
+"""MediaPipe's face networks, called one at a time on small squares.
+
+`mediapipe.solutions` runs detector and mesh as one graph that samples the frame bilinearly, which
+aliases large faces, and runs the detector whether it is needed or not. Here each network takes a
+square that the caller has sampled (see `aacsfnet.faces.sampling`), so one frame costs exactly the
+calls that it needs. The models are those inside the mediapipe package; nothing is fetched.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+#: Side of the square that each network sees, pixels.
+DETECTOR_SIDE = {"short": 128, "full": 192}
+MESH_SIDE = 192
+POINTS = 478
+
+_DETECTOR = """
+input_stream: "image"
+output_stream: "detections"
+node {{
+  calculator: "FaceDetection{kind}RangeCpu"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+}}
+"""
+
+_MESH = """
+input_stream: "image"
+input_stream: "roi"
+output_stream: "landmarks"
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:with_attention"
+  options {
+    [mediapipe.ConstantSidePacketCalculatorOptions.ext] { packet { bool_value: true } }
+  }
+}
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:roi"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+# The stream inside FaceLandmarkCpu that holds the score before it is compared with a threshold.
+_PRESENCE = "facelandmarkcpu__face_presence_score"
+
+
+class _Graph:
+    """A MediaPipe graph that takes one picture and gives its output packets."""
+
+    def __init__(self, text: str, outputs: tuple[str, ...]) -> None:
+        from mediapipe.python._framework_bindings import calculator_graph
+
+        self._latest: dict[str, Any] = {}
+        self._time = 0
+        self._graph = calculator_graph.CalculatorGraph(graph_config=text)
+        for name in outputs:
+            self._graph.observe_output_stream(name, self._latest.__setitem__, True)
+        self._graph.start_run()
+
+    def run(self, square: np.ndarray, **packets: Any) -> dict[str, Any]:
+        from mediapipe.python import packet_creator
+        from mediapipe.python._framework_bindings import image_frame
+
+        self._time += 1
+        self._latest.clear()
+        picture = packet_creator.create_image_frame(
+            image_format=image_frame.ImageFormat.SRGB, data=np.ascontiguousarray(square)
+        )
+        for name, packet in {"image": picture, **packets}.items():
+            self._graph.add_packet_to_input_stream(name, packet.at(self._time))
+        self._graph.wait_until_idle()
+        return dict(self._latest)
+
+    def close(self) -> None:
+        self._graph.close_all_packet_sources()
+        self._graph.wait_until_done()
+
+
+class _Network:
+    _graph: _Graph
+
+    def close(self) -> None:
+        """Free the network's memory and threads."""
+        self._graph.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class FaceDetector(_Network):
+    """One of MediaPipe's two detectors.
+
+    "short" (128 pixels) is quick and sure with faces above a seventh of the square; "full"
+    (192 pixels, a denser grid) also finds those of a fifteenth.
+
+    Args:
+        kind: which of the two.
+        min_confidence: least score of what is returned, 0 to 1.
+    """
+
+    def __init__(self, kind: Literal["short", "full"], min_confidence: float) -> None:
+        with _native_chatter_held_back():
+            text, found = _expanded(_DETECTOR.format(kind=kind.capitalize()), "min_score_thresh:")
+            text = text.replace(found, f"min_score_thresh: {min_confidence}")
+            self.side = DETECTOR_SIDE[kind]
+            self._graph = _Graph(text, ("detections",))
+            self(np.zeros((self.side, self.side, 3), np.uint8))
+
+    def __call__(self, square: np.ndarray) -> np.ndarray:
+        """Return the faces in a square picture.
+
+        Args:
+            square: `(side, side, 3)` uint8 RGB.
+
+        Returns:
+            `(faces, 17)` float64: score; box as x, y of its upper left, width, height; six points
+            x, y (picture-left eye, picture-right eye, nose tip, mouth, two ears). All but the
+            score in shares of the side, highest score first.
+        """
+        from mediapipe.python import packet_getter
+
+        packet = self._graph.run(square)["detections"]
+        if packet.is_empty():
+            return np.zeros((0, 17))
+        rows = []
+        for detection in packet_getter.get_proto_list(packet):
+            where = detection.location_data
+            box = where.relative_bounding_box
+            points = [value for point in where.relative_keypoints for value in (point.x, point.y)]
+            rows.append([detection.score[0], box.xmin, box.ymin, box.width, box.height, *points])
+        faces = np.array(rows, np.float64).reshape(-1, 17)
+        return faces[np.argsort(-faces[:, 0], kind="stable")]
+
+
+class FaceMesh(_Network):
+    """MediaPipe's mesh of 478 points with refined lids, lips and irises."""
+
+    def __init__(self) -> None:
+        from mediapipe.framework.formats import rect_pb2
+        from mediapipe.python import packet_creator
+
+        whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
+        self._roi = packet_creator.create_proto(whole)
+        with _native_chatter_held_back():
+            # The graph drops faces below its threshold; the score is wanted instead.
+            text, threshold = _expanded(_MESH, "threshold:")
+            text = text.replace(threshold, "threshold: 0.0")
+            self._graph = _Graph(
+                f'{text}\noutput_stream: "{_PRESENCE}"\n', ("landmarks", _PRESENCE)
+            )
+            self(np.zeros((MESH_SIDE, MESH_SIDE, 3), np.uint8))
+
+    def __call__(self, square: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the points of the face that fills a square picture, and how sure they are.
+
+        Args:
+            square: `(192, 192, 3)` uint8 RGB; the face upright, about two thirds of the side.
+
+        Returns:
+            `(478, 3)` float64 x, y, z in pixels of the square (pixel centres at integers, z on
+            x's scale, smaller = nearer), and the network's score that this is a face, 0 to 1.
+        """
+        from mediapipe.python import packet_getter
+
+        packets = self._graph.run(square, roi=self._roi)
+        found = packet_getter.get_proto(packets["landmarks"]).landmark
+        points = np.array([(point.x, point.y, point.z) for point in found], np.float64)
+        points *= MESH_SIDE
+        points[:, :2] -= 0.5  # the network's 0 is the square's edge, ours the first pixel's centre
+        return points, float(packet_getter.get_float(packets[_PRESENCE]))
+
+
+def _expanded(graph: str, key: str) -> tuple[str, str]:
+    """Return a graph's text with its subgraphs written out, and the one line that sets `key`."""
+    import mediapipe
+    from mediapipe.python._framework_bindings import resource_util, validated_graph_config
+
+    resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
+    config = validated_graph_config.ValidatedGraphConfig()
+    config.initialize(graph_config=graph)
+    text = config.text_config
+    lines = {line.strip() for line in text.splitlines() if line.strip().startswith(key)}
+    assert len(lines) == 1, f"mediapipe's graph has {len(lines)} different lines of {key}"
+    return text, lines.pop()
+
+
+@contextmanager
+def _native_chatter_held_back() -> Iterator[None]:
+    """Keep what native code writes to stderr while a network starts; show it only on failure.
+
+    MediaPipe and TensorFlow Lite announce delegates and harmless warnings there, and their
+    logging level cannot be set from Python.
+    """
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # no stderr, as under some services
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

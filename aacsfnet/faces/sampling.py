@@ -1,0 +1,108 @@
+"""Squares cut out of pictures at any place, size and angle, without aliasing.
+
+Convention: a point is x right, y down, pixel centres at integers. A square is given by the 2x3
+matrix that takes its pixel centres to the picture's: `picture_xy = matrix @ (x, y, 1)`.
+"""
+
+import cv2
+import numpy as np
+
+
+def square_matrix(center_xy: np.ndarray, side: float, angle: float, pixels: int) -> np.ndarray:
+    """Return the 2x3 matrix of a square: its pixel centres -> picture pixel centres.
+
+    Args:
+        center_xy: `(2,)`, middle of the square in the picture.
+        side: of the square in the picture, pixels.
+        angle: turn of the square's x axis from the picture's, radians, clockwise as seen.
+        pixels: side of the square in its own pixels.
+
+    >>> square_matrix(np.array([4.5, 4.5]), 10.0, 0.0, 5).tolist()
+    [[2.0, -0.0, 0.5], [0.0, 2.0, 0.5]]
+    """
+    scale = side / pixels
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    middle = np.full(2, (pixels - 1) / 2)
+    matrix: np.ndarray = np.column_stack([linear, center_xy - linear @ middle])
+    return matrix
+
+
+def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return points `(n, 2)` or `(n, 3)` moved by a 2x3 similarity; z is scaled with x and y."""
+    moved = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    if points.shape[1] == 2:
+        return moved
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    return np.column_stack([moved, points[:, 2] * scale])
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """Return the 2x3 matrix that undoes another."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """Return the 2x3 matrix that applies `inner`, then `outer`."""
+    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+
+
+def patch(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of a picture that a square needs, shrunk to about the square's resolution.
+
+    Shrinking averages over areas, so detail finer than the square's pixels does not alias.
+
+    Args:
+        picture: `(H, W, 3)` uint8.
+        matrix: 2x3, square pixels -> picture pixels.
+        pixels: side of the square.
+
+    Returns:
+        `(h, w, 3)` uint8, and the 2x3 matrix from its pixel centres to the picture's.
+    """
+    height, width = picture.shape[:2]
+    last = pixels - 1
+    corners = transform(matrix, np.array([[0, 0], [last, 0], [0, last], [last, last]], float))
+    scale = max(1.0, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    border = 2 * scale + 1
+    # A square wholly outside keeps the nearest pixels, which its border then repeats.
+    left, top = np.clip(np.floor(corners.min(axis=0) - border), 0, (width - 1, height - 1))
+    right, bottom = np.clip(np.ceil(corners.max(axis=0) + border) + 1, 1, (width, height))
+    left, top = min(left, right - 1), min(top, bottom - 1)
+    part = picture[int(top) : int(bottom), int(left) : int(right)]
+    if scale == 1.0:
+        return part, np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
+    rows, columns = part.shape[:2]
+    size = max(1, round(columns / scale)), max(1, round(rows / scale))
+    by_x, by_y = columns / size[0], rows / size[1]
+    to_picture = np.array([[by_x, 0.0, left + (by_x - 1) / 2], [0.0, by_y, top + (by_y - 1) / 2]])
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), to_picture
+
+
+def resample(
+    picture: np.ndarray, matrix: np.ndarray, pixels: int, *, sharp: bool = False
+) -> np.ndarray:
+    """Return a square of a picture that is already at about the square's resolution.
+
+    Outside the picture its border pixels are repeated.
+
+    Args:
+        picture: `(H, W, 3)` uint8, as `patch` gives it.
+        matrix: 2x3, square pixels -> picture pixels.
+        pixels: side of the square.
+        sharp: cubic instead of linear interpolation.
+    """
+    return cv2.warpAffine(
+        picture,
+        matrix,
+        (pixels, pixels),
+        flags=(cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def sample(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> np.ndarray:
+    """Return a square `(pixels, pixels, 3)` of a picture, anti-aliased (`patch`, `resample`)."""
+    part, to_picture = patch(picture, matrix, pixels)
+    return resample(part, compose(invert(to_picture), matrix), pixels)

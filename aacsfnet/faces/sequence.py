@@ -1,0 +1,110 @@
+"""Crops of a sequence, cut out after smoothing, in constant memory.
+
+Smoothing needs the frames to come, so a frame waits until its window is complete. Only the part
+of it that the crop may need waits, already shrunk to the crop's resolution.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aacsfnet.faces.alignment import MAX_SHIFT, crop_matrix, is_jump, smoothed
+from aacsfnet.faces.sampling import compose, invert, patch, resample, transform
+
+#: Room that a smoothed crop may need beyond the unsmoothed one: moved, turned and grown by
+#: MAX_SHIFT at once, its corners move by less than this share of its side.
+_SPARE = 8 * MAX_SHIFT
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A finished crop.
+
+    Attributes:
+        key: what the caller gave with the frame.
+        picture: `(size, size, 3)` uint8 RGB.
+        to_frame: 2x3, crop pixel centres -> frame pixel centres.
+        inside: share of the crop that lies inside the frame.
+    """
+
+    key: int
+    picture: np.ndarray
+    to_frame: np.ndarray
+    inside: float
+
+
+@dataclass
+class _Waiting:
+    key: int
+    time: int
+    part: np.ndarray
+    part_to_frame: np.ndarray
+    frame_size: tuple[int, int]
+
+
+class SequenceCropper:
+    """Takes frames of one sequence after another, gives crops as soon as they can be cut.
+
+    Args:
+        size: side of a crop, pixels.
+        margin: room above and below the face, share of its height.
+        window: frames to each side that smoothing looks at; 0 cuts each frame by itself.
+    """
+
+    def __init__(self, size: int, margin: float, window: int) -> None:
+        self._size, self._margin, self._window = size, margin, window
+        self._waiting: list[_Waiting] = []
+        self._placements: list[np.ndarray] = []
+        self._times: list[int] = []
+
+    def add(self, key: int, time: int, frame: np.ndarray, placement: np.ndarray) -> Iterator[Cut]:
+        """Take the next frame of the sequence; yield what is complete by now.
+
+        Args:
+            key: returned with the crop.
+            time: position of the frame in its sequence, rising.
+            frame: `(H, W, 3)` uint8 RGB.
+            placement: `(4,)` of its face.
+        """
+        if self._placements and (
+            time - self._times[-1] > self._window or is_jump(self._placements[-1], placement)
+        ):
+            yield from self.finish()
+        larger = self._size * (1 + _SPARE)
+        matrix = crop_matrix(placement, self._size, self._margin)
+        shift = (larger - self._size) / 2
+        matrix[:, 2] -= matrix[:, :2] @ np.full(2, shift)
+        part, part_to_frame = patch(frame, matrix, int(np.ceil(larger)))
+        size_wh = frame.shape[1], frame.shape[0]
+        self._waiting.append(_Waiting(key, time, part.copy(), part_to_frame, size_wh))
+        self._placements.append(placement)
+        self._times.append(time)
+        while self._waiting and self._waiting[0].time <= time - self._window:
+            yield self._cut(self._waiting.pop(0))
+        keep = sum(past >= time - 2 * self._window for past in self._times)
+        self._placements, self._times = self._placements[-keep:], self._times[-keep:]
+
+    def finish(self) -> Iterator[Cut]:
+        """Yield the crops that still wait; the next frame begins a new sequence."""
+        for waiting in self._waiting:
+            yield self._cut(waiting)
+        self._waiting, self._placements, self._times = [], [], []
+
+    def _cut(self, waiting: _Waiting) -> Cut:
+        at = self._times.index(waiting.time)
+        placement = smoothed(np.array(self._placements), np.array(self._times), at, self._window)
+        to_frame = crop_matrix(placement, self._size, self._margin)
+        to_part = compose(invert(waiting.part_to_frame), to_frame)
+        picture = resample(waiting.part, to_part, self._size, sharp=True)
+        inside = _share_inside(to_frame, self._size, waiting.frame_size)
+        return Cut(waiting.key, picture, to_frame, inside)
+
+
+def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:
+    """Return which share of a crop's pixels lies inside the frame, on a 32 x 32 grid."""
+    line = (np.arange(32) + 0.5) * size / 32 - 0.5
+    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    where = transform(to_frame, grid)
+    inside = (where >= -0.5) & (where <= np.array(frame_size) - 0.5)
+    return float(inside.all(axis=1).mean())
