@@ -289,6 +289,4 @@ def _experiment(results: Results, name: str, seeds: tuple[int, ...]) -> Iterator
     counts = (predictions["frame_id"].n_unique(), predictions["subject"].n_unique())
     if (metrics.get("frames"), metrics.get("subjects")) != counts:
         got = f"{metrics.get('frames')} frames of {metrics.get('subjects')} subjects"
-        yield Finding(
-            where, f"metrics.json: {got}; predictions: {counts[0]} of {counts[1]}"
-        )
+        yield Finding(where, f"metrics.json: {got}; predictions: {counts[0]} of {counts[1]}")

@@ -80,6 +80,7 @@ def _for_page(svg: str, name: str) -> str:
     rest = rest.replace("xlink:href", "href")
     for colour, variable in _VARIABLES.items():
         rest = rest.replace(colour, f"var(--{variable})")
-    # The page's own font has the last word; sizes stay.
+    # The page's own font; sizes stay. matplotlib writes either `font` or `font-family`.
     rest = re.sub(r"font: (?:[a-z0-9]+ )*?([0-9.]+px) [^;\"]*", r"font-size: \1", rest)
+    rest = re.sub(r"font-family: [^;\"]*;? ?", "", rest)
     return f'{head} style="max-width: {width:.0f}px" aria-hidden="true">{rest}'

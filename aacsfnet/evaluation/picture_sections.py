@@ -147,6 +147,8 @@ def faces_section(results: Results, names: Names, count: int) -> Section:
     side = side_for(6 * count)
     examples = []
     for frame in chosen:
+        if not (frame in crops and frame in landmarks):
+            continue  # a stage was run again alone and its rows are not there yet
         picture = table.decode_png(crops[frame]["image"])
         points = np.asarray(landmarks[frame]["landmarks_px"], np.float64)
         examples.append(
@@ -204,6 +206,8 @@ def generated_section(results: Results, names: Names, count: int) -> Section:
     side = side_for(6 * count)
     examples = []
     for key, frame in zip(chosen, frames, strict=True):
+        if not (key in made and frame in crops and frame in depths):
+            continue  # a stage was run again alone and its pictures are not there yet
         verdict = verdicts[key]
         sources = (crops[frame]["image"], depths[frame]["image"], made[key]["image"])
         pictures = [data_uri(thumbnail(table.decode_png(one), side)) for one in sources]
