@@ -4,9 +4,9 @@ One word a stage: it names the rule, the command, the block of settings and the 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from aacsfnet.config import Config
+from aacsfnet.config import Config, DatasetName
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Stage:
     after: tuple[str, ...] = ()
 
 
-#: "data" stands for the name of the data set and its own block within `index`.
+#: "data" stands for the name of the data set and what `index` says of reading it: all but the size
+#: of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(1, ("data", "index.shard_frames")),
     "crop": Stage(1, ("data", "crop"), ("index",)),
@@ -54,9 +55,10 @@ def settings_of(config: Config, stage: str) -> dict[str, Any]:
     for name in STAGES[stage].settings:
         if name == "data":
             chosen["dataset"] = config.dataset
-            block = everything["index"].get(config.dataset)
-            if block is not None:
-                chosen.setdefault("index", {})[config.dataset] = block
+            others = {"shard_frames", *get_args(DatasetName)} - {config.dataset}
+            chosen["index"] = {
+                key: value for key, value in everything["index"].items() if key not in others
+            }
         elif "." in name:
             block_name, key = name.split(".")
             chosen.setdefault(block_name, {})[key] = everything[block_name][key]
