@@ -229,22 +229,6 @@ def audit(
         raise typer.Exit(1)
 
 
-@tool("aacsfnet audit --results results/demo")
-def audit(
-    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
-    config: Settings = "config.yaml",
-) -> None:
-    """Check finished results again: leaks, lost frames, altered pictures, names in pictures."""
-    from aacsfnet.evaluation.audit import audit as run
-
-    findings = run(load(config), results)
-    for finding in findings:
-        typer.echo(finding)
-    if findings:
-        raise typer.Exit(1)
-    typer.echo(f"{results}: nothing is wrong")
-
-
 @tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")
 def export(
     table: Annotated[Path, typer.Argument(help="A table that holds pictures.")],
