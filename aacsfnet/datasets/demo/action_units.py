@@ -17,8 +17,8 @@ from aacsfnet.datasets.demo.mesh import Array
 
 #: Highest intensity of each unit that can be rendered.
 HIGHEST = {
-    **{unit: 5.0 for unit in ("au1", "au2", "au4", "au6", "au7", "au9", "au10")},
-    **{unit: 5.0 for unit in ("au12", "au20", "au25", "au26")},
+    **dict.fromkeys(("au1", "au2", "au4", "au6", "au7", "au9", "au10"), 5.0),
+    **dict.fromkeys(("au12", "au20", "au25", "au26"), 5.0),
     "au43": 1.0,
 }
 

@@ -88,7 +88,7 @@ def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
     outward /= np.linalg.norm(outward, axis=-1, keepdims=True)
     to_back = to_back + outward * hair_volume(person)[..., None]
     # Downwards: under the jaw, down the neck.
-    width = 5.5 if person.sex == "m" else 4.7
+    width = 5.4 if person.sex == "m" else 4.5
     s = np.clip(edge[:, 0] / 5.8, -1, 1)
     x, z = width * s, -4.4 + 4.3 * np.sqrt(np.maximum(1 - s**2, 0))
     top = np.stack([x, -10.6 + 2.2 * s**2, z + 0.5], axis=1)
@@ -223,8 +223,8 @@ def ear_parts(neutral: Array) -> list[Part]:
     polar = np.linalg.norm(disc, axis=1)
     for side in (-1, 1):
         edge = neutral[234 if side < 0 else 454]
-        back = np.float32([0.5 * side, 0.05, -0.85])
-        out = np.float32([0.86 * side, 0, 0.5])
+        back = np.float32([0.62 * side, 0.05, -0.78])
+        out = np.float32([0.78 * side, 0, 0.62])
         # Narrower at the lobe, wider above.
         wide = 1.55 + 0.45 * disc[:, 1]
         bowl = 0.55 * smooth_step(0.35, 0.85, polar) - 0.35 * smooth_step(0.88, 1.0, polar)
@@ -261,27 +261,45 @@ def hanging_hair(person: Person, neutral: Array) -> tuple[list[Part], list[Part]
     shade = np.full(len(vertices), 0.6, np.float32)
     behind = Part(vertices.astype(np.float32), mesh.grid_triangles(9, 17), texture, shade, follows,
                   both_sides=True)  # fmt: skip
-    locks = []
-    for side in (-1, 1):
-        temple = neutral[127 if side < 0 else 356]
-        down = np.linspace(0, 1, 9)[:, None]
-        across = np.linspace(0, 1, 5)[None]  # from the face outwards and back
-        width = 0.3 + 2.6 * np.minimum(down * 2.5, 1)
-        flow = 0.9 * np.sin(np.pi * down) - (0.9 if person.hair_style == "bob" else -0.2) * down**3
-        x = side * (abs(temple[0]) - 0.55 + flow * 1.1 + width * across * 0.62)
-        y = temple[1] + 3.4 + (end - temple[1] - 3.4) * down + 0 * across
-        z = temple[2] + 0.1 - width * across + 1.2 * np.sin(np.pi * across) - 0.6 * down
-        vertices = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-        texture = _in_tile("hair", (0.2 + 0.5 * across + 0 * down).ravel(),
-                           (down + 0 * across).ravel())  # fmt: skip
-        shade = np.tile([0.7, 1, 1, 0.95, 0.8], 9).astype(np.float32)
-        follows = np.repeat(1 - 0.7 * down.ravel() ** 2, 5).astype(np.float32)
-        triangles = mesh.grid_triangles(9, 5)
-        locks.append(
-            Part(vertices.astype(np.float32), triangles if side > 0 else triangles[:, ::-1],
-                 texture, shade, follows, gloss=0.4, both_sides=True)
-        )  # fmt: skip
+    locks = [_lock(person, neutral, side, end) for side in (-1, 1)]
     return [behind], locks
+
+
+def _lock(person: Person, neutral: Array, side: int, end: float) -> Part:
+    """Return the hair that falls from the parting past the temple to `end` (y, cm)."""
+    top, inward = {"bob": (1.2, 1.2), "fringe": (4.6, 0.3), "long": (1.0, -0.3)}[person.hair_style]
+    front = np.float32(
+        [(top, 9.6, 3.6), (0.5 * (top + 6.2), 8.0, 3.4), (6.6, 5.2, 1.6), (7.6, 1.6, -0.4),
+         (8.0, -2.5, -0.9), (7.9, -6.5, -1.0), (7.8 - inward, end, 0.4)])  # fmt: skip
+    back = np.float32(
+        [(top, 11.6, 0.5), (6.4, 10.0, -2.5), (8.6, 7.0, -5.0), (9.4, 2.0, -6.0),
+         (9.8, -3.0, -6.0), (9.6, -7.0, -5.6), (8.8 - inward, end + 0.4, -4.5)])  # fmt: skip
+    edges = np.stack([mesh.smooth_line(front, 3), mesh.smooth_line(back, 3)])
+    rows = edges.shape[1]
+    across = np.linspace(0, 1, 7)[None, :, None]
+    vertices = edges[0][:, None] + across * (edges[1] - edges[0])[:, None]
+    vertices[..., 0] += 0.7 * np.sin(np.pi * across[..., 0]) * np.linspace(0.2, 1, rows)[:, None]
+    vertices[..., 0] *= abs(float(neutral[356, 0])) / 7.7
+    # Outside the skull and its hair.
+    unit = (vertices - SKULL_CENTRE) / SKULL_RADII
+    lift = 1.02 + 0.14 * np.sin(np.pi * np.minimum(across[..., 0] * 0.8 + 0.08, 1))
+    unit *= np.maximum(1, lift / np.linalg.norm(unit, axis=-1))[..., None]
+    vertices = SKULL_CENTRE + SKULL_RADII * unit
+    vertices[..., 0] *= side
+    down = np.linspace(0, 1, rows)[:, None]
+    u, v = 0.15 + 0.6 * across[..., 0] + 0 * down, down + 0 * across[..., 0]
+    shade = (0.72 + 0.28 * np.sin(np.pi * np.clip(across[..., 0] + 0.1, 0, 1)) + 0 * down).ravel()
+    follows = (1 - 0.7 * down**3 + 0 * across[..., 0]).ravel().astype(np.float32)
+    triangles = mesh.grid_triangles(rows, 7)
+    return Part(
+        vertices.reshape(-1, 3).astype(np.float32),
+        triangles if side < 0 else triangles[:, ::-1],
+        _in_tile("hair", u.ravel(), v.ravel()),
+        shade.astype(np.float32),
+        follows,
+        gloss=0.4,
+        both_sides=True,
+    )
 
 
 def body_part(person: Person) -> Part:

@@ -196,6 +196,18 @@ def grid_triangles(rows: int, columns: int, closed: bool = False) -> Indices:
     return corners.reshape(-1, 3).astype(np.int32)
 
 
+def smooth_line(points: Array, steps: int = 6) -> Array:
+    """Return a Catmull-Rom curve through `points` `(N, D)`, `steps` to a span."""
+    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    spans = [
+        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
+               + (3 * b - a - 3 * c + d) * t**3)
+        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
+    ]  # fmt: skip
+    return np.concatenate([*spans, points[-1:]]).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Part:
     """One piece of the picture, ready to be placed: what, where, and which texture.

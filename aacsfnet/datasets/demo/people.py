@@ -20,9 +20,9 @@ SHAPES = (
 )
 #: How the mean of a shape differs for men (women: the opposite), standard deviations.
 MALE_SHIFT = {
-    **{"jaw_width": 0.6, "chin_length": 0.4, "nose_width": 0.3, "nose_forward": 0.3},
-    **{"eye_size": -0.4, "eye_opening": -0.2, "brow_height": -0.6, "lip_fullness": -0.5},
-    **{"face_length": 0.3, "cheekbones": -0.3},
+    "jaw_width": 0.6, "chin_length": 0.4, "nose_width": 0.3, "nose_forward": 0.3,
+    "eye_size": -0.4, "eye_opening": -0.2, "brow_height": -0.6, "lip_fullness": -0.5,
+    "face_length": 0.3, "cheekbones": -0.3,
 }
 #: sRGB of skin from light to dark.
 SKIN_TONES = np.array(
@@ -190,6 +190,15 @@ def _rest() -> Array:
                 if (twin := mesh.mirror()[vertex]) != vertex:
                     face[twin] += moved * np.float32([-1, 1, 1])
     _open_eyes(face, 1.3)
+    # Where MediaPipe finds these on rendered people: forehead lower, lids' fold higher,
+    # jaw wider.
+    face[:, 0] *= 1 + 0.045 * smooth_step(1.5, -4.0, face[:, 1]) * smooth_step(7, 5, face[:, 2])
+    face[:, 1] -= 0.75 * smooth_step(4.8, 8.3, face[:, 1])
+    for side in (0, 1):
+        crease = list(mesh.mirrored(mesh.UPPER_CREASE) if side else mesh.UPPER_CREASE)[1:-1]
+        face[crease, 1] += np.float32([0.1, 0.2, 0.27, 0.3, 0.28, 0.2, 0.1])
+        above = (225, 224, 223, 222, 221)
+        face[list(mesh.mirrored(above) if side else above), 1] += 0.3
     return face
 
 

@@ -270,7 +270,7 @@ def _develop(
 def background(lens: Lens, height: int, width: int) -> NDArray[np.uint8]:
     """Return what is behind the person, out of focus, `(H, W, 3)`."""
     rng = np.random.default_rng([lens.scene_seed, 2])
-    base = rng.uniform(90, 205) + rng.normal(0, 14, 3)
+    base = rng.uniform(90, 205) + rng.normal(0, 9, 3)
     coarse = np.empty((24, 24, 3), np.float32)
     y, x = np.mgrid[:24, :24].astype(np.float32) / 23
     slope = rng.normal(0, 22, 2)
@@ -281,7 +281,7 @@ def background(lens: Lens, height: int, width: int) -> NDArray[np.uint8]:
         for _ in range(5):
             left, top = rng.integers(-4, 20, 2)
             wide, tall = rng.integers(4, 12, 2)
-            tint = base * rng.uniform(0.45, 1.25) + rng.normal(0, 18, 3)
+            tint = base * rng.uniform(0.5, 1.25) + rng.normal(0, 9, 3)
             coarse[max(top, 0) : top + tall, max(left, 0) : left + wide] = tint
         coarse = cv2.GaussianBlur(coarse, (0, 0), 0.7)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
