@@ -89,9 +89,8 @@ def _people(rows: pl.DataFrame, dataset: Dataset) -> Finding:
     for subject, value in usable.select("subject", "label").iter_rows():
         levels[subject][low + (round(value) - low) // width * width] += 1
     total = Counter(dict(rows["subject"].value_counts().iter_rows()))
-    shown = [
-        level for level in range(low, high + 1, width) if any(c[level] for c in levels.values())
-    ]
+    met = {level for here in levels.values() for level in here}
+    shown = [level for level in range(low, high + 1, width) if level in met]
     head = "".join(f"{level:>7}" for level in shown)
     lines = [f"{'subject':<20}{'frames':>8}{'usable':>8}  {label.name}{head}"]
     gap = " " * len(label.name)
@@ -206,6 +205,10 @@ def _machine() -> Iterator[Finding]:
     scarce = memory < _LEAST_MEMORY
     advice = "run fewer jobs at once (--cores 1)" if scarce else ""
     yield Finding("warning" if scarce else "ok", "machine", message, advice)
+    load = os.getloadavg()[0]
+    if load > _cores():
+        message = f"{load:.1f} processes at work on {_cores()} cores: it is busy"
+        yield Finding("note", "machine", message, "the times told here are longer than when idle")
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             free, whole = torch.cuda.mem_get_info(number)
