@@ -2,21 +2,28 @@
 
 import logging
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aacsfnet import table
 from aacsfnet.augmentation import provenance
+from aacsfnet.augmentation.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
+
+if TYPE_CHECKING:
+    from aacsfnet.augmentation.generation import Generator, Result, Task
 
 log = logging.getLogger(__name__)
 
+_RECIPE_KEYS = ("strength", "steps", "guidance_scale", "conditioning_scale", "batch")
 _REPORT_SECONDS = 15
+
+Row = dict[str, Any]
 
 
 def generate(config: Config, crop: Path, depth: Path, prompts: Path, output: Path) -> None:
-    """Write the pictures of one shard.
+    """Write the pictures of one shard. A job that was killed goes on behind its finished batches.
 
     Args:
         config: `generate` is used.
@@ -26,17 +33,18 @@ def generate(config: Config, crop: Path, depth: Path, prompts: Path, output: Pat
         output: table to write.
 
     Raises:
-        SettingsError: settings under which not one step would run.
         ModelFileError: the model folder is missing, incomplete or damaged.
+        WorkError: crops and depth maps do not fit together, or memory is too small for one picture.
     """
-    plan = table.read(prompts).rows(named=True)
+    plan = list(table.read(prompts).iter_rows(named=True))
     wanted = [row for row in plan if row["status"] == "ok"]
-    made = _make(config.generate, wanted, crop, depth) if wanted else {}
-    rows = [_row(row) | made.get(row["image_id"], {}) for row in plan]
+    made = _make(config.generate, wanted, crop, depth, output) if wanted else {}
+    rows = [made.get(row["image_id"]) or _row(row) for row in plan]
     table.write(output, table.frame("generate", rows), "generate")
+    Unfinished(output, "").clear()
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(row: Row) -> Row:
     return table.carry(row, "generate") | {
         "source_frame_id": row["frame_id"],
         "variant": row["variant"],
@@ -45,19 +53,43 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make(
-    settings: Generate, wanted: list[dict[str, Any]], crop: Path, depth: Path
-) -> dict[str, dict[str, Any]]:
-    """Return status, picture and recipe by image id."""
+    settings: Generate, wanted: list[Row], crop: Path, depth: Path, output: Path
+) -> dict[str, Row]:
+    """Return the finished rows by image id."""
     from aacsfnet import devices
-    from aacsfnet.augmentation.generation import Generator, Recipe, Task
+    from aacsfnet.augmentation.generation import Generator, Recipe
     from aacsfnet.augmentation.model_files import describe, load_pipeline, model_folder
 
-    keys = ("strength", "steps", "guidance_scale", "conditioning_scale", "batch")
-    recipe = Recipe(**{key: getattr(settings, key) for key in keys})
+    recipe = Recipe(**{key: getattr(settings, key) for key in _RECIPE_KEYS})
     folder = model_folder(settings.model)
+    with devices.lease() as device:
+        dtype = devices.precision(device)
+        facts = {
+            "model": describe(folder),
+            **{key: getattr(recipe, key) for key in _RECIPE_KEYS},
+            "device": device.type,
+            "versions": provenance.versions(),
+        }
+        key = provenance.recipe_text({"facts": facts, "dtype": str(dtype), "plan": wanted})
+        unfinished = Unfinished(output, key)
+        rows = unfinished.rows()
+        if rows:
+            log.info("going on behind %d finished pictures", len(rows))
+        left = wanted[len(rows) :]
+        if left:
+            generator = Generator(load_pipeline(folder, device, dtype), recipe)
+            texts = ("prompt", "negative_prompt")
+            generator.encode_texts({row[text] for row in wanted for text in texts})
+            rows += _run(generator, left, _tasks(left, crop, depth), facts, unfinished, len(rows))
+    return {row["image_id"]: row for row in rows}
+
+
+def _tasks(wanted: list[Row], crop: Path, depth: Path) -> "list[Task]":
+    from aacsfnet.augmentation.generation import Task
+
     crops = dict(table.read(crop, ["frame_id", "image"]).iter_rows())
     depths = dict(table.read(depth, ["frame_id", "image"]).iter_rows())
-    tasks = [
+    return [
         Task(
             image=table.decode_png(crops[row["frame_id"]]),
             depth=table.decode_png(depths[row["frame_id"]]),
@@ -67,57 +99,62 @@ def _make(
         )
         for row in wanted
     ]
-    with devices.lease() as device:
-        dtype = devices.precision(device)
-        generator = Generator(load_pipeline(folder, device, dtype), recipe)
-        facts = {
-            "model": describe(folder),
-            **{key: getattr(recipe, key) for key in keys},
-            "device": device.type,
-            "precision": str(dtype).removeprefix("torch."),
-            "versions": provenance.versions(),
-        }
-        progress = _progress(len(tasks))
-        made = {}
-        for row, result in zip(wanted, generator.generate(tasks), strict=True):
-            made[row["image_id"]] = _cells(row, result, facts)
-            progress(len(made))
-    return made
 
 
-def _cells(row: dict[str, Any], result: Any, facts: dict[str, Any]) -> dict[str, Any]:
+def _run(
+    generator: "Generator",
+    wanted: list[Row],
+    tasks: "list[Task]",
+    facts: dict[str, Any],
+    unfinished: Unfinished,
+    already: int,
+) -> list[Row]:
+    """Return the rows of tasks; a thread encodes and stores a batch while the next one is made."""
+    rows: list[Row] = []
+    start = told = time.monotonic()
+
+    def finish(first: int, batch: "list[Result]") -> list[Row]:
+        plan = wanted[first : first + len(batch)]
+        done = [_finished(row, result, facts) for row, result in zip(plan, batch, strict=True)]
+        unfinished.add(already + first, done)
+        return done
+
+    with ThreadPoolExecutor(1) as encoder:
+        stored, first = [], 0
+        for batch in generator.generate(tasks):
+            stored.append(encoder.submit(finish, first, batch))
+            first += len(batch)
+            now = time.monotonic()
+            if now - told >= _REPORT_SECONDS or first == len(tasks):
+                told = now
+                _tell(first, len(tasks), now - start)
+        for future in stored:
+            rows += future.result()
+    return rows
+
+
+def _tell(done: int, total: int, seconds: float) -> None:
+    rate = done / max(seconds, 1e-9)
+    log.info(
+        "%d of %d pictures, %.1f a second, %.0f s to go", done, total, rate, (total - done) / rate
+    )
+
+
+def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:
     about = {
+        "source": row["frame_id"],
+        "variant": row["variant"],
         "prompt": row["prompt"],
         "negative_prompt": row["negative_prompt"],
         "tokens": row["tokens"],
         "seed": row["seed"],
         "batch": result.batch,
+        "precision": result.precision,
     }
     recipe = provenance.recipe_text(facts | about)
     if result.picture is None:
-        return {"status": "failed", "reason": result.fault, "recipe": recipe}
+        return _row(row) | {"status": "failed", "reason": result.fault, "recipe": recipe}
     name = row["image_id"].replace("/", "_").replace("#", "_") + ".png"
     image = table.encode_png(result.picture, name)
     image["bytes"] = provenance.mark_synthetic(image["bytes"], provenance.recipe_hash(recipe))  # type: ignore[arg-type]
-    return {"image": image, "recipe": recipe}
-
-
-def _progress(total: int) -> Callable[[int], None]:
-    """Return a function that logs rate and remaining time now and then."""
-    start = told = time.monotonic()
-
-    def report(done: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= _REPORT_SECONDS or done == total:
-            told = now
-            rate = done / max(now - start, 1e-9)
-            log.info(
-                "%d of %d pictures, %.1f a second, %.0f s to go",
-                done,
-                total,
-                rate,
-                (total - done) / rate,
-            )
-
-    return report
+    return _row(row) | {"image": image, "recipe": recipe}

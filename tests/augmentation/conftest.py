@@ -104,13 +104,6 @@ def run_shard(shard):
         "quality": (quality, ("crop", "landmarks", "generate")),
     }
 
-    from types import SimpleNamespace
-    import aacsfnet.augmentation.prompts as module
-
-    module.open_dataset = lambda config: SimpleNamespace(
-        label=SimpleNamespace(low=0.0, high=16.0)
-    )  # XXX
-
     def run(config, *stages) -> dict[str, pl.DataFrame]:
         for stage in stages or calls:
             function, inputs = calls[stage]

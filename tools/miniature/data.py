@@ -1,0 +1,127 @@
+"""Rendered faces of people that the demo data set never shows, cropped as the workflow crops."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from aacsfnet.augmentation.mesh import mesh_depth
+from aacsfnet.augmentation.words import (
+    fill,
+    head_words,
+    level_words,
+    subject_words,
+    unit_phrases,
+)
+from aacsfnet.config import Crop, Prompts
+from aacsfnet.datasets.base import Fault
+from aacsfnet.datasets.demo.action_units import HIGHEST, pspi
+from aacsfnet.datasets.demo.people import Person
+from aacsfnet.datasets.demo.render import Lens, Light, Pose, render
+from aacsfnet.faces.locate import FaceLocator
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.pose import pose_of
+from aacsfnet.faces.sequence import SequenceCropper
+from aacsfnet.seeds import seed_of
+
+#: The demo draws its people from another namespace of `seed_of`, so nobody is in both.
+NAMESPACE = "miniature"
+FACES_EACH = 6
+FRAME_SIZE = 256
+
+_PAIN = ("au4", "au6", "au7", "au9", "au10")
+_OTHER = ("au1", "au2", "au12", "au20", "au25", "au26")
+
+
+def expression_of(random: np.random.Generator) -> dict[str, float]:
+    """Return action units: rest, pain from faint to strong, or other movements, also together."""
+    units: dict[str, float] = {}
+    kind = random.choice(("rest", "pain", "other", "both"), p=(0.2, 0.5, 0.15, 0.15))
+    if kind in ("pain", "both"):
+        strength = random.uniform(0.1, 1.0)
+        for unit in _PAIN:
+            if random.random() < 0.75:
+                units[unit] = float(np.clip(strength * random.uniform(0.4, 1.4), 0, 1) * 5)
+        if random.random() < 0.2 + 0.4 * strength:
+            units["au43"] = 1.0
+    if kind in ("other", "both"):
+        for unit in random.choice(_OTHER, size=random.integers(1, 4), replace=False):
+            units[str(unit)] = float(random.uniform(0.2, 0.9) * HIGHEST[unit])
+    if random.random() < 0.12:
+        units["au43"] = 1.0
+    return units
+
+
+def _circumstances(random: np.random.Generator) -> tuple[Pose, Light, Lens]:
+    pose = Pose(
+        yaw=float(np.clip(random.normal(0, 12), -32, 32)),
+        pitch=float(np.clip(random.normal(0, 7), -20, 20)),
+        roll=float(np.clip(random.normal(0, 5), -15, 15)),
+        face_height=float(random.uniform(0.5, 0.65)),
+        gaze=(float(random.normal(0, 6)), float(random.normal(0, 4))),
+    )
+    strength, warmth = float(random.uniform(0.4, 0.75)), float(random.normal(0, 0.04))
+    light = Light(
+        direction=(float(random.uniform(-1, 1)), float(random.uniform(0.2, 1)), 1.0),
+        strength=strength,
+        ambient=float(random.uniform(0.98, 1.16)) - strength,
+        colour=(1 + warmth, 1.0, 1 - warmth),
+    )
+    lens = Lens(
+        blur=float(random.uniform(0, 0.8)),
+        noise=float(random.uniform(0, 3)),
+        scene_seed=int(random.integers(2**31)),
+        noise_seed=int(random.integers(2**31)),
+        background=str(random.choice(("room", "wall", "studio"))),
+    )
+    return pose, light, lens
+
+
+def prompt_of(person: Person, units: dict[str, float], pose: np.ndarray) -> str:
+    """Return the prompt that the workflow would write for a coded frame."""
+    words = {
+        "anatomy": ", ".join(phrase.text for phrase in unit_phrases(units)),
+        "subject": subject_words(person.sex, person.age_group),
+        "level": level_words(pspi(units), 0, 16),
+        "head": head_words(*pose),
+    }
+    return fill(Prompts().template, words)
+
+
+def make(folder: Path, count: int, first: int = 0) -> None:
+    """Write arrays of `count` faces, from number `first` on, to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = Crop()
+    images, depths, points, prompts = [], [], [], []
+    lost, start = 0, time.monotonic()
+    with FaceLocator(settings) as locator, CropLandmarker(0.5) as landmarker:
+        number = first
+        while len(images) < count:
+            random = np.random.default_rng(seed_of(NAMESPACE, "face", number))
+            person = Person.from_seed(seed_of(NAMESPACE, number // FACES_EACH))
+            number += 1
+            units = expression_of(random)
+            picture = render(person, units, *_circumstances(random), size=FRAME_SIZE).picture
+            found = locator.locate(picture)
+            if isinstance(found, Fault):
+                lost += 1
+                continue
+            cropper = SequenceCropper(settings.size, settings.margin, 0)
+            cuts = [*cropper.add(0, 0, picture, found.placement), *cropper.finish()]
+            crop = cuts[0].picture
+            mesh = landmarker.find(crop)
+            if not landmarker.accepts(mesh):
+                lost += 1
+                continue
+            images.append(crop)
+            depths.append((mesh_depth(mesh.points, *crop.shape[:2]) >> 8).astype(np.uint8))
+            points.append(mesh.points.astype(np.float32))
+            prompts.append(prompt_of(person, units, pose_of(mesh.points)))
+    name = f"{first:06d}"
+    np.save(folder / f"images-{name}.npy", np.stack(images))
+    np.save(folder / f"depths-{name}.npy", np.stack(depths))
+    np.save(folder / f"points-{name}.npy", np.stack(points))
+    (folder / f"prompts-{name}.json").write_text(json.dumps(prompts))
+    seconds = time.monotonic() - start
+    print(f"{name}: {count} faces in {seconds:.0f} s, {lost} not found", flush=True)
