@@ -1,6 +1,7 @@
 """Small finished results: every table of the flow, with plausible content and some bad frames."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +40,17 @@ def settings(folder: Path, **changes: object) -> Config:
     return Config.model_validate(defaults | changes)
 
 
-@pytest.fixture(autouse=True)
-def label(monkeypatch):
+@pytest.fixture(autouse=True, scope="package")
+def label():
     """The label of the data set, without the data set."""
 
     class Source:
         label = LABEL
 
-    for module in ("evaluate", "report", "audit"):
-        monkeypatch.setattr(
-            f"aacsfnet.evaluation.{module}.open_dataset", lambda config: Source(), raising=False
-        )
-    return LABEL
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("evaluate", "report"):
+            patch.setattr(f"aacsfnet.evaluation.{module}.open_dataset", lambda config: Source())
+        yield LABEL
 
 
 def frame_rows(subjects) -> list[dict[str, object]]:
@@ -259,6 +259,14 @@ def make_results(
     return made
 
 
+@pytest.fixture(scope="package")
+def original(tmp_path_factory, label) -> Made:
+    """Finished results that no test may change."""
+    return make_results(tmp_path_factory.mktemp("results"))
+
+
 @pytest.fixture
-def made(tmp_path) -> Made:
-    return make_results(tmp_path)
+def made(original, tmp_path) -> Made:
+    """Finished results of a test's own."""
+    shutil.copytree(original.folder, tmp_path / "demo")
+    return Made(settings(tmp_path), tmp_path / "demo", original.subjects)

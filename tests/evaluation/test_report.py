@@ -70,16 +70,9 @@ def written(made) -> str:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """One page of complete results; built once, without the function-scoped stand-in."""
-    patch = pytest.MonkeyPatch()
-    from .conftest import LABEL
-
-    source = type("Source", (), {"label": LABEL})()
-    for module in ("evaluate", "report"):
-        patch.setattr(f"aacsfnet.evaluation.{module}.open_dataset", lambda config: source)
+    """One page of complete results."""
     made = make_results(tmp_path_factory.mktemp("page"), seeds=(1, 2))
-    yield made, written(made)
-    patch.undo()
+    return made, written(made)
 
 
 def test_every_section_is_there_and_every_link_leads_somewhere(finished):
