@@ -1,0 +1,180 @@
+"""What the doctor says of small data sets whose faults are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aacsfnet import doctor, estimates
+from aacsfnet.config import validate
+from aacsfnet.doctor import Finding, diagnose, render
+from aacsfnet.rehearsal import Rehearsal
+
+REHEARSAL = Rehearsal(
+    {"ok": 3, "no_face": 1},
+    {"no_face": "no face was found"},
+    {"crop": 0.02, "landmarks": 0.01, "depth": 0.01},
+    {"crop": 30_000, "landmarks": 8_000, "depth": 9_000},
+)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leave rehearsal and models out: they take seconds and have tests of their own."""
+    monkeypatch.setattr(doctor, "rehearse", lambda config, rows: REHEARSAL)
+    monkeypatch.setattr(doctor, "training_seconds", lambda config: 0.01)
+    monkeypatch.setattr(doctor, "_models", lambda config: iter(()))
+
+
+def manifest(folder, text, pictures=(), **settings):
+    (folder / "manifest.csv").write_text(text)
+    for seed, name in enumerate(pictures):
+        pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    index = {"manifest": {"file": str(folder / "manifest.csv")}}
+    return validate({"dataset": "manifest", "index": index, "results": str(folder)} | settings)
+
+
+def about(findings, words):
+    return [finding for finding in findings if words in f"{finding.about} {finding.message}"]
+
+
+SMALL = {"merge": {"folds": 2, "validation_subjects": 1}}
+
+
+def study(folder, extra="", **settings):
+    names = [f"{subject}{i}.png" for subject in "abcd" for i in range(3)]
+    lines = [f"{name},{name[0]},{i % 3}\n" for i, name in enumerate(names)]
+    text = "path,subject,label\n" + "".join(lines) + extra
+    return manifest(folder, text, names, **(SMALL | settings))
+
+
+def test_a_sound_study_has_no_error_and_exact_counts(quick, tmp_path):
+    findings = diagnose(study(tmp_path))
+    assert not [finding for finding in findings if finding.level == "error"]
+    (people,) = about(findings, "12 frames of 4 subjects")
+    table = [line.split() for line in people.message.splitlines()[1:]]
+    assert table[0] == ["subject", "frames", "usable", "pspi", "0", "1", "2"]
+    assert table[1] == ["a", "3", "3", "1", "1", "1"]
+    assert table[-1] == ["all", "12", "12", "4", "4", "4"]
+
+
+def test_each_oddity_is_a_finding_with_advice(quick, tmp_path):
+    extra = "no.png,a,1\nb0.png,c,1\n../x.png,a,1\na0.png,a,\nd0.png,e,99\nA9.png,A,1\n"
+    Image.new("L", (32, 24), 200).save(tmp_path / "A9.png")
+    findings = diagnose(study(tmp_path, extra))
+    for status, count in (("missing_file", 1), ("duplicate", 3), ("outside_root", 1)):
+        (finding,) = about(findings, f"status {status}")
+        assert finding.level == "warning"
+        assert finding.message.startswith(f"{count} frames")
+        assert "manifest.csv row" in finding.message
+        assert finding.advice
+    assert about(findings, "A, a differ in case or blanks only")[0].level == "warning"
+    assert about(findings, "1 without a usable frame: e")
+    assert about(findings, "grey")[0].level == "note"
+    assert about(findings, "one label throughout: A")
+
+
+def test_disagreements_are_listed(quick, tmp_path):
+    head = "path,subject,label,au4,au6,au7,au9,au10,au43\n"
+    rows = "".join(f"{s}.png,{s},{i},1,0,0,0,0,0\n" for i, s in enumerate("abcd"))
+    findings = diagnose(manifest(tmp_path, head + rows, [f"{s}.png" for s in "abcd"], **SMALL))
+    (finding,) = about(findings, "pspi_differs")
+    assert finding.message.startswith("3 frames")
+    assert "c/c/c: 2 as label, 1 from action units" in finding.message
+
+
+def test_too_few_subjects_is_an_error_before_anything_runs(quick, tmp_path):
+    findings = diagnose(study(tmp_path, merge={"folds": 5, "validation_subjects": 1}))
+    assert about(findings, "merge.folds")[0].level == "error"
+    findings = diagnose(study(tmp_path, merge={"folds": "loso", "validation_subjects": 3}))
+    assert about(findings, "merge.folds")[0].level == "error"
+    findings = diagnose(study(tmp_path, merge={"folds": "loso", "validation_subjects": 2}))
+    assert not about(findings, "merge.folds")
+
+
+def test_a_useless_data_set_is_one_error(quick, tmp_path):
+    findings = diagnose(manifest(tmp_path, "path,subject,pain\na.png,s,1\n"))
+    assert [f.level for f in about(findings, "no column 'label'")] == ["error"]
+    findings = diagnose(manifest(tmp_path, "path,subject,label\nno.png,s,1\n"))
+    assert [f.level for f in about(findings, "no frame can be used")] == ["error"]
+
+
+def test_a_full_disk_is_foreseen(quick, tmp_path, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10, 10, 1000))
+    assert about(diagnose(study(tmp_path)), "disk")[0].level == "error"
+
+
+def test_missing_models_are_errors(tmp_path):
+    config = validate(
+        {
+            "generate": {"model": str(tmp_path / "no")},
+            "train": {"pretrained": str(tmp_path / "w.bin")},
+        }
+    )
+    model, weights = doctor._models(config)
+    assert model.level == weights.level == "error"
+    assert "no such folder" in model.message
+    assert "no such safetensors file" in weights.message
+
+
+def test_the_gravest_come_last_and_are_counted():
+    text = render(
+        [
+            Finding("error", "data", "bad", "mend it"),
+            Finding("ok", "machine", "fine\nvery"),
+            Finding("note", "x", "odd"),
+        ]
+    )
+    lines = text.splitlines()
+    assert [line.strip().split()[0] for line in lines] == [
+        "ok",
+        "very",
+        "note",
+        "ERROR",
+        "->",
+        "1",
+    ]
+    assert lines[-1] == "1 errors, 0 warnings, 1 notes"
+
+
+def test_a_plan_counts_what_a_run_makes():
+    config = validate(
+        {
+            "prompts": {"variants": 2, "neutral_share": 0.25},
+            "merge": {"folds": 4, "validation_subjects": 2},
+            "train": {"epochs": 3},
+            "training_seeds": [1, 2],
+            "experiments": {"full": {}, "real": {"train": {"synthetic": False}}},
+        }
+    )
+    plan = estimates.plan_of(config, [0.0] * 80 + [3.0] * 20, subjects=8)
+    assert plan.frames == 100
+    assert plan.generated == 2 * 20 + 2 * 20
+    # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
+    assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
+    assert estimates.disk_bytes(config, plan, REHEARSAL) == (
+        100 * 47_000 + 80 * 30_000 + 180 * 3 * 96 * 96
+    )
+
+
+def test_generation_takes_longer_with_more_steps_and_without_a_gpu():
+    def seconds(gpu, **keys):
+        return estimates.generation_seconds(validate({"generate": keys}), gpu, 2)
+
+    assert seconds(False, steps=40) == 2 * seconds(False, steps=20)
+    assert seconds(False, model="sd15") > 100 * seconds(True, model="sd15")
+
+
+@pytest.mark.slow
+def test_the_demo_data_is_rehearsed_for_real():
+    demo = {"subjects": 4, "sequences": 1, "frames": 8}
+    config = validate({"index": {"demo": demo}, "merge": {"folds": 2, "validation_subjects": 1}})
+    findings = diagnose(config)
+    assert not [finding for finding in findings if finding.level == "error"]
+    (faces,) = about(findings, "sampled frames gave a face")
+    assert faces.level == "ok"
+    assert about(findings, "with 2 cores") or about(findings, "cores, without starting up")
+    assert "32 frames of 4 subjects" in render(findings)
