@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aacsfnet.datasets.demo import mesh
-from aacsfnet.datasets.demo.mesh import Array
+from aacsfnet.datasets.demo.mesh import Array, array
 
 #: Highest intensity of each unit that can be rendered.
 HIGHEST = {
@@ -83,7 +83,7 @@ JAW_ANGLE = 15.0  #: degrees that AU26 opens the jaw at full intensity
 JAW_HINGE = (0.0, 0.5, -2.0)  #: a point of the hinge's axis, which runs along x
 
 
-def smooth_step(low: float, high: float, value: Array) -> Array:
+def smooth_step(low: float | Array, high: float | Array, value: Array) -> Array:
     """Return 0 below `low`, 1 above `high`, with a smooth rise between; `low` > `high` falls."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
@@ -117,7 +117,7 @@ def field(pulls: tuple[Pull, ...]) -> Array:
             shifts.append((-side * pull.shift[0], *pull.shift[1:]))
     stacked = np.stack(weights, axis=1)
     total = np.maximum(stacked.sum(1, keepdims=True), 1)
-    return ((stacked / total) @ np.array(shifts)).astype(np.float32)
+    return array((stacked / total) @ np.array(shifts))
 
 
 @lru_cache(maxsize=1)
@@ -148,7 +148,7 @@ def _jaw_weights() -> Array:
 def turn_jaw(vertices: Array, degrees: float, weights: Array) -> Array:
     """Return `vertices` `(V, 3)` with those of weight 1 turned about the jaw's hinge."""
     angle = np.deg2rad(degrees) * weights
-    hinge = np.float32(JAW_HINGE)
+    hinge = array(JAW_HINGE)
     y, z = vertices[:, 1] - hinge[1], vertices[:, 2] - hinge[2]
     turned = vertices.copy()
     turned[:, 1] = hinge[1] + y * np.cos(angle) - z * np.sin(angle)
@@ -175,7 +175,7 @@ def eyes_of(neutral: Array) -> tuple[Eye, Eye]:
         radius = 0.5 * width + 0.02
         front = neutral[[upper[4], lower[4]]].mean(0)
         middle = 0.5 * corners.mean(0) + 0.5 * front
-        centre = np.float32([middle[0], front[1] + 0.02, front[2] - radius + 0.1])
+        centre = array([middle[0], front[1] + 0.02, front[2] - radius + 0.1])
         found.append(Eye(centre, radius))
     return found[0], found[1]
 
@@ -183,7 +183,7 @@ def eyes_of(neutral: Array) -> tuple[Eye, Eye]:
 def _bulge(eye: Eye, points: Array) -> Array:
     """Return how far the eyeball's front reaches (z) behind points' x and y, `(N,)`."""
     squared = ((points[:, :2] - eye.centre[:2]) ** 2).sum(1)
-    return np.sqrt(np.maximum(eye.radius**2 - squared, 0.01 * eye.radius**2))
+    return array(np.sqrt(np.maximum(eye.radius**2 - squared, 0.01 * eye.radius**2)))
 
 
 def close_lids(face: Array, eyes: tuple[Eye, Eye], tight: float, closed: float) -> Array:

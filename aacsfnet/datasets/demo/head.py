@@ -16,18 +16,18 @@ from aacsfnet.datasets.demo.action_units import (
     smooth_step,
     turn_jaw,
 )
-from aacsfnet.datasets.demo.mesh import Array, Indices, Part
+from aacsfnet.datasets.demo.mesh import Array, Indices, Part, array
 from aacsfnet.datasets.demo.people import Person, neutral_face
 
 TILE = 0.2
 TILES = {name: place * TILE for place, name in enumerate(("eye", "mouth", "ear", "hair", "cloth"))}
 
 #: How far each ring lies on the way from the face's outline to the head's back or the chest.
-RING_PLACES = np.float32([0.05, 0.13, 0.27, 0.44, 0.62, 0.82, 1.0])
+RING_PLACES = array([0.05, 0.13, 0.27, 0.44, 0.62, 0.82, 1.0])
 PLACES = len(mesh.OUTLINE)
-SKULL_CENTRE = np.float32([0, 2.4, -3.6])
-SKULL_RADII = np.float32([7.95, 10.0, 9.6])
-NECK_PIVOT = np.float32([0, -10, -4.5])  #: where head and body meet
+SKULL_CENTRE = array([0, 2.4, -3.6])
+SKULL_RADII = array([7.95, 10.0, 9.6])
+NECK_PIVOT = array([0, -10, -4.5])  #: where head and body meet
 
 
 @lru_cache(maxsize=1)
@@ -43,12 +43,12 @@ def neck_share() -> Array:
 @lru_cache(maxsize=1)
 def skin_texture() -> Array:
     """Return texture coordinates of face and rings `(468 + 252, 2)`, y down."""
-    face = 0.5 + 0.8 * (mesh.canonical()[1] - np.float32([0.5, 0.53]))
+    face = 0.5 + 0.8 * (mesh.canonical()[1] - array([0.5, 0.53]))
     edge = face[list(mesh.OUTLINE)]
     away = edge - 0.5
     radius = np.linalg.norm(away, axis=1, keepdims=True)
     rings = [edge + away / radius * (0.497 - radius) * t**0.8 for t in RING_PLACES]
-    return np.concatenate([face, *rings]).astype(np.float32)
+    return array(np.concatenate([face, *rings]))
 
 
 def hair_volume(person: Person) -> Array:
@@ -94,8 +94,8 @@ def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
     top = np.stack([x, -10.6 + 2.2 * s**2, z + 0.5], axis=1)
     to_neck = np.stack(
         [
-            edge + np.float32([0, -0.25, -0.45]),
-            0.55 * edge + 0.45 * top + np.float32([0, -0.35, -0.1]),
+            edge + array([0, -0.25, -0.45]),
+            0.55 * edge + 0.45 * top + array([0, -0.35, -0.1]),
             top,
             *(np.stack([x * w, np.full(PLACES, y) + 1.5 * s**2, z + forward], axis=1)
               for y, w, forward in ((-12.8, 1.0, 0.0), (-15.2, 1.02, 0.0), (-17.6, 1.1, 0.5),
@@ -104,23 +104,23 @@ def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
     )  # fmt: skip
     share = neck_share()[None, :, None]
     vertices = (1 - share) * to_back + share * to_neck
-    dark = np.float32([0.12, 0.42, 0.5, 0.4, 0.28, 0.2, 0.15])[:, None] * neck_share()[None]
-    turning = np.float32([1, 1, 0.85, 0.6, 0.35, 0.12, 0.0])[:, None]
+    dark = array([0.12, 0.42, 0.5, 0.4, 0.28, 0.2, 0.15])[:, None] * neck_share()[None]
+    turning = array([1, 1, 0.85, 0.6, 0.35, 0.12, 0.0])[:, None]
     follows = 1 - neck_share()[None] * (1 - turning)
-    return vertices.reshape(-1, 3).astype(np.float32), 1 - dark.ravel(), follows.ravel()
+    return array(vertices.reshape(-1, 3)), array(1 - dark.ravel()), array(follows.ravel())
 
 
 @lru_cache(maxsize=1)
 def _face_shade() -> Array:
     """Return how much light reaches each face vertex, `(468,)`: sockets and folds are darker."""
     base = mesh.canonical()[0]
-    folded = base * np.float32([1, 1, 1])
+    folded = base * array([1, 1, 1])
     folded[:, 0] = -np.abs(folded[:, 0])
 
     def near(centre: tuple[float, float, float], radius: float) -> Array:
-        return np.exp(-0.5 * ((folded - np.float32(centre)) ** 2).sum(1) / radius**2)
+        return array(np.exp(-0.5 * ((folded - array(centre)) ** 2).sum(1) / radius**2))
 
-    dark = 0.28 * near((-1.75, 2.9, 3.8), 0.75) + 0.15 * near((-3.2, 3.4, 4.2), 0.8)
+    dark = 0.24 * near((-1.75, 2.9, 3.8), 0.75) + 0.1 * near((-3.2, 3.4, 4.2), 0.8)
     dark += 0.2 * near((0, -2.3, 5.8), 0.55) + 0.16 * near((0, -6.0, 5.1), 0.6)
     dark += 0.18 * near((-2.2, -1.5, 4.7), 0.5) + 0.1 * near((-3.2, 1.8, 3.9), 0.6)
     return np.asarray(1 - dark, np.float32)
@@ -146,7 +146,7 @@ def skin_part(face: Array, person: Person, levels: int) -> Part:
 def _in_tile(name: str, x: Array, y: Array) -> Array:
     """Return atlas coordinates of places (0…1, 0…1) in a tile, kept off its border."""
     inside = np.clip(np.stack([x, y], axis=-1), 0.02, 0.98)
-    return (np.float32([1.0, TILES[name]]) + TILE * inside).astype(np.float32)
+    return (array([1.0, TILES[name]]) + TILE * inside).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
@@ -176,24 +176,42 @@ def eye_part(face: Array, eye: Eye, side: int, gaze: tuple[float, float]) -> Par
     order = np.argsort(rim[:, 0])
     lid = np.interp(vertices[:, 0], rim[order, 0], rim[order, 1])
     shade = 0.5 + 0.5 * smooth_step(-0.02, 0.36, lid - vertices[:, 1])
-    looking = unit[:, :2] - np.sin(np.float32(gaze))
+    looking = unit[:, :2] - np.sin(array(gaze))
     texture = _in_tile("eye", 0.5 + 0.5 * looking[:, 0], 0.5 - 0.5 * looking[:, 1])
     ones = np.ones(len(vertices), np.float32)
-    return Part(vertices.astype(np.float32), triangles, texture, shade, ones, gloss=0.3)
+    return Part(vertices, triangles, texture, shade, ones, gloss=0.3, set_back=0.8)
+
+
+def lash_part(face: Array, side: int, thickness: float) -> Part:
+    """Return the dark line of the upper lid's lashes: a ribbon along its rim, `thickness` cm."""
+    lid = list(mesh.mirrored(mesh.UPPER_LID) if side else mesh.UPPER_LID)
+    rim = mesh.smooth_line(face[lid], 3)
+    count = len(rim)
+    along = np.linspace(0, 1, count)  # from the outer to the inner corner
+    width = thickness * np.minimum(1, 6 * np.minimum(along + 0.06, 1.02 - along))[:, None]
+    forward = array([0, 0, 0.08])
+    above = rim + width * array([0, 0.75, 0.1]) + forward
+    below = rim - width * array([0, 0.25, 0]) + forward
+    vertices = np.concatenate([above, below]).astype(np.float32)
+    pupil = _in_tile("eye", np.full(2 * count, 0.5), np.full(2 * count, 0.5))
+    ones = np.ones(2 * count, np.float32)
+    return Part(vertices, mesh.grid_triangles(2, count), pupil, ones, ones, both_sides=True)
 
 
 def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
     """Return the cavity between the lips and two rows of teeth; `jaw` 0…1 opens the lower row."""
     rim = [*mesh.UPPER_LIP, *mesh.LOWER_LIP[-2:0:-1]]
     count = len(rim)
-    middle = face[rim].mean(0) - np.float32([0, 0, 0.6])
+    middle = face[rim].mean(0) - array([0, 0, 0.6])
     cavity = np.concatenate([face[rim], middle[None]])
     fan = np.stack(
         [np.arange(count), np.full(count, count), (np.arange(count) + 1) % count], axis=1
     )
     dark = _in_tile("mouth", np.full(count + 1, 0.5), np.full(count + 1, 0.95))
     ones = np.ones(count + 1, np.float32)
-    parts = [Part(cavity, fan.astype(np.int32)[:, ::-1], dark, ones, ones, both_sides=True)]
+    parts = [
+        Part(cavity, fan.astype(np.int32)[:, ::-1], dark, ones, ones, both_sides=True, set_back=3.0)
+    ]
     line = neutral[list(mesh.UPPER_LIP)]
     centre, width = line[5], float(line[-1, 0] - line[0, 0])
     across = np.linspace(-1, 1, 13)
@@ -211,7 +229,15 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
         fade = np.tile(1 - 0.55 * across**2, 2) * (0.75 if lower else 0.95)
         ones = np.ones(26, np.float32)
         parts.append(
-            Part(vertices, mesh.grid_triangles(2, 13), texture, fade.astype(np.float32), ones, 0.2)
+            Part(
+                vertices,
+                mesh.grid_triangles(2, 13),
+                texture,
+                fade.astype(np.float32),
+                ones,
+                0.2,
+                set_back=2.0 if lower else 1.2,
+            )
         )
     return parts
 
@@ -223,18 +249,18 @@ def ear_parts(neutral: Array) -> list[Part]:
     polar = np.linalg.norm(disc, axis=1)
     for side in (-1, 1):
         edge = neutral[234 if side < 0 else 454]
-        back = np.float32([0.62 * side, 0.05, -0.78])
-        out = np.float32([0.78 * side, 0, 0.62])
+        back = array([0.62 * side, 0.05, -0.78])
+        out = array([0.78 * side, 0, 0.62])
         # Narrower at the lobe, wider above.
         wide = 1.55 + 0.45 * disc[:, 1]
         bowl = 0.55 * smooth_step(0.35, 0.85, polar) - 0.35 * smooth_step(0.88, 1.0, polar)
         forward = disc[:, 0] * -side  # towards the face
         attached = smooth_step(0.2, 0.95, forward)
-        centre = np.float32([edge[0] - 0.1 * side, edge[1] + 0.1, edge[2] - 1.3])
+        centre = array([edge[0] - 0.1 * side, edge[1] + 0.1, edge[2] - 1.3])
         vertices = (
             centre
             + (-forward * wide)[:, None] * back
-            + (disc[:, 1] * 3.1)[:, None] * np.float32([0.05 * side, 1, -0.18])
+            + (disc[:, 1] * 3.1)[:, None] * array([0.05 * side, 1, -0.18])
             + (bowl * (1 - attached) - 0.5 * attached)[:, None] * out
         )
         texture = _in_tile("ear", 0.5 + 0.49 * -forward, 0.5 - 0.49 * disc[:, 1])
@@ -268,10 +294,10 @@ def hanging_hair(person: Person, neutral: Array) -> tuple[list[Part], list[Part]
 def _lock(person: Person, neutral: Array, side: int, end: float) -> Part:
     """Return the hair that falls from the parting past the temple to `end` (y, cm)."""
     top, inward = {"bob": (1.2, 1.2), "fringe": (4.6, 0.3), "long": (1.0, -0.3)}[person.hair_style]
-    front = np.float32(
+    front = array(
         [(top, 9.6, 3.6), (0.5 * (top + 6.2), 8.0, 3.4), (6.6, 5.2, 1.6), (7.6, 1.6, -0.4),
          (8.0, -2.5, -0.9), (7.9, -6.5, -1.0), (7.8 - inward, end, 0.4)])  # fmt: skip
-    back = np.float32(
+    back = array(
         [(top, 11.6, 0.5), (6.4, 10.0, -2.5), (8.6, 7.0, -5.0), (9.4, 2.0, -6.0),
          (9.8, -3.0, -6.0), (9.6, -7.0, -5.6), (8.8 - inward, end + 0.4, -4.5)])  # fmt: skip
     edges = np.stack([mesh.smooth_line(front, 3), mesh.smooth_line(back, 3)])
@@ -339,9 +365,10 @@ def parts_of(
     eyes = eyes_of(neutral)
     behind, locks = hanging_hair(person, neutral)
     inside = [eye_part(face, eye, side, gaze) for side, eye in enumerate(eyes)]
-    cavity, lower_teeth, upper_teeth = mouth_parts(face, neutral, jaw)
-    outside = [skin_part(face, person, levels), *locks]
+    inside += mouth_parts(face, neutral, jaw)
+    lashes = [lash_part(face, side, 0.15 if person.sex == "f" else 0.11) for side in (0, 1)]
+    outside = [skin_part(face, person, levels), *inside, *lashes, *locks]
     if not locks:
         outside += ear_parts(neutral)
-    layers = [behind, [body_part(person)], [cavity], [lower_teeth], [upper_teeth], inside, outside]
+    layers = [behind, [body_part(person)], outside]
     return [layer for layer in layers if layer], eyes

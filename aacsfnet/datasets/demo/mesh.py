@@ -10,14 +10,20 @@ Side "right" and "left" are the picture's.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Indices = NDArray[np.int32]
+
+
+def array(values: ArrayLike) -> Array:
+    """Return values as a float32 array."""
+    return np.asarray(values, np.float32)
+
 
 FACE = 468  #: vertices of the face
 RINGS = 7  #: rings of vertices beyond the face's outline
@@ -58,8 +64,8 @@ def canonical() -> tuple[Array, Array, Indices]:
 def mirror() -> Indices:
     """Return for each face vertex the one at the same place on the other half, `(468,)`."""
     vertices = canonical()[0]
-    distance = np.linalg.norm(vertices[:, None] * np.float32([-1, 1, 1]) - vertices[None], axis=2)
-    return distance.argmin(1).astype(np.int32)
+    distance = np.linalg.norm(vertices[:, None] * array([-1, 1, 1]) - vertices[None], axis=2)
+    return np.asarray(distance.argmin(1), np.int32)
 
 
 def mirrored(indices: tuple[int, ...]) -> tuple[int, ...]:
@@ -180,7 +186,7 @@ def normals(vertices: Array, triangles: Indices) -> Array:
     for axis in range(3):
         repeated = np.tile(faces[:, axis], 3)
         summed[:, axis] = np.bincount(flat, repeated, minlength=len(vertices))
-    return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-9)
+    return array(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-9))
 
 
 def grid_triangles(rows: int, columns: int, closed: bool = False) -> Indices:
@@ -193,7 +199,7 @@ def grid_triangles(rows: int, columns: int, closed: bool = False) -> Indices:
     a = r * columns + c
     b = r * columns + (c + 1) % columns
     corners = np.stack([a, a + columns, b + columns, a, b + columns, b], axis=-1)
-    return corners.reshape(-1, 3).astype(np.int32)
+    return np.asarray(corners.reshape(-1, 3), np.int32)
 
 
 def smooth_line(points: Array, steps: int = 6) -> Array:
@@ -205,7 +211,7 @@ def smooth_line(points: Array, steps: int = 6) -> Array:
                + (3 * b - a - 3 * c + d) * t**3)
         for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
     ]  # fmt: skip
-    return np.concatenate([*spans, points[-1:]]).astype(np.float32)
+    return array(np.concatenate([*spans, points[-1:]]))
 
 
 @dataclass(frozen=True)
@@ -220,6 +226,7 @@ class Part:
         follows: `(V,)` how far the vertex turns with the head: 1 head, 0 body.
         gloss: strength of the highlight.
         both_sides: whether the back is visible too.
+        set_back: cm by which it counts as farther away when deciding what hides what.
     """
 
     vertices: Array
@@ -229,3 +236,4 @@ class Part:
     follows: Array
     gloss: float = 0.0
     both_sides: bool = False
+    set_back: float = 0.0

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from aacsfnet.datasets.demo import head, mesh, raster
-from aacsfnet.datasets.demo.mesh import Array
+from aacsfnet.datasets.demo.mesh import Array, array
 from aacsfnet.datasets.demo.people import Person
 from aacsfnet.seeds import seed_of
 
@@ -61,7 +61,7 @@ def stroke(lines: Sequence[Array], size: int, width: float, blur: float) -> Arra
     mask = np.zeros((size, size), np.uint8)
     thick = max(1, round(width * size))
     # A line thinner than a texel is drawn fainter.
-    strength = 255 * min(1.0, max(width * size, 0.25))
+    strength = (255 * min(1.0, max(width * size, 0.25)),)
     for line in lines:
         fixed = np.round(line * 16).astype(np.int32)
         cv2.polylines(mask, [fixed], False, strength, thick, cv2.LINE_AA, 4)
@@ -71,11 +71,12 @@ def stroke(lines: Sequence[Array], size: int, width: float, blur: float) -> Arra
 def filled(outline: Array, size: int, blur: float) -> Array:
     """Return a mask `(T, T)` of a filled outline `(N, 2)` in texels."""
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     return blurred(mask.astype(np.float32) / 255, blur)
 
 
 def blurred(mask: Array, blur: float) -> Array:
+    """Return a mask blurred by a share of the texture's side."""
     sigma = blur * len(mask)
     return cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0.2 else mask  # type: ignore[return-value]
 
@@ -87,6 +88,7 @@ def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
 
 
 def both(vertices: Sequence[int], size: int) -> list[Array]:
+    """Return the smooth lines through landmarks and through their mirror images."""
     return [curve(vertices, size), curve(mesh.mirrored(tuple(vertices)), size)]
 
 
@@ -99,7 +101,7 @@ def near(chart_: Chart, centre: tuple[float, float, float], radius: float) -> Ar
 
 def mix(image: Array, colour: Sequence[float] | Array, mask: Array) -> None:
     """Blend a colour into `image` in place where `mask` is high."""
-    image += mask[..., None] * (np.float32(colour) - image)
+    image += mask[..., None] * (array(colour) - image)
 
 
 def strands(rng: np.random.Generator, height: int, width: int, along: int) -> Array:

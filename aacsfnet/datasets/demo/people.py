@@ -7,7 +7,7 @@ import numpy as np
 
 from aacsfnet.datasets.demo import mesh
 from aacsfnet.datasets.demo.action_units import smooth_step
-from aacsfnet.datasets.demo.mesh import Array
+from aacsfnet.datasets.demo.mesh import Array, array
 
 AGE_GROUPS = ("young adult", "middle-aged adult", "older adult")
 HAIR_STYLES = ("bald", "receding", "cropped", "short", "parted", "fringe", "bob", "long", "tied")
@@ -20,9 +20,16 @@ SHAPES = (
 )
 #: How the mean of a shape differs for men (women: the opposite), standard deviations.
 MALE_SHIFT = {
-    "jaw_width": 0.6, "chin_length": 0.4, "nose_width": 0.3, "nose_forward": 0.3,
-    "eye_size": -0.4, "eye_opening": -0.2, "brow_height": -0.6, "lip_fullness": -0.5,
-    "face_length": 0.3, "cheekbones": -0.3,
+    "jaw_width": 0.6,
+    "chin_length": 0.4,
+    "nose_width": 0.3,
+    "nose_forward": 0.3,
+    "eye_size": -0.4,
+    "eye_opening": -0.2,
+    "brow_height": -0.6,
+    "lip_fullness": -0.5,
+    "face_length": 0.3,
+    "cheekbones": -0.3,
 }
 #: sRGB of skin from light to dark.
 SKIN_TONES = np.array(
@@ -84,7 +91,7 @@ class Person:
         tones = HAIR_TONES if light_skin else HAIR_TONES[:2]
         hair = tones[rng.integers(len(tones))] * rng.uniform(0.8, 1.15)
         grey = np.clip((age - 1) * 0.55 + rng.normal(0, 0.25), 0, 0.95) if age else 0.0
-        hair = hair * (1 - grey) + np.float32([176, 172, 168]) * grey
+        hair = hair * (1 - grey) + array([176, 172, 168]) * grey
         irises = IRIS_TONES if light_skin else IRIS_TONES[:2]
         return cls(
             seed=seed,
@@ -119,7 +126,7 @@ def _hair_style(rng: np.random.Generator, sex: str, age: int) -> str:
 
 def _between(table: Array, place: float) -> Array:
     low = min(int(place), len(table) - 2)
-    return table[low] + (table[low + 1] - table[low]) * np.float32(place - low)
+    return array(table[low] + (table[low + 1] - table[low]) * np.float32(place - low))
 
 
 def _colour(rgb: Array) -> tuple[float, float, float]:
@@ -129,9 +136,9 @@ def _colour(rgb: Array) -> tuple[float, float, float]:
 
 def _near(vertices: Array, centre: tuple[float, float, float], radius: float) -> Array:
     """Return Gaussian weights round a point and its mirror image, `(V, 1)`."""
-    folded = vertices * np.float32([1, 1, 1])
+    folded = vertices * array([1, 1, 1])
     folded[:, 0] = -np.abs(folded[:, 0])
-    squared = ((folded - np.float32(centre)) ** 2).sum(1, keepdims=True)
+    squared = ((folded - array(centre)) ** 2).sum(1, keepdims=True)
     return np.asarray(np.exp(-0.5 * squared / radius**2), np.float32)
 
 
@@ -143,9 +150,9 @@ def neutral_face(person: Person) -> Array:
     x, y = base[:, :1], base[:, 1:2]
     side = np.sign(x)
     moved = base.copy()
-    right = np.float32([1, 0, 0])
-    up = np.float32([0, 1, 0])
-    out = np.float32([0, 0, 1])
+    right = array([1, 0, 0])
+    up = array([0, 1, 0])
+    out = array([0, 0, 1])
     eye = _near(base, (-3.2, 2.6, 3.5), 1.1)
     nose = _near(base, (0, -0.6, 6.5), 1.6)
     low = smooth_step(0.5, -6.0, y)
@@ -188,15 +195,18 @@ def _rest() -> Array:
             for vertex, moved in zip(row, shift * np.float32(share), strict=True):
                 face[vertex] += moved
                 if (twin := mesh.mirror()[vertex]) != vertex:
-                    face[twin] += moved * np.float32([-1, 1, 1])
+                    face[twin] += moved * array([-1, 1, 1])
     _open_eyes(face, 1.3)
     # Where MediaPipe finds these on rendered people: forehead lower, lids' fold higher,
-    # jaw wider.
+    # jaw, nose and mouth wider.
     face[:, 0] *= 1 + 0.045 * smooth_step(1.5, -4.0, face[:, 1]) * smooth_step(7, 5, face[:, 2])
+    face[:, 0] *= 1 + 0.09 * _near(face, (-1.6, -1.3, 5.0), 0.8)[:, 0]
+    face[:, 0] *= 1 + 0.05 * _near(face, (-2.6, -4.3, 4.3), 1.0)[:, 0]
     face[:, 1] -= 0.75 * smooth_step(4.8, 8.3, face[:, 1])
+    face[:, 1] -= 0.35 * _near(face, (-6.6, 5.2, 0.8), 1.8)[:, 0]
     for side in (0, 1):
         crease = list(mesh.mirrored(mesh.UPPER_CREASE) if side else mesh.UPPER_CREASE)[1:-1]
-        face[crease, 1] += np.float32([0.1, 0.2, 0.27, 0.3, 0.28, 0.2, 0.1])
+        face[crease, 1] += array([0.1, 0.2, 0.27, 0.3, 0.28, 0.2, 0.1])
         above = (225, 224, 223, 222, 221)
         face[list(mesh.mirrored(above) if side else above), 1] += 0.3
     return face
@@ -230,4 +240,4 @@ def _asymmetry(seed: int) -> Array:
     centres = base[rng.integers(mesh.FACE, size=8)]
     squared = ((base[:, None] - centres[None]) ** 2).sum(2)
     shifts = rng.normal(0, 0.06, (8, 3))
-    return (np.exp(-0.5 * squared / 2.5**2) @ shifts).astype(np.float32)
+    return array(np.exp(-0.5 * squared / 2.5**2) @ shifts)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aacsfnet.datasets.demo import head, mesh, raster, texture
 from aacsfnet.datasets.demo.action_units import HIGHEST, Eye, express
-from aacsfnet.datasets.demo.mesh import Array, Part
+from aacsfnet.datasets.demo.mesh import Array, Part, array
 from aacsfnet.datasets.demo.people import Person, neutral_face
 
 CAMERA_DISTANCE = 80.0  #: cm from the lens to the face
@@ -97,7 +97,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Array:
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return (about_z @ about_x @ about_y).astype(np.float32)
+    return array(about_z) @ array(about_x) @ array(about_y)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def render(
     u, v, diffuse, gloss = raster.evaluate(seen, raster.planes(fine, triangles, values))
     colour = cv2.remap(atlas, u * texels - 0.5, v * texels - 0.5, cv2.INTER_LINEAR,
                        borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-    lit = _shade(colour, diffuse, gloss, light)
+    lit = _shade(colour.astype(np.uint8, copy=False), diffuse, gloss, light)
     scene = background(lens, height, width)
     picture = _develop(lit, seen > 0, scene, lens)
     coarse = seen[::step, ::step]
@@ -199,9 +199,9 @@ def _place(
     """
     points, values, triangles, orders = [], [], [], []
     vertices_before = triangles_before = 0
-    towards = np.float32(light.direction)
+    towards = array(light.direction)
     towards = towards / np.linalg.norm(towards)
-    halfway = towards + np.float32([0, 0, 1])
+    halfway = towards + array([0, 0, 1])
     halfway = halfway / np.linalg.norm(halfway)
     for layer in layers:
         numbers, distances = [], []
@@ -222,7 +222,8 @@ def _place(
             area = raster.areas(placed[:, :2], part.triangles)
             shown = np.flatnonzero(area > 0.01 if not part.both_sides else np.abs(area) > 0.01)
             numbers.append(shown + triangles_before)
-            distances.append(placed[part.triangles[shown], 2].mean(1))
+            away = placed[part.triangles[shown], 2].mean(1)
+            distances.append(away + part.set_back * camera.pixels_per_cm)
             vertices_before += len(placed)
             triangles_before += len(part.triangles)
         orders.append(
@@ -242,8 +243,8 @@ def _shade(
     """Return lit pixels `(H, W, 3)`. Shadows on skin are warmer than its lights."""
     level = np.clip(diffuse * 128, 0, 255).astype(np.uint8)
     ramp = np.arange(256, dtype=np.float32)[:, None] / 128
-    powers = np.float32([0.94, 1.03, 1.06])
-    table = np.clip(128 * ramp**powers * np.float32(light.colour), 0, 255).astype(np.uint8)
+    powers = array([0.94, 1.03, 1.06])
+    table = np.clip(128 * ramp**powers * array(light.colour), 0, 255).astype(np.uint8)
     light_rgb = cv2.LUT(cv2.merge([level] * 3), table[None])
     lit = cv2.multiply(colour, light_rgb, scale=1 / 128)
     shine = cv2.merge([(gloss * 255 * light.strength).astype(np.uint8)] * 3)
@@ -283,7 +284,7 @@ def background(lens: Lens, height: int, width: int) -> NDArray[np.uint8]:
             wide, tall = rng.integers(4, 12, 2)
             tint = base * rng.uniform(0.5, 1.25) + rng.normal(0, 9, 3)
             coarse[max(top, 0) : top + tall, max(left, 0) : left + wide] = tint
-        coarse = cv2.GaussianBlur(coarse, (0, 0), 0.7)
+        coarse = array(cv2.GaussianBlur(coarse, (0, 0), 0.7))
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(smooth, 0, 255).astype(np.uint8)
 
@@ -294,10 +295,10 @@ def _landmarks(
     """Return the 478 true landmarks in pixels: 468 of the face, five of each iris."""
     points = [face]
     for eye in eyes:
-        forward = np.float32([np.sin(gaze[0]), np.sin(gaze[1]), 0])
+        forward = array([np.sin(gaze[0]), np.sin(gaze[1]), 0])
         forward[2] = np.sqrt(1 - forward[0] ** 2 - forward[1] ** 2)
         centre = eye.centre + 0.9 * eye.radius * forward
-        ring = np.float32([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]]) * IRIS_RADIUS
+        ring = array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]]) * IRIS_RADIUS
         points += [centre[None], centre + ring]
     stacked = np.concatenate(points)
     return camera.project(camera.turned(stacked, np.ones(len(stacked), np.float32)))

@@ -68,7 +68,7 @@ def frames_of(seed: int, subject: int, sequence: int, frames: int) -> tuple[Fram
 def _envelope(rng: np.random.Generator, frames: int, at: int, slow: float = 1.0) -> Array:
     """Return an episode's course `(frames,)`: onset, apex (1 at frame `at`), offset."""
     rise, hold, fall = np.maximum(
-        rng.uniform((0.08, 0.04, 0.12), (0.2, 0.16, 0.3)) * slow * frames, (0.6, 0.3, 0.6)
+        rng.uniform((0.14, 0.08, 0.22), (0.3, 0.26, 0.46)) * slow * frames, (0.6, 0.3, 0.6)
     )
     away = np.arange(frames) - at
     share = np.where(away < 0, 1 + (away + hold / 2) / rise, 1 - (away - hold / 2) / fall)
@@ -86,7 +86,7 @@ def _peak(rng: np.random.Generator, subject: int, sequence: int) -> float:
     if sequence == 0:
         place = (0.37 + 0.618034 * subject) % 1
         return 4.5 + 10.5 * place * float(rng.uniform(0.93, 1))
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         return 0.0
     return 1.5 + 11.0 * float(rng.beta(1.2, 2.2))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aacsfnet.datasets.demo import folds, head, mesh, paint, tiles
 from aacsfnet.datasets.demo.action_units import HIGHEST, smooth_step
-from aacsfnet.datasets.demo.mesh import Array
+from aacsfnet.datasets.demo.mesh import Array, array
 from aacsfnet.datasets.demo.people import Person
 
 Pixels = NDArray[np.uint8]
@@ -50,7 +50,7 @@ def _skin(person: Person, size: int) -> Array:
     """Return the skin, with brows, lips, lashes and hair."""
     rng = paint.random(person, "skin")
     where = paint.chart(size)
-    tone = np.float32(person.skin)
+    tone = array(person.skin)
     image = np.empty((size, size, 3), np.float32)
     image[:] = tone
     dark = float(1 - tone.mean() / 255)  # dark skin shows less red
@@ -65,11 +65,11 @@ def _skin(person: Person, size: int) -> Array:
         where, (0, -0.8, 7.2), 0.9
     )
     blush += 0.25 * paint.near(where, (0, -8, 4.8), 1.2)
-    image *= 1 - blush[..., None] * np.float32([0.0, 0.13, 0.12]) * (1.2 - dark)
+    image *= 1 - blush[..., None] * array([0.0, 0.13, 0.12]) * (1.2 - dark)
     sockets = paint.near(where, (2.0, 2.7, 3.9), 0.8) + 0.7 * paint.near(
         where, (3.2, 1.6, 3.9), 0.8
     )
-    image *= 1 - sockets[..., None] * np.float32([0.10, 0.14, 0.12]) * (0.7 + 0.5 * person.wrinkles)
+    image *= 1 - sockets[..., None] * array([0.10, 0.14, 0.12]) * (0.7 + 0.5 * person.wrinkles)
     _shade_features(image, size)
     _age(image, person, size)
     _stubble(image, person, where)
@@ -89,10 +89,10 @@ def _shade_features(image: Array, size: int) -> None:
     for outline in nostrils:
         centre = outline.mean(0)
         image *= 1 - 0.82 * paint.filled(centre + 0.8 * (outline - centre), size, 0.003)[..., None]
-    wings = paint.stroke(paint.both((131, 49, 129, 64, 98), size), size, 0.006, 0.005)
-    image *= 1 - 0.55 * wings[..., None]
+    wings = paint.stroke(paint.both((131, 49, 129, 64, 98), size), size, 0.006, 0.006)
+    image *= 1 - 0.42 * wings[..., None]
     creases = paint.stroke(paint.both(mesh.UPPER_CREASE[1:-1], size), size, 0.004, 0.0025)
-    image *= 1 - creases[..., None] * np.float32([0.42, 0.5, 0.5])
+    image *= 1 - creases[..., None] * array([0.42, 0.5, 0.5])
     pouches = paint.stroke(paint.both((110, 24, 23, 22, 26), size), size, 0.004, 0.004)
     image *= 1 - 0.13 * pouches[..., None]
     nasolabial = paint.stroke(paint.both(folds.NASOLABIAL[:4], size), size, 0.004, 0.006)
@@ -112,24 +112,24 @@ def _lips(image: Array, person: Person, size: int) -> None:
     rng = paint.random(person, "lips")
     outline = np.concatenate([paint.curve(LIPS_TOP, size), paint.curve(LIPS_BOTTOM, size)])
     mask = paint.filled(outline, size, 0.004)
-    tone = np.float32(person.skin)
-    red = np.float32([0.86, 0.6, 0.6]) if person.sex == "f" else np.float32([0.88, 0.7, 0.67])
-    colour = tone * (red + rng.uniform(-0.03, 0.03)) * np.float32([1, 0.98, 1.0])
+    tone = array(person.skin)
+    red = array([0.86, 0.6, 0.6]) if person.sex == "f" else array([0.88, 0.7, 0.67])
+    colour = tone * (red + rng.uniform(-0.03, 0.03)) * array([1, 0.98, 1.0])
     paint.mix(image, colour, 0.9 * mask)
     lines = paint.noise(rng, size, 110)
     image *= 1 + 0.05 * (mask * lines)[..., None]
     line = np.concatenate([[61], mesh.UPPER_LIP, [291]])
     seam = paint.stroke([paint.curve([int(v) for v in line], size),
                    paint.curve([61, *mesh.LOWER_LIP, 291], size)], size, 0.004, 0.0025)  # fmt: skip
-    image *= 1 - seam[..., None] * np.float32([0.55, 0.65, 0.65])
+    image *= 1 - seam[..., None] * array([0.55, 0.65, 0.65])
     under = paint.stroke([paint.curve((181, 84, 17, 314, 405), size)], size, 0.004, 0.005)
     image *= 1 - 0.25 * under[..., None]
 
 
 def _brows(image: Array, person: Person, size: int) -> None:
     rng = paint.random(person, "brows")
-    hair = np.float32(person.hair) * (0.6 if sum(person.hair) > 330 else 0.8)
-    hair = np.minimum(hair, np.float32(person.skin) * 0.62)
+    hair = array(person.hair) * (0.6 if sum(person.hair) > 330 else 0.8)
+    hair = np.minimum(hair, array(person.skin) * 0.62)
     soft = np.zeros((size, size), np.float32)
     hairs: list[Array] = []
     for mirrored in (False, True):
@@ -143,7 +143,7 @@ def _brows(image: Array, person: Person, size: int) -> None:
         middle = 0.5 * (top + bottom)
         upper, lower = middle + half * (top - bottom), middle - half * (top - bottom)
         soft += paint.filled(np.concatenate([upper, lower[::-1]]), size, 0.006)
-        count = 150
+        count = 220
         places = rng.uniform(0, len(top) - 1.001, count)
         at = places.astype(int)
         height = rng.uniform(0.0, 1.0, (count, 1))
@@ -153,18 +153,15 @@ def _brows(image: Array, person: Person, size: int) -> None:
         rise = (upper[at] - lower[at]) * (0.15 + 0.5 * (places / len(top))[:, None] ** 3)
         length = size * rng.uniform(0.012, 0.024, (count, 1))
         hairs += list(np.stack([root, root + outwards * length + 0.4 * rise], axis=1))
-    paint.mix(image, hair, np.clip(0.62 * soft, 0, 1))
+    paint.mix(image, hair, np.clip(0.5 * soft, 0, 1))
     paint.mix(image, hair * 0.7, 0.7 * paint.stroke(hairs, size, 0.0022, 0.0))
 
 
 def _eyelines(image: Array, person: Person, size: int) -> None:
-    lashes = 0.85 if person.sex == "f" else 0.65
-    upper = paint.stroke(paint.both(mesh.UPPER_LID, size), size, 0.008, 0.0022)
-    paint.mix(image, (34, 24, 22), np.clip(lashes * 1.25 * upper, 0, 1))
+    upper = paint.stroke(paint.both(mesh.UPPER_LID, size), size, 0.003, 0.001)
+    paint.mix(image, (40, 28, 26), np.clip(0.8 * upper, 0, 1))
     lower = paint.stroke(paint.both(mesh.LOWER_LID, size), size, 0.004, 0.002)
-    paint.mix(
-        image, np.float32(person.skin) * np.float32([0.5, 0.36, 0.34]), np.clip(0.75 * lower, 0, 1)
-    )
+    paint.mix(image, array(person.skin) * array([0.5, 0.36, 0.34]), np.clip(0.75 * lower, 0, 1))
 
 
 def _stubble(image: Array, person: Person, where: paint.Chart) -> None:
@@ -185,7 +182,7 @@ def _stubble(image: Array, person: Person, where: paint.Chart) -> None:
     moustache = np.maximum(moustache, 0.85 * corners)
     mask = np.clip(np.maximum(np.maximum(jaw, side), moustache), 0, 1)
     mask *= smooth_step(0.32, 0.1, where.ring) * (0.75 + 0.5 * rng.random((size, size)))
-    hair = np.minimum(np.float32(person.hair) * 0.85, np.float32(person.skin) * 0.7)
+    hair = np.minimum(array(person.hair) * 0.85, array(person.skin) * 0.7)
     paint.mix(image, hair, np.clip((0.3 + 0.5 * person.beard) * mask * person.beard**0.35, 0, 0.9))
 
 
@@ -232,9 +229,7 @@ def _hair(image: Array, person: Person, where: paint.Chart) -> None:
     mask = smooth_step(-soft, soft, cover + jagged * polar)
     if person.hair_style == "cropped":
         mask = mask * 0.88
-    colour = (
-        np.float32(person.hair) * (1 + 0.22 * polar + 0.1 * paint.noise(rng, size, 20))[..., None]
-    )
+    colour = array(person.hair) * (1 + 0.22 * polar + 0.1 * paint.noise(rng, size, 20))[..., None]
     root = 1 - 0.25 * np.exp(-0.5 * (cover / 0.6) ** 2)
     image += mask[..., None] * (colour * root[..., None] - image)
     # The hair's shadow on the skin.

@@ -5,7 +5,7 @@ import numpy as np
 
 from aacsfnet.datasets.demo import paint
 from aacsfnet.datasets.demo.action_units import smooth_step
-from aacsfnet.datasets.demo.mesh import Array
+from aacsfnet.datasets.demo.mesh import Array, array
 from aacsfnet.datasets.demo.people import Person
 
 
@@ -17,10 +17,10 @@ def eye(person: Person, size: int) -> Array:
     edge = 3.0 / size
     image = np.empty((size, size, 3), np.float32)
     image[:] = (226, 220, 214)
-    image *= 1 - smooth_step(0.45, 0.95, radius)[..., None] * np.float32([0.12, 0.26, 0.24])
+    image *= 1 - smooth_step(0.45, 0.95, radius)[..., None] * array([0.12, 0.26, 0.24])
     iris = 0.46
     rays = np.interp(angle, np.linspace(-np.pi, np.pi, 60), rng.normal(1, 0.16, 60), period=6.2832)
-    colour = np.float32(person.iris) * rays[..., None]
+    colour = array(person.iris) * rays[..., None]
     colour = colour * (0.8 + 0.5 * smooth_step(0.1, 0.42, radius) + 0.25 * (y > 0))[..., None]
     colour = colour * (1 - 0.65 * smooth_step(iris - 0.1, iris, radius))[..., None]
     image += smooth_step(iris + edge, iris - edge, radius)[..., None] * (colour - image)
@@ -36,7 +36,7 @@ def mouth(person: Person, size: int) -> Array:
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size
     image = np.empty((size, size, 3), np.float32)
     image[:] = (58, 22, 22)
-    white = np.float32([226, 218, 202]) * (1 - 0.12 * person.wrinkles)
+    white = array([226, 218, 202]) * (1 - 0.12 * person.wrinkles)
     for top, bottom, count, gum_above in ((0.0, 0.44, 10, True), (0.44, 0.88, 12, False)):
         inside = (y >= top) & (y < bottom)
         down = (y - top) / (bottom - top)
@@ -44,17 +44,18 @@ def mouth(person: Person, size: int) -> Array:
         tooth = np.broadcast_to(white, image.shape) * rng.normal(1, 0.015)
         tooth = tooth * (1 - 0.35 * smooth_step(0.82, 1.0, phase))[..., None]
         gum = smooth_step(0.34, 0.26, (down if gum_above else 1 - down) - 0.06 * (1 - phase))
-        mixed = tooth + gum[..., None] * (np.float32([176, 96, 92]) - tooth)
+        mixed = tooth + gum[..., None] * (array([176, 96, 92]) - tooth)
         image[inside] = mixed[inside]
     image[y >= 0.88] = (46, 16, 17)
     return image
 
 
 def ear(person: Person, size: int) -> Array:
+    """Return an ear's outside, the face to its left."""
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size * 2 - 1
     radius = np.hypot(x, y)
     image = np.empty((size, size, 3), np.float32)
-    image[:] = np.float32(person.skin) * np.float32([0.98, 0.88, 0.86])
+    image[:] = array(person.skin) * array([0.98, 0.88, 0.86])
     image *= 1 - 0.4 * np.exp(-0.5 * ((np.hypot(x + 0.25, y - 0.15)) / 0.28) ** 2)[..., None]
     groove = 0.28 * np.exp(-0.5 * ((radius - 0.68) / 0.09) ** 2) * (y < 0.6)
     image *= 1 - groove[..., None]
@@ -62,6 +63,7 @@ def ear(person: Person, size: int) -> Array:
 
 
 def hair_tile(person: Person, size: int) -> Array:
+    """Return hanging hair, strands from top to bottom."""
     rng = paint.random(person, "hair tile")
     wide = cv2.resize(paint.strands(rng, size, max(2, size // 3), 0), (size, size))
     streaks = 0.8 * paint.strands(rng, size, size, 0) + 0.7 * wide
@@ -71,6 +73,7 @@ def hair_tile(person: Person, size: int) -> Array:
 
 
 def cloth(person: Person, size: int) -> Array:
+    """Return a garment from shoulder to shoulder, its collar at the top."""
     rng = paint.random(person, "cloth")
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size
     image = np.empty((size, size, 3), np.float32)
@@ -82,6 +85,6 @@ def cloth(person: Person, size: int) -> Array:
         image *= 1 - 0.3 * (np.sin(y * 60) > 0.2)[..., None]
     image *= 1 + 0.05 * paint.noise(rng, size, 6)[..., None]
     paint.mix(
-        image, np.float32(person.cloth) * 0.72, smooth_step(0.3, 0.26, y) * (np.abs(x - 0.5) < 0.16)
+        image, array(person.cloth) * 0.72, smooth_step(0.3, 0.26, y) * (np.abs(x - 0.5) < 0.16)
     )
     return image
