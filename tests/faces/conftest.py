@@ -1,0 +1,36 @@
+"""A photograph of a real face, and networks that are loaded once."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from aacsfnet.config import Crop
+from aacsfnet.faces.locate import FaceLocator
+from aacsfnet.faces.mesh import CropLandmarker
+
+
+@pytest.fixture(scope="session")
+def photograph() -> np.ndarray:
+    """`(512, 512, 3)` uint8; one face of 110 pixels' height, eyes about (202, 102), (244, 105)."""
+    data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
+    return data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def locator() -> Iterator[FaceLocator]:
+    with FaceLocator(Crop()) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def landmarker() -> Iterator[CropLandmarker]:
+    with CropLandmarker(0.5) as made:
+        yield made
+
+
+def turned(picture: np.ndarray, degrees: float, about: tuple[float, float]) -> np.ndarray:
+    """Return a picture turned counter-clockwise, as `cv2.getRotationMatrix2D` says."""
+    matrix = cv2.getRotationMatrix2D(about, degrees, 1)
+    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
