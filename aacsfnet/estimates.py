@@ -63,7 +63,7 @@ def hours_minutes(seconds: float) -> str:
     """Return a duration in words.
 
     >>> [hours_minutes(s) for s in (20, 200, 9000, 1e6)]
-    ['under a minute', '3 min', '2 h 30 min', '11 days 14 h']
+    ['under a minute', '3 min', '2 h 30 min', '11 days 13 h']
     """
     minutes = round(seconds / 60)
     if minutes < 1:

@@ -149,7 +149,7 @@ def frame_id(subject: str, sequence: str, frame: str) -> str:
 
 def _quote(part: str) -> str:
     if part in ("", ".", ".."):
-        return part.replace(".", "%2E") or "%00"
+        return part.replace(".", "%2E") or "%"
     return re.sub(r"[%/\\#~\x00-\x1f\x7f]", lambda found: f"%{ord(found[0]):02X}", part)
 
 
