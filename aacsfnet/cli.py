@@ -213,6 +213,17 @@ def report(
     run(load(config), results, output)
 
 
+@tool("aacsfnet doctor --config study.yaml")
+def doctor(config: Settings = "config.yaml") -> None:
+    """Look at the data set and this machine before a run: what is odd, and what to do about it."""
+    from aacsfnet.doctor import diagnose, render
+
+    findings = diagnose(load(config))
+    typer.echo(render(findings))
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(2)
+
+
 @tool("aacsfnet audit --results results/demo")
 def audit(
     results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
