@@ -60,7 +60,7 @@ def frame_rows(subjects) -> list[dict[str, object]]:
         for sequence in ("rest", "move"):
             for position in range(FRAMES):
                 wave = np.sin(np.pi * position / (FRAMES - 1))
-                label = round((3 + number) * wave) if sequence == "move" else 0
+                label = round(min(3 + number, 16) * wave) if sequence == "move" else 0
                 faceless = sequence == "rest" and position == FRAMES - 1
                 rows.append(
                     {
@@ -98,7 +98,7 @@ def mesh() -> np.ndarray:
 
 def write_frames(folder: Path, subjects, rows) -> None:
     """Write index, crop, landmarks and depth."""
-    shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 512)
+    shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     of_subject = dict(zip(sorted(subjects), shards, strict=True))
     index = [
         {key: value for key, value in row.items() if key != "faceless"}
@@ -128,7 +128,7 @@ def write_frames(folder: Path, subjects, rows) -> None:
 def write_generated(folder: Path, subjects, rows, accept: bool, trained: bool) -> None:
     """Write prompts, generate and quality: one picture from each frame with pain."""
     recipe = json.dumps({"model": {"name": "bundled", "trained": trained}, "steps": 20})
-    shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 512)
+    shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     for subject, shard in zip(sorted(subjects), shards, strict=True):
         prompts, generate, quality = [], [], []
         for number, row in enumerate(one for one in rows if one["subject"] == subject):
