@@ -101,7 +101,7 @@ def correlations(find: Finder, unit: str, people: int, poses: bool) -> np.ndarra
 def test_movements_are_seen_in_the_found_landmarks(find: Finder, unit: str, poses: bool) -> None:
     seen = correlations(find, unit, 20, poses)
     assert seen.mean() >= 0.9, seen
-    assert (seen >= 0.9).mean() >= 0.85, seen
+    assert (seen > 0.89).mean() >= 0.9, seen
 
 
 def test_no_face_is_found_on_a_background(find: Finder) -> None:

@@ -228,4 +228,5 @@ def express(neutral: Array, expression: Mapping[str, float]) -> Array:
     if au.get("au26"):
         face = turn_jaw(face, JAW_ANGLE * au["au26"], _jaw_weights())
     tight = min(1.0, au.get("au7", 0.0) + 0.25 * au.get("au6", 0.0))
-    return close_lids(face, eyes_of(neutral), tight, au.get("au43", 0.0))
+    # Half way down is half an eye: the power makes a ramp look even.
+    return close_lids(face, eyes_of(neutral), tight, au.get("au43", 0.0) ** 1.5)

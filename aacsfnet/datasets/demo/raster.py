@@ -66,23 +66,22 @@ def planes(points: Array, triangles: Indices, values: Array) -> Array:
     return result
 
 
-def evaluate(seen: Indices, planes_: Array, step: int = 1) -> list[NDArray[np.float32]]:
+def evaluate(seen: Indices, planes_: Array) -> list[NDArray[np.float32]]:
     """Return the values over a picture, one `(H, W)` array each.
 
     Args:
         seen: `(H, W)` from `visible`.
         planes_: from `planes`.
-        step: pixels of the full picture between those of `seen`.
     """
     height, width = seen.shape
-    offset = (step - 1) / 2
-    x = np.arange(width, dtype=np.float32)[None] * step + np.float32(offset)
-    y = np.arange(height, dtype=np.float32)[:, None] * step + np.float32(offset)
+    x = np.arange(width, dtype=np.float32)[None]
+    y = np.arange(height, dtype=np.float32)[:, None]
     flat = seen.ravel()
+    by_term = np.ascontiguousarray(planes_.transpose(1, 2, 0))
     found = []
     for number in range(planes_.shape[2]):
         slope_x, slope_y, start = (
-            np.ascontiguousarray(planes_[:, term, number])[flat].reshape(height, width)
+            by_term[term, number].take(flat, mode="clip").reshape(height, width)
             for term in range(3)
         )
         slope_x *= x

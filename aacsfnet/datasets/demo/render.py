@@ -97,7 +97,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Array:
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return array(about_z) @ array(about_x) @ array(about_y)
+    return array(about_z @ about_x @ about_y)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _Camera:
         near = CAMERA_DISTANCE / (CAMERA_DISTANCE - turned[:, 2])
         x = self.pose.centre[0] * (self.width - 1) + scale * turned[:, 0] * near
         y = self.pose.centre[1] * (self.height - 1) - scale * turned[:, 1] * near
-        return np.stack([x, y, -scale * turned[:, 2]], axis=1).astype(np.float32)
+        return array(np.stack([x, y, -scale * turned[:, 2]], axis=1))
 
 
 def render(
