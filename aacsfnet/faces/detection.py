@@ -7,7 +7,7 @@ each level half as large as the last, until the smallest face that counts would 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -50,6 +50,18 @@ class Face:
         return np.asarray(self.box_xywh[:2] + self.box_xywh[2:] / 2)
 
 
+class Level(NamedTuple):
+    """What one step of the search found.
+
+    Attributes:
+        faces: surest first; may be empty.
+        whole: the whole picture was looked at, not tiles of it.
+    """
+
+    faces: list[Face]
+    whole: bool
+
+
 class FaceFinder:
     """Both detectors, and the order in which they are asked.
 
@@ -74,41 +86,32 @@ class FaceFinder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def searches(self, picture: np.ndarray, *, everyone: bool = False) -> Iterator[list[Face]]:
-        """Yield what each level of the search finds, quickest level first; levels may be empty.
+    def searches(self, picture: np.ndarray, *, everyone: bool = False) -> Iterator[Level]:
+        """Yield what each level of the search finds, quickest level first.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
-            everyone: ask both detectors at once, as is needed to count people: the quick one
-                overlooks small faces beside a large one.
+            everyone: begin with both detectors and the first tiles at once, as is needed to count
+                people: the quick detector overlooks small faces beside a large one.
         """
-        height, width = picture.shape[:2]
-        side = max(height, width)
+        side = max(picture.shape[:2])
+        short = self._look(self._short, picture, 0, 0, side)
         if everyone:
-            yield distinct(
-                self._look(self._short, picture, 0, 0, side)
-                + self._look(self._full, picture, 0, 0, side)
-            )
+            full = self._look(self._full, picture, 0, 0, side)
+            yield Level(distinct(short + full + self._look_at_tiles(picture, side // 2)), True)
         else:
-            yield self._look(self._short, picture, 0, 0, side)
-            yield self._look(self._full, picture, 0, 0, side)
+            yield Level(short, True)
+            yield Level(self._look(self._full, picture, 0, 0, side), True)
         margin = side // 2  # the picture then fills half of the square
         wide = [
             face
             for detector in (self._short, self._full)
             for face in self._look(detector, picture, -margin, -margin, side + 2 * margin)
         ]
-        yield distinct(wide)
+        yield Level(distinct(wide), True)
         tile = side // 2
         while tile * _SMALLEST_SHARE * 2 > self._min_face and tile >= self._full.side // 2:
-            yield distinct(
-                [
-                    face
-                    for top in _starts(height, tile)
-                    for left in _starts(width, tile)
-                    for face in self._look(self._full, picture, left, top, tile)
-                ]
-            )
+            yield Level(self._look_at_tiles(picture, tile), False)
             tile //= 2
 
     def closer(self, picture: np.ndarray, face: Face) -> Face | None:
@@ -133,6 +136,18 @@ class FaceFinder:
                     box = np.concatenate([middle - size / 2, size])
                     best = Face(float(score), box, transform(matrix, points[2:] - 0.5))
         return best
+
+    def _look_at_tiles(self, picture: np.ndarray, tile: int) -> list[Face]:
+        """Return the faces in squares that cover the picture, each overlapping the next by half."""
+        height, width = picture.shape[:2]
+        return distinct(
+            [
+                face
+                for top in _starts(height, tile)
+                for left in _starts(width, tile)
+                for face in self._look(self._full, picture, left, top, tile)
+            ]
+        )
 
     def _look(
         self, detector: FaceDetector, picture: np.ndarray, left: int, top: int, side: int

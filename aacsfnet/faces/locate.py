@@ -32,7 +32,7 @@ class FaceLocator:
     """Finds the face of a picture; holds the networks, so make one and use it for many.
 
     A face is what a detector and the mesh agree on. The search goes on (`FaceFinder.searches`)
-    until there is one.
+    until one is sure (`SURE`); failing that, unsure ones of the whole picture count.
     """
 
     def __init__(self, settings: Crop) -> None:
@@ -57,27 +57,36 @@ class FaceLocator:
         Args:
             picture: `(H, W, 3)` uint8 RGB.
         """
-        settings = self._settings
-        height, width = picture.shape[:2]
-        everyone = settings.people != "largest"
-        for found in self._finder.searches(picture, everyone=everyone):
-            confirmed = [pair for face in found if (pair := self._confirm(picture, face))]
-            if not confirmed:
-                continue
-            faces = [face for face, _ in confirmed]
-            chosen = choose(faces, settings.people, (width, height))
-            if chosen is None:
-                return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
-            mesh = next(mesh for face, mesh in confirmed if face is chosen)
-            placement = placement_of(mesh.points)
-            if placement[2] < settings.min_face:
-                return Fault(
-                    "small_face",
-                    f"the face is {placement[2]:.0f} pixels high; crop.min_face is "
-                    f"{settings.min_face}",
-                )
-            return Located(placement, len(faces), chosen.score)
+        unsure: list[tuple[Face, Mesh]] = []
+        size_wh = picture.shape[1], picture.shape[0]
+        everyone = self._settings.people != "largest"
+        for level in self._finder.searches(picture, everyone=everyone):
+            confirmed = [pair for face in level.faces if (pair := self._confirm(picture, face))]
+            if sure := [pair for pair in confirmed if pair[0].score >= SURE]:
+                return self._chosen(sure, size_wh)
+            # Among hundreds of tiles some always look a little like a face.
+            if level.whole and not unsure:
+                unsure = confirmed
+        if unsure:
+            return self._chosen(unsure, size_wh)
         return Fault("no_face", "neither detector found a face at any scale")
+
+    def _chosen(
+        self, confirmed: list[tuple[Face, Mesh]], size_wh: tuple[int, int]
+    ) -> Located | Fault:
+        """Return the face that the policy takes, or why it takes none."""
+        settings = self._settings
+        faces = [face for face, _ in confirmed]
+        chosen = choose(faces, settings.people, size_wh)
+        if chosen is None:
+            return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
+        placement = placement_of(next(mesh for face, mesh in confirmed if face is chosen).points)
+        if placement[2] < settings.min_face:
+            return Fault(
+                "small_face",
+                f"the face is {placement[2]:.0f} pixels high; crop.min_face is {settings.min_face}",
+            )
+        return Located(placement, len(faces), chosen.score)
 
     def _confirm(self, picture: np.ndarray, face: Face) -> tuple[Face, Mesh] | None:
         """Return a face that the mesh agrees on, with that mesh."""

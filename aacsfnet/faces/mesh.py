@@ -115,8 +115,8 @@ class CropLandmarker:
         mesh = look_twice(self._mesh, crop, whole)
         if self.accepts(mesh):
             return mesh
-        for faces in self._finder.searches(crop):
-            for face in faces:
+        for level in self._finder.searches(crop):
+            for face in level.faces:
                 other = look_twice(self._mesh, crop, square_of_face(face))
                 if other.presence > mesh.presence:
                     mesh = other

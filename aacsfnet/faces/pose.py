@@ -3,34 +3,34 @@
 Convention (degrees): x right, y down, z away from the viewer. Yaw > 0: the nose turns towards the
 picture's right. Pitch > 0: the nose rises. Roll > 0: the head tilts clockwise as seen. The head
 turns by yaw, then pitch, then roll, so that turning the picture changes the roll alone. All zero:
-both sides alike, forehead (point 10) and chin (152) equally far away, eyes level.
+both sides alike, forehead (point 10) and chin (152) about equally far away, eyes level.
 """
 
 import numpy as np
 
-#: Rigid points of a symmetric head: x, y, z in eye distances from the middle of the eyes. From the
-#: meshes of a photograph and of its mirror image, averaged.
+#: Rigid points of a symmetric head: x, y, z in eye distances from the middle of the eyes. The mean
+#: of the meshes of a photograph and of its mirror image, turned so that pitch is right on average.
 _MIDLINE = {
-    10: (-0.868, -0.176),
-    151: (-0.634, -0.243),
-    9: (-0.386, -0.301),
-    168: (-0.133, -0.302),
-    6: (-0.019, -0.384),
-    197: (0.085, -0.474),
-    195: (0.179, -0.570),
-    5: (0.280, -0.671),
+    10: (-0.861, -0.206),
+    151: (-0.625, -0.265),
+    9: (-0.375, -0.314),
+    168: (-0.122, -0.306),
+    6: (-0.006, -0.384),
+    197: (0.101, -0.471),
+    195: (0.199, -0.563),
+    5: (0.303, -0.661),
 }
 _PAIRS = {
-    (33, 263): (0.723, -0.015, 0.044),
-    (133, 362): (0.277, 0.015, -0.044),
-    (127, 356): (1.098, 0.168, 0.795),
-    (162, 389): (1.080, -0.087, 0.653),
-    (21, 251): (1.035, -0.303, 0.467),
-    (54, 284): (0.948, -0.504, 0.294),
-    (103, 332): (0.801, -0.674, 0.113),
-    (67, 297): (0.565, -0.795, -0.053),
-    (109, 338): (0.307, -0.855, -0.149),
-    (234, 454): (1.090, 0.400, 0.851),
+    (33, 263): (0.723, -0.017, 0.043),
+    (133, 362): (0.277, 0.017, -0.043),
+    (127, 356): (1.098, 0.140, 0.800),
+    (162, 389): (1.080, -0.110, 0.650),
+    (21, 251): (1.035, -0.319, 0.456),
+    (54, 284): (0.948, -0.514, 0.276),
+    (103, 332): (0.801, -0.678, 0.089),
+    (67, 297): (0.565, -0.793, -0.081),
+    (109, 338): (0.307, -0.849, -0.179),
+    (234, 454): (1.090, 0.370, 0.864),
 }
 RIGID = np.array([*_MIDLINE, *(left for left, _ in _PAIRS), *(right for _, right in _PAIRS)])
 REFERENCE = np.array(

@@ -30,7 +30,7 @@ def square_matrix(center_xy: np.ndarray, side: float, angle: float, pixels: int)
 
 def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return points `(n, 2)` or `(n, 3)` moved by a 2x3 similarity; z is scaled with x and y."""
-    moved = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    moved: np.ndarray = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     if points.shape[1] == 2:
         return moved
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))

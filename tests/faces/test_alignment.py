@@ -62,7 +62,10 @@ def track(frames: int = 60, seed: int = 0) -> np.ndarray:
     """A head that moves as heads do: slow waves."""
     t = np.arange(frames)
     phase = np.random.default_rng(seed).uniform(0, 6, 4)
-    waves = [np.sin(2 * np.pi * t / period + p) for period, p in zip((50, 70, 90, 60), phase)]
+    waves = [
+        np.sin(2 * np.pi * t / period + p)
+        for period, p in zip((50, 70, 90, 60), phase, strict=True)
+    ]
     return np.stack(
         [300 + 20 * waves[0], 200 + 10 * waves[1], 120 * np.exp(0.05 * waves[2]), 0.1 * waves[3]], 1
     )
@@ -94,7 +97,9 @@ def test_smoothing_does_not_lag() -> None:
     noisy = true + np.random.default_rng(2).normal(0, (0.6, 0.6, 0.8, 0.005), true.shape)
     smooth = smooth_all(noisy, 4)[:, 0]
     lags = range(-3, 4)
-    matches = [np.corrcoef(true[5:-5, 0], smooth[5 + lag : len(true) - 5 + lag])[0, 1] for lag in lags]
+    matches = [
+        np.corrcoef(true[5:-5, 0], smooth[5 + lag : len(true) - 5 + lag])[0, 1] for lag in lags
+    ]
     assert lags[int(np.argmax(matches))] == 0
 
 
@@ -143,7 +148,12 @@ def test_window_zero_and_lonely_frames_change_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("change", "expected"),
-    [((5, 5, 2, 0.05), False), ((60, 0, 0, 0), True), ((0, 0, 60, 0), True), ((0, 0, 0, 0.5), True)],
+    [
+        ((5, 5, 2, 0.05), False),
+        ((60, 0, 0, 0), True),
+        ((0, 0, 60, 0), True),
+        ((0, 0, 0, 0.5), True),
+    ],
 )
 def test_a_cut_is_a_jump_and_a_movement_is_none(change: tuple[float, ...], expected: bool) -> None:
     here = np.array([200.0, 150.0, 100.0, 0.0])

@@ -10,7 +10,11 @@ SIZE, MARGIN = 64, 0.25
 def frame_of(placement: np.ndarray) -> np.ndarray:
     """A picture of a smooth pattern, so that resampling errors stay small."""
     y, x = np.mgrid[:240, :320]
-    waves = [128 + 100 * np.sin(x / 17), 128 + 100 * np.sin(y / 13), 128 + 100 * np.sin((x + y) / 19)]
+    waves = [
+        128 + 100 * np.sin(x / 17),
+        128 + 100 * np.sin(y / 13),
+        128 + 100 * np.sin((x + y) / 19),
+    ]
     return np.stack(waves, axis=-1).astype(np.uint8)
 
 
@@ -57,7 +61,7 @@ def test_only_a_window_of_frames_waits() -> None:
 
 
 def test_a_cut_in_the_film_is_not_smoothed_over() -> None:
-    first, second = walk(8, 1), walk(8, 2) + (70, 0, 0, 0)
+    first, second = walk(8, 1), walk(8, 2) + np.array([70, 0, 0, 0])
     together = cut_all(np.concatenate([first, second]), np.arange(16), 4)
     apart = cut_all(first, np.arange(8), 4) + cut_all(second, np.arange(8), 4)
     for one, other in zip(together, apart, strict=True):
@@ -69,7 +73,9 @@ def test_missing_frames_are_bridged_and_long_gaps_are_not() -> None:
     times = np.array([0, 1, 3, 4, 6, 20, 21, 22, 23, 24])
     cuts = cut_all(path, times, 4)
     alone = cut_all(path[5:], times[5:], 4)
-    assert np.allclose(cuts[2].to_frame, crop_matrix(smoothed(path[:5], times[:5], 2, 4), SIZE, MARGIN))
+    assert np.allclose(
+        cuts[2].to_frame, crop_matrix(smoothed(path[:5], times[:5], 2, 4), SIZE, MARGIN)
+    )
     for one, other in zip(cuts[5:], alone, strict=True):
         assert np.allclose(one.to_frame, other.to_frame)
 

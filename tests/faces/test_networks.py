@@ -1,0 +1,80 @@
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh
+
+
+@pytest.fixture(scope="module")
+def square(photograph: np.ndarray) -> np.ndarray:
+    return cv2.resize(photograph[20:220, 120:320], (MESH_SIDE,) * 2, interpolation=cv2.INTER_AREA)
+
+
+def test_mesh_points_lie_on_the_face(square: np.ndarray) -> None:
+    with FaceMesh() as mesh:
+        points, presence = mesh(square)
+        again, _ = mesh(square)
+    assert points.shape == (POINTS, 3)
+    assert presence > 0.99
+    # Seen in the picture by eye: middles of the irises and the tip of the nose.
+    scale = MESH_SIDE / 200
+    for point, (x, y) in ((468, (202, 102)), (473, (244, 105)), (1, (222, 130))):
+        assert np.abs(points[point, :2] - (np.array([x, y]) - (120, 20)) * scale).max() < 5
+    assert points[1, 2] < points[468, 2]  # the nose is nearer than the eyes
+    assert np.array_equal(points, again)
+
+
+def test_pixel_centres_are_integers() -> None:
+    """In a mirror image x becomes 191 - x, not 192 - x."""
+    from aacsfnet.datasets.demo.mesh import mirror
+    from aacsfnet.datasets.demo.people import Person
+    from aacsfnet.datasets.demo.render import Pose, render
+
+    across = np.asarray(mirror())
+    sums = []
+    with FaceMesh() as mesh:
+        for seed in range(6):
+            square = render(Person.from_seed(seed), {}, Pose(yaw=3.0 * seed), size=192).picture
+            points, _ = mesh(square)
+            mirrored, _ = mesh(np.ascontiguousarray(square[:, ::-1]))
+            sums.append(points[:468, 0] + mirrored[across, 0])
+    assert np.mean(sums) == pytest.approx(MESH_SIDE - 1, abs=0.25)
+
+
+def test_presence_tells_faces_from_none(square: np.ndarray) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, square.shape, dtype=np.uint8)
+    with FaceMesh() as mesh:
+        assert mesh(noise)[1] < 0.5
+        assert mesh(np.zeros_like(square))[1] < 0.01
+
+
+@pytest.mark.parametrize("kind", ["short", "full"])
+def test_detectors_see_the_eyes(photograph: np.ndarray, kind: str) -> None:
+    with FaceDetector(kind, 0.5) as detector:
+        side = detector.side
+        small = cv2.resize(photograph, (side, side), interpolation=cv2.INTER_AREA)
+        faces = detector(small)
+        nothing = detector(np.full((side, side, 3), 120, np.uint8))
+    assert faces.shape == (1, 17)
+    assert faces[0, 0] > 0.8
+    assert np.abs(faces[0, 5:9] * 512 - (202, 102, 244, 105)).max() < 8
+    assert nothing.shape == (0, 17)
+
+
+def test_a_detector_returns_nothing_below_its_least_score(photograph: np.ndarray) -> None:
+    small = cv2.resize(photograph, (128, 128), interpolation=cv2.INTER_AREA)
+    with FaceDetector("short", 0.98) as strict:
+        assert len(strict(small)) == 0
+
+
+def test_nothing_is_printed() -> None:
+    code = (
+        "from aacsfnet.faces.networks import FaceMesh, FaceDetector\n"
+        "with FaceMesh(), FaceDetector('short', 0.5), FaceDetector('full', 0.5): pass"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr == ""
