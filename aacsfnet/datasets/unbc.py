@@ -73,9 +73,11 @@ class Unbc(Dataset):
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and frame."""
         self._remarks.clear()
-        for name, parts in (("FACS", self._facs), ("AAM_landmarks", self._aam)):
-            if not parts:
-                self._remarks[f"folder {name} that is not there"] = 1
+        parts: dict[str, object] = {"FACS": self._facs, "AAM_landmarks": self._aam}
+        parts["Sequence_Labels"] = self._sequence_files
+        for name, files in parts.items():
+            if not files:
+                self._remarks[f"folder {name} that is not there, or is empty"] = 1
         rows = []
         for leaf, labels in sorted(self._sequences, key=lambda s: (s[0].subject, s[0].sequence)):
             if not leaf.files:
@@ -264,6 +266,8 @@ class Unbc(Dataset):
     def _sequence_labels(self, leaf: Leaf) -> dict[str, float]:
         """Return a sequence's self-reports and observer rating, without those unknown."""
         found: dict[str, float] = {}
+        if not self._sequence_files:
+            return found
         for name, highest in SEQUENCE_LABELS.items():
             path = self._sequence_files.get((name, leaf.subject.lower(), leaf.sequence.lower()))
             if path is None:

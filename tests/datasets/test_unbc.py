@@ -1,6 +1,7 @@
 """Every oddity of the archive's copies, planted in a small tree, is counted under its own name."""
 
 import os
+import shutil
 import time
 
 import numpy as np
@@ -261,3 +262,44 @@ def write_archive(root, png):
             (folders[1] / f"{name}_facs.txt").write_text(f"{label:.7e}")
             truth[f"{subject}/{sequence}/{name}"] = label
     return truth
+
+
+@pytest.mark.slow
+def test_rendered_faces_in_the_archives_layout_are_found(tmp_path, configured, make_unbc, encode):
+    from aacsfnet.faces.crop import crop
+
+    demo = open_dataset(configured("demo", subjects=3, sequences=1, frames=6))
+    faces = demo.index()
+    tree = make_unbc(tmp_path / "copy", images="Images/Images", labels="Frame_Labels/Frame_Labels")
+    shutil.rmtree(tree.root)
+    truth = {}
+    for row, pixels in zip(faces.iter_rows(named=True), demo.pictures(faces), strict=True):
+        place = f"{row['subject']}/{row['subject']}t1/f{row['position']:03d}"
+        units = ((unit[2:], row[unit]) for unit in table.ACTION_UNITS if row[unit])
+        tree.write(f"{tree.images}/{place}.png", encode(pixels))
+        tree.write(f"{tree.labels}/PSPI/{place}_facs.txt", f"{row['label']:.17e}")
+        tree.write(
+            f"{tree.labels}/FACS/{place}_facs.txt", "".join(f"{u} {v} 0 0\n" for u, v in units)
+        )
+        truth[place] = row["label"]
+    sound = encode(pixels)
+    odd = {
+        "s001/s001t1/f000": encode(np.zeros_like(pixels)),
+        "s002/s002t1/f000": sound[: len(sound) // 2],
+        "s003/s003t1/f000": b"",
+    }
+    for place, content in odd.items():
+        tree.write(f"{tree.images}/{place}.png", content)
+    config = configured("unbc", root=str(tree.root))
+    index(config, tmp_path / "index.parquet")
+    rows = table.read(tmp_path / "index.parquet")
+    assert dict(rows.select("frame_id", "label").iter_rows()) == truth
+    assert "pspi_differs" not in counts(rows, "notes")
+    found = {}
+    for shard in rows["shard"].unique():
+        crop(config, tmp_path / "index.parquet", shard, tmp_path / "crop.parquet")
+        found |= dict(table.read(tmp_path / "crop.parquet", ["frame_id", "status"]).iter_rows())
+    expected = dict.fromkeys(truth, "ok") | dict(
+        zip(odd, ("black", "unreadable", "unreadable"), strict=True)
+    )
+    assert found == expected
