@@ -64,7 +64,8 @@ def score_histograms(
             ax.hist(parts, edges.tolist(), stacked=True, color=colours, label=kinds)
             if threshold is not None and edges[0] <= threshold <= edges[-1]:
                 ax.axvline(threshold, color=INK, linewidth=1.2, linestyle="--", label="limit")
-            ax.set(xlabel=titles.get(column, column.replace("_", " ")))
+            ax.set(xlabel=titles[column])
+            ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
             ax.grid(False, axis="x")
         axes[0].set_ylabel("pictures")
         axes[0].legend(fontsize=8)

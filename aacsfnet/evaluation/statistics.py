@@ -155,11 +155,25 @@ def pooled_draws(seeds: Sequence[Sums], weights: Floats) -> dict[str, Floats]:
     """
     rows = max(1, _BLOCK // weights.shape[1])
     blocks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
-    parts = [[measures(sums.drawn(block)) for block in blocks] for sums in seeds]
+    parts = [[_pooled(sums, block) for block in blocks] for sums in seeds]
     return {
         name: np.mean([np.concatenate([part[name] for part in seed]) for seed in parts], axis=0)
         for name in parts[0][0]
     }
+
+
+def _pooled(sums: Sums, weights: Floats) -> dict[str, Floats]:
+    """Return the measures of each draw.
+
+    The macro MAE is one over all levels that occur. High levels are few people's, so a draw easily
+    lacks one; the mean over the others would be smaller, another quantity, and is left undefined.
+    """
+    drawn = sums.drawn(weights)
+    found = measures(drawn)
+    occurring = sums.level_counts.sum(axis=0) > 0
+    complete = (drawn.level_counts[:, occurring] > 0).all(axis=1)
+    found["macro_mae"] = np.where(complete, found["macro_mae"], np.nan)
+    return found
 
 
 def subject_draws(seeds: Sequence[Sums], weights: Floats) -> dict[str, Floats]:
