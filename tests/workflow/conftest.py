@@ -1,6 +1,6 @@
 """Whole runs of the workflow in a folder of their own, as a user starts them."""
 
-import os
+import copy
 import re
 import subprocess
 import sys
@@ -57,14 +57,23 @@ class Study:
         ]
 
     def snakemake(self, *options: str) -> Run:
-        done = subprocess.run(
-            self.command(*options), capture_output=True, text=True, env=environment()
-        )
+        done = subprocess.run(self.command(*options), capture_output=True, text=True)
         return Run(done.returncode, done.stdout + done.stderr)
 
+    def start(self, *options: str) -> subprocess.Popen:
+        """Start a run that leads a group of processes, so that all of it can be killed."""
+        return subprocess.Popen(
+            self.command(*options),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
-def environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("OMP")}
+
+@pytest.fixture
+def tiny():
+    """Settings of the demo data, small; a copy that a test may change."""
+    return copy.deepcopy(TINY)
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-import copy
 import json
 import os
 import signal
-import subprocess
 import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,7 +11,7 @@ import yaml
 from aacsfnet import table
 from aacsfnet.workflow import Workflow
 
-from .conftest import ROOT, TINY, environment
+ROOT = Path(__file__).parent.parent.parent
 
 SHARD_STAGES = ["crop", "landmarks", "depth", "prompts", "generate", "quality"]
 
@@ -56,11 +55,10 @@ def test_the_same_command_again_has_nothing_to_do(finished):
         ("crop", "margin", 0.3, "crop"),
     ],
 )
-def test_a_changed_key_reruns_its_stage_and_what_follows(finished, block, key, value, first):
-    settings = copy.deepcopy(TINY)
-    settings.setdefault(block, {})[key] = value
+def test_a_changed_key_reruns_its_stage_and_what_follows(finished, tiny, block, key, value, first):
+    tiny.setdefault(block, {})[key] = value
     changed = finished.folder / "changed.yaml"
-    changed.write_text(yaml.safe_dump(settings))
+    changed.write_text(yaml.safe_dump(tiny))
     run = finished.snakemake("--dry-run", "--configfile", str(changed))
     ran = {rule.split("_")[0] for rule in run.jobs} - {"all"}
     after = {
@@ -79,10 +77,10 @@ def test_snakemake_writes_its_own_report(finished):
     assert (finished.folder / "snakemake-report.zip").stat().st_size > 10_000
 
 
-def test_one_target_a_stage(study):
-    tiny = study(TINY)
+def test_one_target_a_stage(study, tiny):
+    demo = study(tiny)
     for stage in [*SHARD_STAGES, "index", "merge", "train", "evaluate", "report"]:
-        run = tiny.snakemake("--dry-run", stage)
+        run = demo.snakemake("--dry-run", stage)
         assert run.status == 0, run.output
         assert any(rule.split("_")[0] == stage for rule in run.jobs)
 
@@ -106,20 +104,19 @@ def test_a_bad_setting_stops_the_run_before_the_first_job(study, settings, words
     assert not bad.results.exists()
 
 
-def test_a_second_run_in_the_same_folder_is_refused(study, monkeypatch):
-    tiny = study(TINY)
-    monkeypatch.chdir(tiny.folder)
-    with Workflow(TINY).hold():
-        run = tiny.snakemake("index")
+def test_a_second_run_in_the_same_folder_is_refused(study, tiny, monkeypatch):
+    demo = study(tiny)
+    monkeypatch.chdir(demo.folder)
+    with Workflow(tiny).hold():
+        run = demo.snakemake("index")
     assert run.status != 0
     assert "another run works here" in run.output
-    assert tiny.snakemake("index").status == 0
+    assert demo.snakemake("index").status == 0
 
 
 @pytest.mark.parametrize("profile", ["gpu", "slurm"])
-def test_a_profile_can_be_read(study, profile):
-    tiny = study(TINY)
-    run = tiny.snakemake("--dry-run", "--workflow-profile", str(ROOT / "profiles" / profile))
+def test_a_profile_can_be_read(study, tiny, profile):
+    run = study(tiny).snakemake("--dry-run", "--workflow-profile", str(ROOT / "profiles" / profile))
     assert run.status == 0, run.output
     assert run.jobs["train_fold"] == 4
 
@@ -149,20 +146,17 @@ def test_a_large_study_is_planned_from_names_alone(study, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_was(study):
-    tiny = study(TINY)
-    process = subprocess.Popen(
-        tiny.command("landmarks"), env=environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    while not list((tiny.results / "crop").glob("*.parquet")):
+def test_a_killed_run_goes_on_where_it_was(study, tiny):
+    demo = study(tiny)
+    process = demo.start("landmarks")
+    while not list((demo.results / "crop").glob("*.parquet")):
         time.sleep(0.1)
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    cropped = {path: path.stat().st_mtime_ns for path in (tiny.results / "crop").glob("*.parquet")}
-    run = tiny.snakemake("landmarks")
+    cropped = {path: path.stat().st_mtime_ns for path in (demo.results / "crop").glob("*.parquet")}
+    run = demo.snakemake("landmarks")
     assert run.status == 0, run.output
-    assert len(list((tiny.results / "landmarks").glob("*.parquet"))) == 4
+    assert len(list((demo.results / "landmarks").glob("*.parquet"))) == 4
     kept = [path for path, time_ns in cropped.items() if path.stat().st_mtime_ns == time_ns]
     assert len(kept) >= len(cropped) - 2  # at most the jobs in flight run again
