@@ -37,7 +37,8 @@ rule report:
         report(
             f"{RESULTS}report.html",
             caption="../report/report.rst",
-            category="Results",
+            category="Report",
+            labels={"page": "faces, pictures, figures"},
         ),
     log:
         f"{LOGS}report.log",
