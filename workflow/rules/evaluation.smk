@@ -6,7 +6,12 @@ rule evaluate_experiment:
         ],
     output:
         predictions=f"{RESULTS}experiments/{{experiment}}/predictions.parquet",
-        metrics=f"{RESULTS}experiments/{{experiment}}/metrics.json",
+        metrics=report(
+            f"{RESULTS}experiments/{{experiment}}/metrics.json",
+            caption="../report/metrics.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}"},
+        ),
     log:
         f"{LOGS}experiments/{{experiment}}/evaluate.log",
     benchmark:
