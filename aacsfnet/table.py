@@ -100,6 +100,7 @@ SCHEMAS: dict[str, Columns] = {
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
         "measures": pl.Struct({}),  # facial measures by name, eye distances; see MEASURES
+        "changes": pl.Struct({}),  # the same against the person's median over the shard
     },
     "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
     "prompts": _IMAGE
@@ -159,7 +160,7 @@ def schema_of(stage: str) -> Columns:
     """Return the columns of a stage's table with their types."""
     schema = dict(SCHEMAS[stage])
     if stage == "landmarks":
-        schema["measures"] = measures_type()
+        schema["measures"] = schema["changes"] = measures_type()
     return schema
 
 

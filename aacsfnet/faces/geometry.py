@@ -19,13 +19,14 @@ Measure = Callable[[np.ndarray], float]
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 #: Upper and lower lid, paired across the opening.
 RIGHT_LIDS, LEFT_LIDS = ((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385, 380))
-#: Lower edge of the brows, from the outer to the inner end, and upper edge.
+RIGHT_LOWER_LID, LEFT_LOWER_LID = (144, 145, 153), (373, 374, 380)
+#: Lower and upper edge of the brows, from the outer to the inner end.
 RIGHT_BROW, LEFT_BROW = (53, 52, 65, 55), (283, 282, 295, 285)
 RIGHT_BROW_TOP, LEFT_BROW_TOP = (63, 105, 66, 107), (293, 334, 296, 336)
-#: Wings of the nose, cheeks, base of the nose, red border of the upper lip, corners of the mouth.
+#: Wings of the nose, cheeks, bridge of the nose, red border of the upper lip, corners of the mouth.
 RIGHT_WING, LEFT_WING = (129, 102, 48), (358, 331, 278)
 RIGHT_CHEEK, LEFT_CHEEK = (50, 101, 118), (280, 330, 347)
-NOSE_BASE = (2, 97, 326)
+NOSE_BRIDGE = (6, 197)
 UPPER_LIP = (0, 37, 267)
 RIGHT_CORNER, LEFT_CORNER = 61, 291
 #: Upper and lower lip, paired across the opening.
@@ -67,6 +68,20 @@ def measure_all(points: np.ndarray) -> dict[str, float]:
     return {name: on_level(face) for name, on_level in _ON_LEVEL_FACE.items()}
 
 
+def changes(measured: np.ndarray) -> np.ndarray:
+    """Return how measures differ from the person's usual face.
+
+    Faces differ more in build than expressions move them, so a measure says most against the same
+    person's own; most frames of a recording are at rest, so the median stands for that.
+
+    Args:
+        measured: `(frames, measures)` of one person; NaN where unknown.
+    """
+    if not np.isfinite(measured).any():
+        return np.full(measured.shape, np.nan)
+    return np.asarray(measured - np.nanmedian(measured, axis=0))
+
+
 def _measure(on_level: Measure) -> Measure:
     """Register a function of the level face as the measure of its name; return that of a mesh."""
 
@@ -93,22 +108,22 @@ def _opening(face: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
 
 @_measure
 def brow_height_right(face: np.ndarray) -> float:
-    """Return how far the right brow lies above its eye's corners.
+    """Return how far the right brow lies above its eye's corners and lower lid.
 
-    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge) and
-    63, 105, 66, 107 (upper edge) against 33, 133.
+    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge)
+    against 33, 133, 144, 145, 153, which are steadier together than the corners alone.
     """
-    return _height(face, RIGHT_BROW + RIGHT_BROW_TOP) - _height(face, RIGHT_EYE)
+    return _height(face, RIGHT_BROW) - _height(face, RIGHT_EYE + RIGHT_LOWER_LID)
 
 
 @_measure
 def brow_height_left(face: np.ndarray) -> float:
-    """Return how far the left brow lies above its eye's corners.
+    """Return how far the left brow lies above its eye's corners and lower lid.
 
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
-    and 293, 334, 296, 336 (upper edge) against 263, 362.
+    against 263, 362, 373, 374, 380, which are steadier together than the corners alone.
     """
-    return _height(face, LEFT_BROW + LEFT_BROW_TOP) - _height(face, LEFT_EYE)
+    return _height(face, LEFT_BROW) - _height(face, LEFT_EYE + LEFT_LOWER_LID)
 
 
 @_measure
@@ -122,7 +137,8 @@ def brow_height(face: np.ndarray) -> float:
 def brow_distance(face: np.ndarray) -> float:
     """Return the distance between the inner ends of the brows.
 
-    Falls with AU4, which draws them together. Points 55, 107 against 285, 336.
+    Falls with AU4, which draws them together; the mesh follows that less than the lowering.
+    Points 55, 107 against 285, 336.
     """
     return float(np.linalg.norm(face[[55, 107], :2].mean(0) - face[[285, 336], :2].mean(0)))
 
@@ -159,7 +175,7 @@ def lower_lid_height(face: np.ndarray) -> float:
     Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
     133, 263, 362.
     """
-    return _height(face, (144, 145, 153, 373, 374, 380)) - _height(face, RIGHT_EYE + LEFT_EYE)
+    return _height(face, RIGHT_LOWER_LID + LEFT_LOWER_LID) - _height(face, RIGHT_EYE + LEFT_EYE)
 
 
 @_measure
@@ -175,19 +191,22 @@ def cheek_raise(face: np.ndarray) -> float:
 def nose_wrinkle(face: np.ndarray) -> float:
     """Return the height of the nose's wings against the inner corners of the eyes (negative).
 
-    Rises with AU9 (nose wrinkler), which pulls the wings up. Points 129, 102, 48 and 358, 331,
-    278 against 133, 362.
+    Rises with AU9 (nose wrinkler), which pulls the wings up; the mesh hardly follows that
+    movement. Points 129, 102, 48 and 358, 331, 278 against 133, 362.
     """
     return _height(face, RIGHT_WING + LEFT_WING) - _height(face, (133, 362))
 
 
 @_measure
 def upper_lip_raise(face: np.ndarray) -> float:
-    """Return the height of the upper lip's border against the base of the nose (negative).
+    """Return how far the upper lip's border is drawn up.
 
-    Rises with AU10 (upper lip raiser). Points 0, 37, 267 against 2, 97, 326.
+    Its height against the corners of the mouth, less its distance to the bridge of the nose
+    (negative). Rises with AU10 (upper lip raiser). Points 0, 37, 267 against 61, 291 and 6, 197.
     """
-    return _height(face, UPPER_LIP) - _height(face, NOSE_BASE)
+    against_corners = _height(face, UPPER_LIP) - _height(face, (RIGHT_CORNER, LEFT_CORNER))
+    bridge = face[list(NOSE_BRIDGE)].mean(axis=0)
+    return against_corners - float(np.linalg.norm(face[list(UPPER_LIP)].mean(axis=0) - bridge))
 
 
 @_measure
@@ -210,11 +229,12 @@ def mouth_width(face: np.ndarray) -> float:
 
 @_measure
 def mouth_corner_pull(face: np.ndarray) -> float:
-    """Return the height of the mouth's corners against the base of the nose (negative).
+    """Return the height of the mouth's corners against the middle of the lips.
 
-    Rises with AU12 (lip corner puller), falls with AU15. Points 61, 291 against 2, 97, 326.
+    Rises with AU12 (lip corner puller), falls with AU15 and, less, with AU10. Points 61, 291
+    against 13, 14.
     """
-    return _height(face, (RIGHT_CORNER, LEFT_CORNER)) - _height(face, NOSE_BASE)
+    return _height(face, (RIGHT_CORNER, LEFT_CORNER)) - _height(face, (13, 14))
 
 
 @_measure

@@ -6,7 +6,7 @@ import numpy as np
 
 from aacsfnet import table
 from aacsfnet.config import Config
-from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import pose_of
 
@@ -20,7 +20,7 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
         output: the table to write.
     """
     settings = config.landmarks
-    rows = []
+    rows: list[dict[str, object]] = []
     sequence, last = None, None  # in video mode, where the search starts
     with CropLandmarker(settings.min_confidence) as landmarker:
         for source in table.read(crop).iter_rows(named=True):
@@ -45,7 +45,17 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
                 continue
             last = mesh.points
             row |= _described(mesh.points, np.reshape(source["to_frame"], (2, 3)))
+    _add_changes(rows)
     table.write(output, table.frame("landmarks", rows), "landmarks")
+
+
+def _add_changes(rows: list[dict[str, object]]) -> None:
+    """Add what differs from the person's usual face; a shard holds one person."""
+    found = [row for row in rows if row["status"] == "ok"]
+    names = list(MEASURES)
+    measured = np.array([[row["measures"][name] for name in names] for row in found])  # type: ignore[index]
+    for row, change in zip(found, changes(measured.reshape(-1, len(names))), strict=True):
+        row["changes"] = dict(zip(names, change.tolist(), strict=True))
 
 
 def _described(points: np.ndarray, to_frame: np.ndarray) -> dict[str, object]:

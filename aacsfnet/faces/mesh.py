@@ -5,17 +5,22 @@ eye distance for 10° of tilt. So a first look, placed by the detector's coarse 
 the last frame's mesh, only places the second.
 """
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from typing import Self
 
 import numpy as np
 
 from aacsfnet.faces.detection import Face, FaceFinder
-from aacsfnet.faces.networks import MESH_SIDE, FaceMesh
+from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceMesh
 from aacsfnet.faces.sampling import sample, square_matrix, transform
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
+#: A look misplaced by less than this share of its square is good enough to place the next.
+_SETTLED = 0.2
 #: Points of the mesh at the outer corners of the eyes: picture left, picture right.
 OUTER_CORNERS = (33, 263)
 
@@ -63,6 +68,44 @@ def look(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
     return Mesh(transform(matrix, points), presence)
 
 
+def look_both_ways(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
+    """Return the mean of the meshes of one square and of its mirror image.
+
+    The network treats left and right differently; the mean does not, and it is steadier: on
+    rendered faces it follows the weak movements (nose, upper lip, brows) clearly better.
+    """
+    matrix = square_matrix(square.center_xy, square.side, square.angle, MESH_SIDE)
+    seen = sample(picture, matrix, MESH_SIDE)
+    points, presence = network(seen)
+    mirrored, other_presence = network(np.ascontiguousarray(seen[:, ::-1]))
+    mirrored = mirrored[mirror()]
+    mirrored[:, 0] = MESH_SIDE - 1 - mirrored[:, 0]
+    mean = transform(matrix, (points + mirrored) / 2)
+    return Mesh(mean, (presence + other_presence) / 2)
+
+
+@lru_cache(maxsize=1)
+def mirror() -> np.ndarray:
+    """Return for each point the one that takes its place in a mirror image, `(478,)`."""
+    text = files("aacsfnet.faces").joinpath("mesh_mirror.json").read_text(encoding="utf-8")
+    across = np.arange(POINTS)
+    for one, other in json.loads(text)["pairs"]:
+        across[[one, other]] = other, one
+    return across
+
+
+def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
+    """Return a mesh that was found at about its own place and size, after three looks at most."""
+    for _ in range(2):
+        mesh = look(network, picture, square)
+        own = square_of_points(mesh.points)
+        moved = float(np.linalg.norm(own.center_xy - square.center_xy)) / own.side
+        if abs(np.log(own.side / square.side)) < _SETTLED and moved < _SETTLED:
+            return mesh
+        square = own
+    return look(network, picture, square)
+
+
 def look_twice(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
     """Return the mesh of the second look, which the first one placed."""
     return look(network, picture, square_of_points(look(network, picture, square).points))
@@ -108,21 +151,26 @@ class CropLandmarker:
         """
         side = crop.shape[0]
         if start is not None:
-            mesh = look(self._mesh, crop, square_of_points(start))
+            mesh = self._refined(crop, start)
             if self.accepts(mesh):
                 return mesh
         whole = Square(np.full(2, (side - 1) / 2), side, 0.0)
-        mesh = look_twice(self._mesh, crop, whole)
-        if self.accepts(mesh):
-            return mesh
+        first = look_until_settled(self._mesh, crop, whole)
+        if self.accepts(first):
+            mesh = self._refined(crop, first.points)
+            if self.accepts(mesh):
+                return mesh
         for level in self._finder.searches(crop):
             for face in level.faces:
-                other = look_twice(self._mesh, crop, square_of_face(face))
-                if other.presence > mesh.presence:
-                    mesh = other
-            if self.accepts(mesh):
+                other = look_until_settled(self._mesh, crop, square_of_face(face))
+                if other.presence > first.presence:
+                    first = other
+            if self.accepts(first):
                 break
-        return mesh
+        return self._refined(crop, first.points)
+
+    def _refined(self, crop: np.ndarray, points: np.ndarray) -> Mesh:
+        return look_both_ways(self._mesh, crop, square_of_points(points))
 
     def accepts(self, mesh: Mesh) -> bool:
         """Return whether the network is sure enough of a mesh."""

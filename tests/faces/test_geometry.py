@@ -64,8 +64,8 @@ def test_level_face_has_its_eyes_on_a_level_one_apart() -> None:
 
 # Each row: which points move, by how many eye distances (outwards, down), and by hand what that
 # does to a measure.
-RIGHT_BROW = (53, 52, 65, 55, 63, 105, 66, 107)
-LEFT_BROW = (283, 282, 295, 285, 293, 334, 296, 336)
+RIGHT_BROW = (53, 52, 65, 55)
+LEFT_BROW = (283, 282, 295, 285)
 MOVEMENTS = [
     (
         RIGHT_BROW,
@@ -74,11 +74,18 @@ MOVEMENTS = [
     ),
     (LEFT_BROW, (0, -0.1), {"brow_height_left": 0.1, "brow_height": 0.05}),
     ((55, 107, 285, 336), (-0.02, 0), {"brow_distance": -0.04, "brow_height": 0}),
-    ((144, 145, 153, 373, 374, 380), (0, -0.05), {"lower_lid_height": 0.05}),
+    (
+        (144, 145, 153, 373, 374, 380),
+        (0, -0.05),
+        {"lower_lid_height": 0.05, "brow_height": -0.05 * 3 / 5},
+    ),
     ((50, 101, 118, 280, 330, 347), (0, -0.08), {"cheek_raise": 0.08}),
     ((129, 102, 48, 358, 331, 278), (0, -0.06), {"nose_wrinkle": 0.06}),
-    ((0, 37, 267), (0, -0.07), {"upper_lip_raise": 0.07}),
-    ((61, 291), (0.04, -0.03), {"mouth_width": 0.08, "mouth_corner_pull": 0.03}),
+    (
+        (61, 291),
+        (0.04, -0.03),
+        {"mouth_width": 0.08, "mouth_corner_pull": 0.03, "upper_lip_raise": -0.03},
+    ),
 ]
 
 
@@ -114,3 +121,14 @@ def test_asymmetry_is_zero_on_a_symmetric_face_and_counts_one_sided_movement() -
     )
     assert one_sided == pytest.approx(0.1 * 4 / 19)
     assert both_sides == pytest.approx(0, abs=1e-9)
+
+
+def test_upper_lip_raise_counts_height_over_the_corners_and_nearness_to_the_bridge() -> None:
+    mesh = face()
+    mesh[[6, 197]] = (120, 100, -20)
+    mesh[[0, 37, 267]] = (120, 100 + 50 * 0.8, -20)
+    mesh[[61, 291], 1] = 100 + 50 * 0.9
+    before = MEASURES["upper_lip_raise"](mesh)
+    mesh[[0, 37, 267], 1] -= 50 * 0.05
+    after = MEASURES["upper_lip_raise"](mesh)
+    assert after - before == pytest.approx(0.1, abs=1e-3)

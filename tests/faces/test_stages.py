@@ -1,0 +1,172 @@
+"""Crop and landmarks as the workflow runs them: index table in, tables out."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+
+from aacsfnet import table
+from aacsfnet.config import Config, validate
+from aacsfnet.datasets.index import index
+from aacsfnet.faces.alignment import LEFT_EYE, RIGHT_EYE
+from aacsfnet.faces.crop import crop
+from aacsfnet.faces.geometry import MEASURES, measure_all
+from aacsfnet.faces.landmarks import landmarks
+
+from .conftest import turned
+
+#: Irises of the photograph, seen by eye.
+IRISES = np.array([[203, 100.5], [246.5, 103]])
+
+
+def run(folder: Path, config: Config) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Run index, crop and landmarks of the only shard."""
+    index(config, folder / "index.parquet")
+    shard = table.read(folder / "index.parquet")["shard"][0]
+    crop(config, folder / "index.parquet", shard, folder / "crop.parquet")
+    landmarks(config, folder / "crop.parquet", folder / "landmarks.parquet")
+    return table.read(folder / "crop.parquet"), table.read(folder / "landmarks.parquet")
+
+
+def manifest(folder: Path, rows: str, **blocks: dict) -> Config:
+    (folder / "m.csv").write_text(rows)
+    settings = {"dataset": "manifest", "index": {"manifest": {"file": str(folder / "m.csv")}}}
+    return validate(settings | blocks)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory, photograph) -> tuple[pl.DataFrame, pl.DataFrame]:
+    folder = tmp_path_factory.mktemp("photographs")
+    pictures = {
+        "plain": photograph,
+        "turned": turned(photograph, 25, (224, 122)),
+        "none": np.full((300, 400, 3), 140, np.uint8),
+        "black": np.zeros((300, 400, 3), np.uint8),
+        "tiny": cv2.resize(photograph, (128, 128), interpolation=cv2.INTER_AREA),
+    }
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
+    (folder / "text.png").write_text("no picture")
+    rows = "path,subject,label,sequence\n" + "".join(
+        f"{name}.png,p,1,{name}\n" for name in [*pictures, "text", "gone"]
+    )
+    return run(folder, manifest(folder, rows))
+
+
+def test_every_frame_keeps_its_row(photographs) -> None:
+    crops, points = photographs
+    expected = {
+        "plain": "ok",
+        "turned": "ok",
+        "none": "no_face",
+        "black": "black",
+        "tiny": "small_face",
+        "text": "unreadable",
+        "gone": "missing_file",
+    }
+    for frames in (crops, points):
+        assert dict(frames.select("sequence", "status").iter_rows()) == {
+            f"{name}": status for name, status in expected.items()
+        }
+        bad = frames.filter(pl.col("status") != "ok")
+        assert (bad["reason"].str.len_chars() > 0).all()
+        assert (frames.filter(pl.col("status") == "ok")["reason"] == "").all()
+    lost = crops.filter(pl.col("status") != "ok")
+    assert lost["image"].struct.field("bytes").is_null().all()
+    assert points.filter(pl.col("status") != "ok")["landmarks_px"].is_null().all()
+
+
+@pytest.mark.parametrize("name", ["plain", "turned"])
+def test_a_real_face_is_upright_and_maps_back(photographs, name: str) -> None:
+    crops, points = photographs
+    row = crops.row(by_predicate=pl.col("sequence") == name, named=True)
+    found = points.row(by_predicate=pl.col("sequence") == name, named=True)
+    assert table.decode_png(row["image"]).shape == (128, 128, 3)
+    assert row["frame_size"] == [512, 512]
+    assert row["faces"] == 1
+    assert row["inside"] == 1.0
+    mesh = np.array(found["landmarks_px"])
+    left, right = mesh[list(LEFT_EYE)].mean(axis=0), mesh[list(RIGHT_EYE)].mean(axis=0)
+    assert abs(np.degrees(np.arctan2(*(right - left)[1::-1]))) < 1.5
+    assert left[0] < right[0]
+    assert abs(found["pose"][2]) < 3
+    to_frame = np.reshape(row["to_frame"], (2, 3))
+    irises = mesh[[468, 473], :2] @ to_frame[:, :2].T + to_frame[:, 2]
+    truth = IRISES
+    if name == "turned":
+        turn = cv2.getRotationMatrix2D((224, 122), 25, 1)
+        truth = IRISES @ turn[:, :2].T + turn[:, 2]
+        assert found["frame_roll"] == pytest.approx(3.5 - 25, abs=4)
+    assert np.linalg.norm(irises - truth, axis=1).max() < 1.5
+
+
+def test_measures_are_those_of_the_points(photographs) -> None:
+    _, points = photographs
+    row = points.row(by_predicate=pl.col("sequence") == "plain", named=True)
+    again = measure_all(np.array(row["landmarks_px"], float))
+    assert row["measures"].keys() == MEASURES.keys()
+    for name, value in again.items():
+        assert row["measures"][name] == pytest.approx(value, abs=1e-4)
+
+
+def test_changes_are_against_the_persons_median(photographs) -> None:
+    _, points = photographs
+    found = points.filter(pl.col("status") == "ok")
+    for name in MEASURES:
+        values = found["measures"].struct.field(name).to_numpy()
+        changes = found["changes"].struct.field(name).to_numpy()
+        assert changes == pytest.approx(values - np.median(values), abs=1e-6)
+
+
+def test_no_face_at_all_is_a_table_too(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((200, 200, 3), 140, np.uint8))
+    crops, points = run(tmp_path, manifest(tmp_path, "path,subject,label\na.png,p,1\n"))
+    assert crops["status"].to_list() == points["status"].to_list() == ["no_face"]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    """A folder with the demo's first sequence in its index."""
+    return tmp_path_factory.mktemp("film")
+
+
+def demo(**blocks: dict) -> Config:
+    data = {"subjects": 3, "sequences": 1, "frames": 16, "picture_size": 224}
+    return validate({"dataset": "demo", "index": {"demo": data}} | blocks)
+
+
+def test_two_runs_are_identical_to_the_byte(film: Path) -> None:
+    run(film, demo())
+    first = {path.name: path.read_bytes() for path in film.glob("*.parquet")}
+    run(film, demo())
+    assert {path.name: path.read_bytes() for path in film.glob("*.parquet")} == first
+
+
+def test_video_mode_agrees_with_still_mode(film: Path, tmp_path: Path) -> None:
+    _, still = run(film, demo())
+    landmarks(demo(landmarks={"mode": "video"}), film / "crop.parquet", tmp_path / "video.parquet")
+    video = table.read(tmp_path / "video.parquet")
+    assert (video["status"] == "ok").all()
+    one, other = (np.array(frames["landmarks_px"].to_list()) for frames in (still, video))
+    eyes = np.linalg.norm(one[:, 468, :2] - one[:, 473, :2], axis=1)
+    error = np.linalg.norm((one - other)[..., :2], axis=2).mean(axis=1) / eyes
+    assert error.max() < 0.02
+    assert error[1:].max() > 0  # the control: the mode does something
+
+
+def test_smoothing_steadies_the_crops_of_a_sequence(film: Path, tmp_path: Path) -> None:
+    def jitter(frames: pl.DataFrame) -> np.ndarray:
+        matrices = np.array(frames["to_frame"].to_list()).reshape(-1, 2, 3)
+        middle = matrices @ (63.5, 63.5, 1)
+        scale = np.hypot(matrices[:, 0, 0], matrices[:, 1, 0])
+        angle = np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+        path = np.column_stack([middle, 100 * np.log(scale), 100 * angle])
+        return np.sqrt((np.diff(path, 2, axis=0) ** 2).mean(axis=0))
+
+    smooth, _ = run(film, demo())
+    shard = table.read(film / "index.parquet")["shard"][0]
+    crop(demo(crop={"smoothing": 0}), film / "index.parquet", shard, tmp_path / "raw.parquet")
+    raw = table.read(tmp_path / "raw.parquet")
+    assert (jitter(smooth) < 0.7 * jitter(raw)).all()
