@@ -278,8 +278,9 @@ def hanging_hair(person: Person, neutral: Array) -> tuple[list[Part], list[Part]
     end = {"bob": -9.5, "fringe": -13.0, "long": -22.0}[person.hair_style] + rng.uniform(-1, 1)
     rows = np.linspace(0, 1, 9)[:, None]
     turn = np.linspace(-2.0, 2.0, 17)[None]
-    y = 3 + (end - 3) * rows + 0 * turn
+    y = 7 + (end - 7) * rows + 0 * turn
     swell = 8.9 + 1.0 * np.sin(np.pi * np.minimum(rows * 1.15, 1)) - 1.2 * rows**2
+    swell = swell * (0.8 + 0.2 * smooth_step(0.0, 0.22, rows))  # under the hair on the skull
     x, z = swell * np.sin(turn) * 1.0, -4.5 - 0.85 * swell * np.cos(turn)
     follows = np.repeat(1 - 0.7 * rows.ravel(), 17).astype(np.float32)
     vertices = np.stack([x + 0 * rows, y, z + 0 * rows], axis=-1).reshape(-1, 3)

@@ -200,10 +200,13 @@ def _rest() -> Array:
     # Where MediaPipe finds these on rendered people: forehead lower, lids' fold higher,
     # jaw, nose and mouth wider.
     face[:, 0] *= 1 + 0.045 * smooth_step(1.5, -4.0, face[:, 1]) * smooth_step(7, 5, face[:, 2])
-    face[:, 0] *= 1 + 0.09 * _near(face, (-1.6, -1.3, 5.0), 0.8)[:, 0]
+    face[:, 0] *= 1 + 0.15 * _near(face, (-1.6, -1.3, 5.0), 0.8)[:, 0]
     face[:, 0] *= 1 + 0.05 * _near(face, (-2.6, -4.3, 4.3), 1.0)[:, 0]
     face[:, 1] -= 0.75 * smooth_step(4.8, 8.3, face[:, 1])
-    face[:, 1] -= 0.35 * _near(face, (-6.6, 5.2, 0.8), 1.8)[:, 0]
+    face[:, 0] *= 1 - 0.05 * _near(face, (-6.6, 5.6, 0.8), 2.0)[:, 0]
+    face[:, 1] -= 0.4 * _near(face, (-7.2, 4.2, -0.5), 1.8)[:, 0]
+    face[:, 1] -= 0.25 * _near(face, (0, 4.8, 5.3), 1.0)[:, 0]
+    face[:, 1] += 0.15 * _near(face, (0, -2.0, 6.0), 0.8)[:, 0]
     for side in (0, 1):
         crease = list(mesh.mirrored(mesh.UPPER_CREASE) if side else mesh.UPPER_CREASE)[1:-1]
         face[crease, 1] += array([0.1, 0.2, 0.27, 0.3, 0.28, 0.2, 0.1])
