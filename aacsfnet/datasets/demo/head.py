@@ -1,8 +1,4 @@
-"""Everything of a person that the camera sees, built round a face: a list of `mesh.Part`.
-
-The atlas that the parts' texture coordinates point into: skin fills the square (0…1, 0…1); tiles
-of side `TILE` follow in a column at x = 1: eye, mouth, ear, hair, cloth from the top.
-"""
+"""Everything of a person that the camera sees, built round a face: a list of `mesh.Part`."""
 
 from functools import lru_cache
 
@@ -16,18 +12,16 @@ from aacsfnet.datasets.demo.action_units import (
     smooth_step,
     turn_jaw,
 )
+from aacsfnet.datasets.demo.hair import hair_volume, hanging_hair
+from aacsfnet.datasets.demo.layout import (
+    PLACES,
+    RING_PLACES,
+    SKULL_CENTRE,
+    SKULL_RADII,
+    in_tile,
+)
 from aacsfnet.datasets.demo.mesh import Array, Indices, Part, array
 from aacsfnet.datasets.demo.people import Person, neutral_face
-
-TILE = 0.2
-TILES = {name: place * TILE for place, name in enumerate(("eye", "mouth", "ear", "hair", "cloth"))}
-
-#: How far each ring lies on the way from the face's outline to the head's back or the chest.
-RING_PLACES = array([0.05, 0.13, 0.27, 0.44, 0.62, 0.82, 1.0])
-PLACES = len(mesh.OUTLINE)
-SKULL_CENTRE = array([0, 2.4, -3.6])
-SKULL_RADII = array([7.95, 10.0, 9.6])
-NECK_PIVOT = array([0, -10, -4.5])  #: where head and body meet
 
 
 @lru_cache(maxsize=1)
@@ -49,23 +43,6 @@ def skin_texture() -> Array:
     radius = np.linalg.norm(away, axis=1, keepdims=True)
     rings = [edge + away / radius * (0.497 - radius) * t**0.8 for t in RING_PLACES]
     return array(np.concatenate([face, *rings]))
-
-
-def hair_volume(person: Person) -> Array:
-    """Return how far hair lifts the surface at each ring vertex, cm, `(RINGS, 36)`."""
-    height = {"bald": 0.0, "receding": 0.5, "cropped": 0.35, "short": 1.2, "parted": 1.5}
-    height |= {"fringe": 1.5, "bob": 1.6, "long": 1.5, "tied": 0.7}
-    place = np.arange(PLACES)
-    angle = np.minimum(place, PLACES - place)  # 0 forehead … 18 chin
-    top = 1 - smooth_step(9.0, 11.0, angle.astype(np.float32))
-    covers_ears = person.hair_style in ("bob", "long", "fringe")
-    sides = smooth_step(4.0, 8.0, angle.astype(np.float32)) * (0.35 if not covers_ears else 0.1)
-    rise = smooth_step(-0.02, 0.3, RING_PLACES)[:, None]
-    volume = height[person.hair_style] * rise * (top * (1 - sides))[None]
-    if person.hair_style == "parted":
-        signed = np.where(place <= 18, place, place - PLACES).astype(np.float32)
-        volume *= 1 + 0.35 * np.exp(-0.5 * ((signed - 2.5) / 2.5) ** 2)[None]
-    return np.asarray(volume, np.float32)
 
 
 def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
@@ -143,12 +120,6 @@ def skin_part(face: Array, person: Person, levels: int) -> Part:
     return Part(fine[:, :3], triangles, fine[:, 3:5], fine[:, 5], fine[:, 6], gloss=1.0)
 
 
-def _in_tile(name: str, x: Array, y: Array) -> Array:
-    """Return atlas coordinates of places (0…1, 0…1) in a tile, kept off its border."""
-    inside = np.clip(np.stack([x, y], axis=-1), 0.02, 0.98)
-    return (array([1.0, TILES[name]]) + TILE * inside).astype(np.float32)
-
-
 @lru_cache(maxsize=2)
 def _disc(rings: int, sectors: int) -> tuple[Array, Indices]:
     """Return polar points `(rings * sectors, 2)` on a unit disc, y up, and triangles."""
@@ -177,7 +148,7 @@ def eye_part(face: Array, eye: Eye, side: int, gaze: tuple[float, float]) -> Par
     lid = np.interp(vertices[:, 0], rim[order, 0], rim[order, 1])
     shade = 0.5 + 0.5 * smooth_step(-0.02, 0.36, lid - vertices[:, 1])
     looking = unit[:, :2] - np.sin(array(gaze))
-    texture = _in_tile("eye", 0.5 + 0.5 * looking[:, 0], 0.5 - 0.5 * looking[:, 1])
+    texture = in_tile("eye", 0.5 + 0.5 * looking[:, 0], 0.5 - 0.5 * looking[:, 1])
     ones = np.ones(len(vertices), np.float32)
     return Part(vertices, triangles, texture, shade, ones, gloss=0.3, set_back=0.8)
 
@@ -193,7 +164,7 @@ def lash_part(face: Array, side: int, thickness: float) -> Part:
     above = rim + width * array([0, 0.75, 0.1]) + forward
     below = rim - width * array([0, 0.25, 0]) + forward
     vertices = np.concatenate([above, below]).astype(np.float32)
-    pupil = _in_tile("eye", np.full(2 * count, 0.5), np.full(2 * count, 0.5))
+    pupil = in_tile("eye", np.full(2 * count, 0.5), np.full(2 * count, 0.5))
     ones = np.ones(2 * count, np.float32)
     return Part(vertices, mesh.grid_triangles(2, count), pupil, ones, ones, both_sides=True)
 
@@ -207,7 +178,7 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
     fan = np.stack(
         [np.arange(count), np.full(count, count), (np.arange(count) + 1) % count], axis=1
     )
-    dark = _in_tile("mouth", np.full(count + 1, 0.5), np.full(count + 1, 0.95))
+    dark = in_tile("mouth", np.full(count + 1, 0.5), np.full(count + 1, 0.95))
     ones = np.ones(count + 1, np.float32)
     parts = [
         Part(cavity, fan.astype(np.int32)[:, ::-1], dark, ones, ones, both_sides=True, set_back=3.0)
@@ -225,7 +196,7 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
         if lower:
             vertices = turn_jaw(vertices, JAW_ANGLE * jaw, np.ones(len(vertices), np.float32))
         v = np.repeat([0.45, 0.86] if lower else [0.02, 0.43], 13)
-        texture = _in_tile("mouth", np.tile(0.5 + 0.47 * across, 2), v)
+        texture = in_tile("mouth", np.tile(0.5 + 0.47 * across, 2), v)
         fade = np.tile(1 - 0.55 * across**2, 2) * (0.75 if lower else 0.95)
         ones = np.ones(26, np.float32)
         parts.append(
@@ -263,70 +234,11 @@ def ear_parts(neutral: Array) -> list[Part]:
             + (disc[:, 1] * 3.1)[:, None] * array([0.05 * side, 1, -0.18])
             + (bowl * (1 - attached) - 0.5 * attached)[:, None] * out
         )
-        texture = _in_tile("ear", 0.5 + 0.49 * -forward, 0.5 - 0.49 * disc[:, 1])
+        texture = in_tile("ear", 0.5 + 0.49 * -forward, 0.5 - 0.49 * disc[:, 1])
         shade = 1 - 0.35 * (1 - smooth_step(0.2, 0.7, polar)) - 0.2 * attached
         ones = np.ones(len(disc), np.float32)
         parts.append(Part(vertices.astype(np.float32), triangles, texture, shade, ones, gloss=0.5))
     return parts
-
-
-def hanging_hair(person: Person, neutral: Array) -> tuple[list[Part], list[Part]]:
-    """Return hair behind the neck and locks beside the face, for the styles that have them."""
-    if person.hair_style not in ("bob", "long", "fringe"):
-        return [], []
-    rng = np.random.default_rng([person.seed, 2])
-    end = {"bob": -9.5, "fringe": -13.0, "long": -22.0}[person.hair_style] + rng.uniform(-1, 1)
-    rows = np.linspace(0, 1, 9)[:, None]
-    turn = np.linspace(-2.0, 2.0, 17)[None]
-    y = 7 + (end - 7) * rows + 0 * turn
-    swell = 8.9 + 1.0 * np.sin(np.pi * np.minimum(rows * 1.15, 1)) - 1.2 * rows**2
-    swell = swell * (0.8 + 0.2 * smooth_step(0.0, 0.22, rows))  # under the hair on the skull
-    x, z = swell * np.sin(turn) * 1.0, -4.5 - 0.85 * swell * np.cos(turn)
-    follows = np.repeat(1 - 0.7 * rows.ravel(), 17).astype(np.float32)
-    vertices = np.stack([x + 0 * rows, y, z + 0 * rows], axis=-1).reshape(-1, 3)
-    texture = _in_tile("hair", (turn / 4 + 0.5 + 0 * rows).ravel(), (rows + 0 * turn).ravel())
-    shade = np.full(len(vertices), 0.6, np.float32)
-    behind = Part(vertices.astype(np.float32), mesh.grid_triangles(9, 17), texture, shade, follows,
-                  both_sides=True)  # fmt: skip
-    locks = [_lock(person, neutral, side, end) for side in (-1, 1)]
-    return [behind], locks
-
-
-def _lock(person: Person, neutral: Array, side: int, end: float) -> Part:
-    """Return the hair that falls from the parting past the temple to `end` (y, cm)."""
-    top, inward = {"bob": (1.2, 1.2), "fringe": (4.6, 0.3), "long": (1.0, -0.3)}[person.hair_style]
-    front = array(
-        [(top, 9.6, 3.6), (0.5 * (top + 6.2), 8.0, 3.4), (6.6, 5.2, 1.6), (7.6, 1.6, -0.4),
-         (8.0, -2.5, -0.9), (7.9, -6.5, -1.0), (7.8 - inward, end, 0.4)])  # fmt: skip
-    back = array(
-        [(top, 11.6, 0.5), (6.4, 10.0, -2.5), (8.6, 7.0, -5.0), (9.4, 2.0, -6.0),
-         (9.8, -3.0, -6.0), (9.6, -7.0, -5.6), (8.8 - inward, end + 0.4, -4.5)])  # fmt: skip
-    edges = np.stack([mesh.smooth_line(front, 3), mesh.smooth_line(back, 3)])
-    rows = edges.shape[1]
-    across = np.linspace(0, 1, 7)[None, :, None]
-    vertices = edges[0][:, None] + across * (edges[1] - edges[0])[:, None]
-    vertices[..., 0] += 0.7 * np.sin(np.pi * across[..., 0]) * np.linspace(0.2, 1, rows)[:, None]
-    vertices[..., 0] *= abs(float(neutral[356, 0])) / 7.7
-    # Outside the skull and its hair.
-    unit = (vertices - SKULL_CENTRE) / SKULL_RADII
-    lift = 1.02 + 0.14 * np.sin(np.pi * np.minimum(across[..., 0] * 0.8 + 0.08, 1))
-    unit *= np.maximum(1, lift / np.linalg.norm(unit, axis=-1))[..., None]
-    vertices = SKULL_CENTRE + SKULL_RADII * unit
-    vertices[..., 0] *= side
-    down = np.linspace(0, 1, rows)[:, None]
-    u, v = 0.15 + 0.6 * across[..., 0] + 0 * down, down + 0 * across[..., 0]
-    shade = (0.72 + 0.28 * np.sin(np.pi * np.clip(across[..., 0] + 0.1, 0, 1)) + 0 * down).ravel()
-    follows = (1 - 0.7 * down**3 + 0 * across[..., 0]).ravel().astype(np.float32)
-    triangles = mesh.grid_triangles(rows, 7)
-    return Part(
-        vertices.reshape(-1, 3).astype(np.float32),
-        triangles if side < 0 else triangles[:, ::-1],
-        _in_tile("hair", u.ravel(), v.ravel()),
-        shade.astype(np.float32),
-        follows,
-        gloss=0.4,
-        both_sides=True,
-    )
 
 
 def body_part(person: Person) -> Part:
@@ -346,7 +258,7 @@ def body_part(person: Person) -> Part:
             for front, forward, lower in shapes]  # fmt: skip
     vertices = np.concatenate(rows, axis=0).reshape(-1, 3)
     down = np.linspace(0, 1, len(shapes))[:, None]
-    texture = _in_tile(
+    texture = in_tile(
         "cloth", (0.5 + 0.48 * across + 0 * down).ravel(), (down + 0 * across).ravel()
     )
     shade = (0.75 + 0.25 * smooth_step(0.1, 0.35, np.abs(across)) + 0 * down).ravel()

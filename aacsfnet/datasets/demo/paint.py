@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from aacsfnet.datasets.demo import head, mesh, raster
+from aacsfnet.datasets.demo import head, layout, mesh, raster
 from aacsfnet.datasets.demo.mesh import Array, array
 from aacsfnet.datasets.demo.people import Person
 from aacsfnet.seeds import seed_of
@@ -39,7 +39,7 @@ def chart(size: int) -> Chart:
     face = mesh.canonical()[0]
     bald = Person(**{**person.__dict__, "hair_style": "bald"})
     rings = head.skull(face, bald)[0]
-    place = np.repeat(head.RING_PLACES, head.PLACES)
+    place = np.repeat(layout.RING_PLACES, layout.PLACES)
     neck = np.tile(head.neck_share(), mesh.RINGS)
     flat = np.zeros((mesh.FACE + len(rings), 5), np.float32)
     flat[:, :3] = np.concatenate([face, rings])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.datasets.demo import head, mesh, raster, texture
+from aacsfnet.datasets.demo import head, layout, mesh, raster, texture
 from aacsfnet.datasets.demo.action_units import HIGHEST, Eye, express
 from aacsfnet.datasets.demo.mesh import Array, Part, array
 from aacsfnet.datasets.demo.people import Person, neutral_face
@@ -118,7 +118,7 @@ class _Camera:
         pose = self.pose
         with_head = rotation(pose.yaw, pose.pitch, pose.roll)
         with_body = rotation(0.3 * pose.yaw, 0.1 * pose.pitch, 0.12 * pose.roll)
-        pivot = head.NECK_PIVOT
+        pivot = layout.NECK_PIVOT
         turned = vertices @ with_head.T
         if (follows < 1).any():
             body = (vertices - pivot) @ with_body.T + with_head @ pivot

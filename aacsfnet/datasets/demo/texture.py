@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.datasets.demo import folds, head, mesh, paint, tiles
+from aacsfnet.datasets.demo import folds, layout, mesh, paint, tiles
 from aacsfnet.datasets.demo.action_units import HIGHEST, smooth_step
 from aacsfnet.datasets.demo.mesh import Array, array
 from aacsfnet.datasets.demo.people import Person
@@ -28,7 +28,7 @@ NOSTRIL = (79, 166, 59, 75, 60, 20, 238, 239)
 @lru_cache(maxsize=6)
 def atlas(person: Person, size: int) -> Pixels:
     """Return the person's atlas `(T, 1.2 T, 3)` uint8 RGB for a relaxed face. Read only."""
-    tile = round(head.TILE * size)
+    tile = round(layout.TILE * size)
     painted = np.zeros((size, size + tile, 3), np.float32)
     painted[:, :size] = _skin(person, size)
     painters = {
@@ -39,7 +39,7 @@ def atlas(person: Person, size: int) -> Pixels:
         "cloth": tiles.cloth,
     }
     for name, draw in painters.items():
-        top = round(head.TILES[name] * size)
+        top = round(layout.TILES[name] * size)
         painted[top : top + tile, size:] = draw(person, tile)[: size - top]
     result = np.clip(painted, 0, 255).astype(np.uint8)
     result.setflags(write=False)
