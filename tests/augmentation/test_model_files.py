@@ -1,0 +1,89 @@
+import json
+import shutil
+
+import pytest
+
+from aacsfnet.augmentation import bundled, model_files
+from aacsfnet.errors import ModelFileError
+
+
+@pytest.fixture
+def copy(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(bundled.bundled_model(), folder)
+    return folder
+
+
+def load(folder):
+    import torch
+
+    return model_files.load_pipeline(
+        model_files.model_folder(str(folder)), torch.device("cpu"), torch.float32
+    )
+
+
+def test_a_missing_folder_names_the_key():
+    with pytest.raises(ModelFileError, match=r"generate\.model = '/nowhere': no such folder"):
+        model_files.model_folder("/nowhere")
+
+
+def test_a_folder_without_a_controlnet_says_so(copy):
+    shutil.rmtree(copy / "controlnet")
+    with pytest.raises(ModelFileError, match="lacks controlnet"):
+        load(copy)
+
+
+def test_pickled_weights_are_refused(copy):
+    weights = next((copy / "unet").glob("*.safetensors"))
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(ModelFileError, match=r"unet: no \*\.safetensors .* may run code"):
+        load(copy)
+
+
+def test_cut_off_weights_are_an_error_of_one_line(copy):
+    weights = next((copy / "vae").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(ModelFileError, match="cannot be loaded"):
+        load(copy)
+
+
+def test_the_checksum_shows_any_change_of_weights_or_settings(copy):
+    before = model_files.describe(copy)["sha256"]
+    settings = copy / "scheduler" / "scheduler_config.json"
+    settings.write_text(settings.read_text().replace("1000", "999"))
+    model_files.describe.cache_clear()
+    assert model_files.describe(copy)["sha256"] != before
+
+
+def test_the_card_says_whether_the_model_was_trained(copy):
+    (copy / bundled.CARD).write_text(json.dumps({"name": "mine", "trained": False}))
+    model_files.describe.cache_clear()
+    about = model_files.describe(copy)
+    assert (about["name"], about["trained"]) == ("mine", False)
+
+
+def test_an_untrained_model_is_built_once_for_jobs_in_parallel(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "_FOLDER", tmp_path / "not there")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = bundled.bundled_model()
+    before = model_files.describe(folder)["sha256"]
+    bundled._build_once(
+        folder
+    )  # a second job that found nothing yet: it must not fail or change it
+    model_files.describe.cache_clear()
+    assert model_files.describe(folder)["sha256"] == before
+    assert model_files.describe(folder)["trained"] is False
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_depth_has_an_effect_on_the_untrained_model():
+    import torch
+
+    network = bundled.build_pipeline(seed=0).controlnet
+    noisy, text = torch.zeros(1, 4, 16, 16), torch.zeros(1, 77, 96)
+    flat, step = torch.zeros(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+    outputs = [
+        network(noisy, 10, text, controlnet_cond=depth, return_dict=False)[1]
+        for depth in (flat, step)
+    ]
+    assert (outputs[0] - outputs[1]).abs().max() > 1e-6
