@@ -34,7 +34,9 @@ Settings = Annotated[
 Output = Annotated[Path, typer.Option("--output", help="Written when all is done, never half.")]
 IndexTable = Annotated[Path, typer.Option("--index", help="The index table.")]
 CropTable = Annotated[Path, typer.Option("--crop", help="The crop table of a shard.")]
-LandmarksTable = Annotated[Path, typer.Option("--landmarks", help="The landmarks table of a shard.")]
+LandmarksTable = Annotated[
+    Path, typer.Option("--landmarks", help="The landmarks table of a shard.")
+]
 DepthTable = Annotated[Path, typer.Option("--depth", help="The depth table of a shard.")]
 PromptsTable = Annotated[Path, typer.Option("--prompts", help="The prompts table of a shard.")]
 GenerateTable = Annotated[Path, typer.Option("--generate", help="The generate table of a shard.")]
@@ -45,7 +47,9 @@ def stage(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return app.command(rich_help_panel=STAGES_PANEL, epilog=f"Example: `{example}`")
 
 
-def tool(example: str, name: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def tool(
+    example: str, name: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a command beside the workflow, with an example below its help."""
     return app.command(name, rich_help_panel=TOOLS_PANEL, epilog=f"Example: `{example}`")
 
@@ -273,5 +277,3 @@ def main(arguments: list[str] | None = None) -> None:
     except AacsfnetError as error:
         sys.stderr.write(f"aacsfnet: {error}\n")
         sys.exit(error.exit_status)
-
-

@@ -23,7 +23,7 @@ HEADER = """\
 
 
 def limits(field: FieldInfo) -> str:
-    """Return the range of a key in words, e.g. "64 to 2048, multiple of 8"; empty if it has none."""
+    """Return the range of a key in words ("64 to 2048, multiple of 8"); empty if it has none."""
     low = high = step = ""
     for limit in field.metadata:
         match limit:

@@ -49,7 +49,7 @@ STAGES = {
 
 
 def settings_of(config: Config, stage: str) -> dict[str, Any]:
-    """Return the settings that reach a stage, nested as in `config.yaml`; the rest stays default."""
+    """Return the settings that reach a stage, nested as in `config.yaml`; others stay default."""
     everything = config.model_dump(mode="json")
     chosen: dict[str, Any] = {}
     for name in STAGES[stage].settings:

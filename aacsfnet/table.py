@@ -179,7 +179,7 @@ def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
 
 
 def carry(row: dict[str, object], stage: str) -> dict[str, object]:
-    """Return the columns of `row` that a stage's table also has, among the keys of a frame or image.
+    """Return the columns of `row` that a stage's table also has, among a frame's or image's keys.
 
     Used to let a row survive: what was not "ok" upstream keeps its status and reason.
     """
@@ -222,7 +222,8 @@ def write(path: Path, table: pl.DataFrame, stage: str) -> None:
             for name in expected.keys() | table.schema.keys()
             if table.schema.get(name) != expected.get(name)
         }
-        raise WorkError(f"{stage} table differs from its schema (got, expected): {wrong or 'order'}")
+        difference = wrong or "the order of columns"
+        raise WorkError(f"{stage} table differs from its schema (got, expected): {difference}")
     unknown = set(table["status"].unique()) - set(STATUSES)
     if unknown:
         raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
