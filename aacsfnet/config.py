@@ -48,7 +48,9 @@ class ManifestData(Block):
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> "ManifestData":
         if not self.label_low < self.label_high:
-            raise ValueError(f"label_low {self.label_low} must be below label_high {self.label_high}")
+            raise ValueError(
+                f"label_low {self.label_low} must be below label_high {self.label_high}"
+            )
         return self
 
 
@@ -109,7 +111,9 @@ class Crop(Block):
     """The face found, levelled and cut out."""
 
     size: int = Field(128, ge=64, le=2048, multiple_of=8, description="side of a crop, pixels")
-    margin: float = Field(0.25, ge=0.0, le=2.0, description="room round the face, share of its height")
+    margin: float = Field(
+        0.25, ge=0.0, le=2.0, description="room round the face, share of its height"
+    )
     min_face: int = Field(32, ge=8, description="smallest face accepted, pixels in the frame")
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the detector")
     min_presence: float = Field(
@@ -117,6 +121,10 @@ class Crop(Block):
     )
     people: Literal["largest", "central", "refuse"] = Field(
         "largest", description="whom to take of several people; refuse: none"
+    )
+    mode: Literal["still", "video"] = Field(
+        "still",
+        description="still: search every frame; video: follow the face from frame to frame",
     )
     smoothing: int = Field(
         4, ge=0, le=100, description="frames to each side that steady a sequence's crops; 0: none"
@@ -127,7 +135,7 @@ class Landmarks(Block):
     """478 points on the cropped face."""
 
     mode: Literal["still", "video"] = Field(
-        "still", description="still: each crop by itself; video: start from the frame before"
+        "still", description="still: look at each crop again; video: take the mesh it was cut by"
     )
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the face mesh")
 
@@ -148,7 +156,21 @@ class Prompts(Block):
     )
     negative: str = Field("blurred, deformed", description="what the picture must not show")
     max_tokens: int = Field(77, ge=8, le=77, description="tokens the text encoder holds")
+    overflow: Literal["drop", "chunk", "refuse"] = Field(
+        "drop",
+        description="a longer prompt: drop phrases from the least important, encode it in chunks, "
+        "or refuse it",
+    )
     variants: int = Field(1, ge=0, le=64, description="pictures made from each frame with pain")
+    balance: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="more variants of rare levels of pain: 0 all alike, 1 as many of each level",
+    )
+    max_variants: int = Field(
+        4, ge=1, le=64, description="most variants of one frame that balancing may ask for"
+    )
     neutral_share: float = Field(
         0.1, ge=0.0, le=1.0, description="share of frames at the lowest label that get variants too"
     )
@@ -158,11 +180,25 @@ class Generate(Block):
     """The diffusion model and how it is run."""
 
     model: str = Field("bundled", description="'bundled', or a folder in diffusers layout")
+    controlnet: str = Field(
+        "", description="folder of a depth ControlNet; empty: the model's own subfolder controlnet"
+    )
     strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
     steps: int = Field(20, ge=1, le=1000, description="scheduler steps; about strength x steps run")
     guidance_scale: float = Field(3.0, ge=0.0, le=50.0, description="weight of the prompt")
     conditioning_scale: float = Field(1.0, ge=0.0, le=2.0, description="weight of the depth map")
     batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
+
+    @model_validator(mode="after")
+    def _some_step_runs(self) -> "Generate":
+        if int(self.strength * self.steps) < 1:
+            raise ValueError(
+                f"strength {self.strength} x steps {self.steps} is below 1, so no step would run; "
+                "raise one of them"
+            )
+        if self.model == "bundled" and self.controlnet:
+            raise ValueError("the bundled model has its own ControlNet; leave controlnet empty")
+        return self
 
 
 class Quality(Block):
@@ -197,6 +233,9 @@ class Merge(Block):
     """The pictures for training, and who is held out when."""
 
     image_size: int = Field(96, ge=32, le=1024, multiple_of=32, description="side, pixels")
+    kept: float = Field(
+        0.7, ge=0.3, le=1.0, description="middle of the crop that is used, share of its side"
+    )
     folds: int | Literal["loso"] = Field(
         4, description="number of subject-grouped folds, or loso: one subject held out at a time"
     )
@@ -208,6 +247,9 @@ class Merge(Block):
 class Train(Block):
     """The network and its training."""
 
+    model: Literal["aacsfnet", "published"] = Field(
+        "aacsfnet", description="published: the original with its faults, only to compare with"
+    )
     backbone: str = Field("test_resnet", description="a timm network with feature maps")
     pretrained: Path | None = Field(
         None, description="safetensors file of the backbone's weights in timm's names"
@@ -231,7 +273,10 @@ class Train(Block):
         1, ge=1, le=24, description="transformer blocks of the global context stage"
     )
     scales: tuple[int, ...] = Field(
-        (32, 16), min_length=1, max_length=2, description="patch sides of the spatial branch, pixels"
+        (32, 16),
+        min_length=1,
+        max_length=2,
+        description="patch sides of the spatial branch",
     )
     width: int = Field(64, ge=8, le=2048, description="channels of a patch token")
     depth: int = Field(1, ge=1, le=24, description="transformer blocks of each patch scale")
@@ -243,24 +288,61 @@ class Train(Block):
         64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
     )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
-    loss: Literal["mse", "smooth_l1", "concordance"] = Field(
-        "mse", description="what training lessens"
+    loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
+        "mse",
+        description="what training lessens; gaussian also predicts an uncertainty, ordinal levels",
+    )
+    levels: int = Field(16, ge=2, le=1000, description="steps of the ordinal loss's label")
+    rarity: float = Field(
+        0.0, ge=0.0, le=1.0, description="how much rare labels count in the loss; 1: all alike"
+    )
+    balance: tuple[Literal["levels", "subjects"], ...] = Field(
+        (), description="what is shown evenly: rare levels more often, each subject as often"
     )
     epochs: int = Field(12, ge=1, description="passes over the training frames")
     batch: int = Field(32, ge=2, description="pictures a step")
     learning_rate: float = Field(1e-3, gt=0.0, description="peak rate of AdamW")
-    warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="share of steps in which the rate rises")
+    warm_up: float = Field(
+        0.1, ge=0.0, lt=1.0, description="share of steps the rate rises in"
+    )
     weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
     gradient_clip: float = Field(1.0, gt=0.0, description="longest gradient taken as it is")
     augmentation: float = Field(
         1.0, ge=0.0, le=2.0, description="how much pictures are varied; 0 is not at all"
     )
+    layer_decay: float = Field(
+        1.0, gt=0.0, le=1.0, description="rate of a backbone layer, share of the layer's after it"
+    )
+    ema: float = Field(
+        0.0, ge=0.0, lt=1.0, description="decay a step of the averaged weights; 0: no averaging"
+    )
     synthetic: bool = Field(True, description="add the accepted generated pictures")
+    synthetic_share: float | None = Field(
+        None, gt=0.0, lt=1.0, description="share of generated pictures shown; null: as many as are"
+    )
+    synthetic_weight: float = Field(
+        1.0, gt=0.0, le=1.0, description="weight of a generated picture in the loss; a real one: 1"
+    )
+    pretraining_epochs: int = Field(
+        0, ge=0, description="first epochs on generated pictures alone, then real ones; 0: mixed"
+    )
     select_by: Literal["mae", "rmse", "pcc", "ccc"] = Field(
         "ccc", description="measure on the validation subjects that chooses the epoch"
     )
-    patience: int = Field(0, ge=0, description="epochs without a better one before the end; 0: never")
+    patience: int = Field(
+        0, ge=0, description="epochs without a better one, then end; 0: never"
+    )
     state_every: int = Field(200, ge=1, description="steps between states kept for taking up again")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Train":
+        if self.pretraining_epochs >= self.epochs:
+            raise ValueError(
+                f"pretraining_epochs {self.pretraining_epochs} must be below epochs {self.epochs}"
+            )
+        if self.model == "published" and self.loss in ("gaussian", "ordinal"):
+            raise ValueError(f"loss {self.loss}: the published model has no head for it")
+        return self
 
 
 class Evaluate(Block):
@@ -305,7 +387,9 @@ class Config(Block):
         (1,), min_length=1, description="each experiment is trained once with each"
     )
     experiments: dict[str, dict[str, dict[str, Any]]] = Field(
-        {"full": {}}, min_length=1, description="name: {stage: {key: value}} that differs from above"
+        {"full": {}},
+        min_length=1,
+        description="name: {stage: {key: value}} that differs from above",
     )
 
     @model_validator(mode="before")
@@ -313,7 +397,9 @@ class Config(Block):
     def _drop_experiments_set_to_null(cls, settings: Any) -> Any:
         # A user's file is laid over config.yaml key by key: null takes an experiment away again.
         if isinstance(settings, dict) and isinstance(settings.get("experiments"), dict):
-            kept = {name: keys for name, keys in settings["experiments"].items() if keys is not None}
+            kept = {
+                name: keys for name, keys in settings["experiments"].items() if keys is not None
+            }
             return settings | {"experiments": kept}
         return settings
 

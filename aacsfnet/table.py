@@ -90,7 +90,9 @@ SCHEMAS: dict[str, Columns] = {
         "to_frame": pl.Array(pl.Float64, 6),  # rows of the 2x3 matrix: crop pixels -> frame pixels
         "frame_size": pl.Array(pl.Int32, 2),  # width, height
         "faces": pl.Int32,  # how many were found
-        "confidence": pl.Float32,  # the detector's score
+        "confidence": pl.Float32,  # the detector's score; null where the face was followed
+        "presence": pl.Float32,  # the mesh's score
+        "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
     },
     "landmarks": _FRAME
@@ -145,6 +147,7 @@ SCHEMAS: dict[str, Columns] = {
         "shard": pl.String,
         "row": pl.Int64,  # place in images.npy; null where status is not "ok"
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
+        "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
     },
 }
 

@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import table
-from aacsfnet.config import Config
+from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import Fault
-from aacsfnet.faces.locate import FaceLocator
+from aacsfnet.faces.locate import FaceLocator, Located
+from aacsfnet.faces.mesh import Mesh
+from aacsfnet.faces.sampling import invert, transform
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 
 
@@ -27,42 +29,69 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
     rows = [table.carry(row, "crop") for row in frames.iter_rows(named=True)]
     usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
     pictures = open_dataset(config).pictures(usable.drop("row"))
-    _fill(rows, usable, pictures, config)
+    _fill(rows, usable, pictures, config.crop)
     table.write(output, table.frame("crop", rows), "crop")
+
+
+#: In video mode the detectors look again at each frame whose position is a multiple of this, so
+#: that a lost face or a newcomer is noticed within a second or two.
+REDETECT = 25
 
 
 def _fill(
     rows: list[dict[str, object]],
     usable: pl.DataFrame,
     pictures: Iterable[np.ndarray | Fault],
-    config: Config,
+    settings: Crop,
 ) -> None:
     """Complete the rows of frames that have a picture; each picture is let go at once."""
-    settings = config.crop
     cropper = SequenceCropper(settings.size, settings.margin, settings.smoothing)
+    meshes: dict[int, Mesh] = {}  # of the frames that wait to be cut
 
     def keep(cuts: Iterable[Cut]) -> None:
         for cut in cuts:
-            row = rows[cut.key]
-            row["image"] = table.encode_png(cut.picture, f"{row['frame_id']}.png")
-            row["to_frame"] = cut.to_frame.ravel().tolist()
-            row["inside"] = cut.inside
+            rows[cut.key] |= _described(cut, meshes.pop(cut.key), str(rows[cut.key]["frame_id"]))
 
     places = usable.select("row", "subject", "sequence", "position").iter_rows()
-    sequence = None
+    sequence: list[str] = []
+    last: Located | None = None
     with FaceLocator(settings) as locator:
         for (at, *this, position), picture in zip(places, pictures, strict=True):
             if this != sequence:
                 keep(cropper.finish())
-                sequence = this
-            found = picture if isinstance(picture, Fault) else locator.locate(picture)
-            if isinstance(found, Fault):
-                rows[at] |= {"status": found.status, "reason": found.reason}
+                sequence, last = this, None
             if isinstance(picture, Fault):
+                rows[at] |= {"status": picture.status, "reason": picture.reason}
+                last = None
                 continue
             rows[at]["frame_size"] = [picture.shape[1], picture.shape[0]]
+            found: Located | Fault | None = None
+            if last is not None and position % REDETECT:
+                found = locator.follow(picture, last)
+            if found is None:
+                found = locator.locate(picture)
             if isinstance(found, Fault):
+                rows[at] |= {"status": found.status, "reason": found.reason}
+                last = None
                 continue
+            last = found if _may_follow(settings, found) else None
             rows[at] |= {"faces": found.faces, "confidence": found.confidence}
+            meshes[at] = found.mesh
             keep(cropper.add(at, position, picture, found.placement))
         keep(cropper.finish())
+
+
+def _may_follow(settings: Crop, found: Located) -> bool:
+    """Return whether the next frame may be spared the detectors."""
+    return settings.mode == "video" and found.faces == 1 and settings.people != "refuse"
+
+
+def _described(cut: Cut, mesh: Mesh, frame_id: str) -> dict[str, object]:
+    """Return what the table holds of a crop."""
+    return {
+        "image": table.encode_png(cut.picture, f"{frame_id}.png"),
+        "to_frame": cut.to_frame.ravel().tolist(),
+        "inside": cut.inside,
+        "mesh_px": transform(invert(cut.to_frame), mesh.points).astype(np.float32),
+        "presence": mesh.presence,
+    }

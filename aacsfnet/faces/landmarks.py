@@ -7,7 +7,7 @@ import numpy as np
 from aacsfnet import table
 from aacsfnet.config import Config
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
-from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
 
 
@@ -21,30 +21,24 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     """
     settings = config.landmarks
     rows: list[dict[str, object]] = []
-    sequence, last = None, None  # in video mode, where the search starts
     with CropLandmarker(settings.min_confidence) as landmarker:
         for source in table.read(crop).iter_rows(named=True):
             row = table.carry(source, "landmarks")
             rows.append(row)
             if row["status"] != "ok":
-                last = None
                 continue
-            this = row["subject"], row["sequence"]
-            if settings.mode == "still" or this != sequence:
-                last = None
-            sequence = this
-            mesh = landmarker.find(table.decode_png(source["image"]), last)
+            mesh = Mesh(np.array(source["mesh_px"], np.float64), source["presence"])
+            if settings.mode == "still":
+                mesh = landmarker.find(table.decode_png(source["image"]), mesh.points)
             row["presence"] = mesh.presence
-            if not landmarker.accepts(mesh):
-                last = None
+            if landmarker.accepts(mesh):
+                row |= _described(mesh.points, np.reshape(source["to_frame"], (2, 3)))
+            else:
                 row["status"] = "no_landmarks"
                 row["reason"] = (
                     f"the face mesh scores {mesh.presence:.2f}; landmarks.min_confidence is "
                     f"{settings.min_confidence}"
                 )
-                continue
-            last = mesh.points
-            row |= _described(mesh.points, np.reshape(source["to_frame"], (2, 3)))
     _add_changes(rows)
     table.write(output, table.frame("landmarks", rows), "landmarks")
 

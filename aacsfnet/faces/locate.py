@@ -9,8 +9,11 @@ from aacsfnet.config import Crop
 from aacsfnet.datasets.base import Fault
 from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
-from aacsfnet.faces.mesh import Mesh, look_twice, square_of_face
+from aacsfnet.faces.mesh import Mesh, look, look_twice, square_of_face, square_of_points
 from aacsfnet.faces.networks import FaceMesh
+
+#: A face that moved or grew by more than this share of its square between frames is sought anew.
+_STEP = 0.15
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,16 @@ class Located:
     """The face to crop.
 
     Attributes:
+        mesh: its points in picture pixels.
         placement: `(4,)`, see `aacsfnet.faces.alignment`.
         faces: how many were found.
-        confidence: the detector's score of this one.
+        confidence: the detector's score of this one; None where it was followed.
     """
 
+    mesh: Mesh
     placement: np.ndarray
     faces: int
-    confidence: float
+    confidence: float | None
 
 
 class FaceLocator:
@@ -71,6 +76,26 @@ class FaceLocator:
             return self._chosen(unsure, size_wh)
         return Fault("no_face", "neither detector found a face at any scale")
 
+    def follow(self, picture: np.ndarray, last: Located) -> Located | None:
+        """Return the face that was found on the frame before, or None where it must be sought.
+
+        One look at the place where it was, by the mesh alone. A look that is not sure, lands
+        elsewhere or sees another size has lost it.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            last: of the frame before.
+        """
+        square = square_of_points(last.mesh.points)
+        mesh = look(self._mesh, picture, square)
+        if mesh.presence < max(SURE, self._settings.min_presence):
+            return None
+        now = square_of_points(mesh.points)
+        moved = float(np.linalg.norm(now.center_xy - square.center_xy)) / square.side
+        if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
+            return None
+        return Located(mesh, placement_of(mesh.points), last.faces, None)
+
     def _chosen(
         self, confirmed: list[tuple[Face, Mesh]], size_wh: tuple[int, int]
     ) -> Located | Fault:
@@ -80,13 +105,14 @@ class FaceLocator:
         chosen = choose(faces, settings.people, size_wh)
         if chosen is None:
             return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
-        placement = placement_of(next(mesh for face, mesh in confirmed if face is chosen).points)
+        mesh = next(mesh for face, mesh in confirmed if face is chosen)
+        placement = placement_of(mesh.points)
         if placement[2] < settings.min_face:
             return Fault(
                 "small_face",
                 f"the face is {placement[2]:.0f} pixels high; crop.min_face is {settings.min_face}",
             )
-        return Located(placement, len(faces), chosen.score)
+        return Located(mesh, placement, len(faces), chosen.score)
 
     def _confirm(self, picture: np.ndarray, face: Face) -> tuple[Face, Mesh] | None:
         """Return a face that the mesh agrees on, with that mesh."""

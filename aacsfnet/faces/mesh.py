@@ -147,7 +147,7 @@ class CropLandmarker:
 
         Args:
             crop: `(size, size, 3)` uint8 RGB, the face about upright.
-            start: `(478, 3)`, the points on the frame before; spares the first look.
+            start: `(478, 3)`, about where the points are; spares the first look.
         """
         side = crop.shape[0]
         if start is not None:
