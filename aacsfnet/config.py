@@ -232,7 +232,7 @@ class Quality(Block):
 class Merge(Block):
     """The pictures for training, and who is held out when."""
 
-    image_size: int = Field(96, ge=32, le=1024, multiple_of=32, description="side, pixels")
+    image_size: int = Field(64, ge=32, le=1024, multiple_of=32, description="side, pixels")
     kept: float = Field(
         0.7, ge=0.3, le=1.0, description="middle of the crop that is used, share of its side"
     )
@@ -289,7 +289,7 @@ class Train(Block):
     )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
-        "mse",
+        "smooth_l1",
         description="what training lessens; gaussian also predicts an uncertainty, ordinal levels",
     )
     levels: int = Field(16, ge=2, le=1000, description="steps of the ordinal loss's label")
@@ -299,16 +299,14 @@ class Train(Block):
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="what is shown evenly: rare levels more often, each subject as often"
     )
-    epochs: int = Field(12, ge=1, description="passes over the training frames")
-    batch: int = Field(32, ge=2, description="pictures a step")
+    epochs: int = Field(16, ge=1, description="passes over the training frames")
+    batch: int = Field(16, ge=2, description="pictures a step")
     learning_rate: float = Field(1e-3, gt=0.0, description="peak rate of AdamW")
-    warm_up: float = Field(
-        0.1, ge=0.0, lt=1.0, description="share of steps the rate rises in"
-    )
+    warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="share of steps the rate rises in")
     weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
     gradient_clip: float = Field(1.0, gt=0.0, description="longest gradient taken as it is")
     augmentation: float = Field(
-        1.0, ge=0.0, le=2.0, description="how much pictures are varied; 0 is not at all"
+        0.4, ge=0.0, le=2.0, description="how much pictures are varied; 0 is not at all"
     )
     layer_decay: float = Field(
         1.0, gt=0.0, le=1.0, description="rate of a backbone layer, share of the layer's after it"
@@ -329,9 +327,7 @@ class Train(Block):
     select_by: Literal["mae", "rmse", "pcc", "ccc"] = Field(
         "ccc", description="measure on the validation subjects that chooses the epoch"
     )
-    patience: int = Field(
-        0, ge=0, description="epochs without a better one, then end; 0: never"
-    )
+    patience: int = Field(0, ge=0, description="epochs without a better one, then end; 0: never")
     state_every: int = Field(200, ge=1, description="steps between states kept for taking up again")
 
     @model_validator(mode="after")

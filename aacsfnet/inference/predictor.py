@@ -9,6 +9,7 @@ import torch
 from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
 from aacsfnet.models.folder import load_model, read_description
+from aacsfnet.models.scoring import scored
 from aacsfnet.training.data import to_float
 from aacsfnet.training.resize import resized
 
@@ -24,7 +25,9 @@ class Predictor:
     """
 
     def __init__(self, folder: str | Path, device: str = "cpu") -> None:
-        self.label = Label(**read_description(folder)["label"])
+        description = read_description(folder)
+        self.label = Label(**description["label"])
+        self._kept: float = description["kept"]
         self.model = load_model(folder).to(device)
         self.image_size: int = self.model.settings["image_size"]
         self._device = device
@@ -47,11 +50,12 @@ class Predictor:
         for start in range(0, len(pictures), batch):
             part = [self._fitted(picture) for picture in pictures[start : start + batch]]
             stacked = torch.from_numpy(np.stack(part)).to(self._device)
-            scores[start : start + batch] = self.model(to_float(stacked)).cpu().numpy()
+            found, _ = scored(self.model, to_float(stacked))
+            scores[start : start + batch] = found.cpu().numpy()
         return scores.clip(self.label.low, self.label.high) if clip else scores
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
-        """Return a picture at the network's size, resized as `merge` does."""
+        """Return the middle of a crop at the network's size, as `merge` does."""
         if (
             picture.ndim != 3
             or picture.shape[2] != 3
@@ -61,4 +65,4 @@ class Predictor:
             raise DataError(
                 f"a picture is {picture.dtype} {picture.shape}; expected uint8 (S, S, 3), RGB"
             )
-        return resized(picture, self.image_size)
+        return resized(picture, self.image_size, self._kept)

@@ -13,16 +13,18 @@ from aacsfnet.models.channel_network import ChannelNetwork
 from aacsfnet.models.cross_attention import CrossAttention
 from aacsfnet.models.fusion import Align, AttentionFusion, Concatenation, GatedFusion
 from aacsfnet.models.global_context import GlobalContext
-from aacsfnet.models.head import RegressionHead
+from aacsfnet.models.head import GaussianHead, OrdinalHead, RegressionHead
 from aacsfnet.models.hybrid_attention import HybridAttention
 from aacsfnet.models.network import AACSFNet, Network
+from aacsfnet.models.published import Published
 from aacsfnet.models.scale_transformer import ScaleTransformer
 from aacsfnet.models.spatial_network import SpatialNetwork
 from aacsfnet.models.spatial_refinement import SpatialRefinement
 
 BRANCHES = ("channel", "spatial")
 ATTENTION = ("channel", "spatial", "global")
-FUSIONS: dict[str, Callable[..., nn.Module]] = {
+HEADS = ("regression", "gaussian", "ordinal")
+FUSIONS: dict[str, Callable[..., AttentionFusion | Concatenation | GatedFusion]] = {
     "attention": AttentionFusion,
     "concatenation": Concatenation,
     "gated": GatedFusion,
@@ -46,6 +48,9 @@ def aacsfnet(
     fusion: str = "attention",
     fusion_width: int = 64,
     dropout: float = 0.1,
+    head: str = "regression",
+    label_range: Sequence[float] = (0.0, 16.0),
+    levels: int = 16,
 ) -> AACSFNet:
     """Return an AACSFNet; its default sizes are the published ones where those make sense.
 
@@ -66,6 +71,9 @@ def aacsfnet(
         fusion: one of `FUSIONS`.
         fusion_width: channels of a branch's token in the fusion block.
         dropout: share of activations dropped in training.
+        head: "regression"; "gaussian", with its uncertainty; or "ordinal", cumulative levels.
+        label_range: lowest and highest label; only the ordinal head asks.
+        levels: steps of the ordinal head.
 
     Raises:
         SettingsError: a setting is impossible.
@@ -76,6 +84,10 @@ def aacsfnet(
         for name, value in settings.items()
     }
     _check(image_size, branches, attention, scales, width, heads, fusion)
+    if head not in HEADS:
+        raise SettingsError(f"head = {head!r}: expected one of {', '.join(HEADS)}")
+    if head == "ordinal" and not (levels >= 2 and label_range[0] < label_range[1]):
+        raise SettingsError(f"levels = {levels}, label_range = {label_range}: expected 2 or more")
     parts: dict[str, nn.Module] = {}
     channels: list[int] = []
     if "channel" in branches:
@@ -91,8 +103,18 @@ def aacsfnet(
     # One branch alone has nothing to fuse with: attention over one token would be idle.
     kind = FUSIONS[fusion] if len(parts) > 1 else Concatenation
     fused = kind(len(parts), fusion_width)
-    head = RegressionHead(fused.channels, dropout=dropout)  # type: ignore[arg-type]
-    return AACSFNet(settings, parts, align, fused, head)
+    return AACSFNet(
+        settings, parts, align, fused, _head(head, fused.channels, label_range, levels, dropout)
+    )
+
+
+def _head(
+    kind: str, channels: int, label_range: Sequence[float], levels: int, dropout: float
+) -> RegressionHead | OrdinalHead:
+    if kind == "ordinal":
+        low, high = label_range
+        return OrdinalHead(channels, low, high, levels, dropout=dropout)
+    return (GaussianHead if kind == "gaussian" else RegressionHead)(channels, dropout=dropout)
 
 
 def _channel_network(
@@ -150,7 +172,7 @@ def _check(
 
 
 #: Networks by name.
-MODELS: dict[str, Callable[..., Network]] = {"aacsfnet": aacsfnet}
+MODELS: dict[str, Callable[..., Network]] = {"aacsfnet": aacsfnet, "published": Published}
 
 
 def create_model(name: str = "aacsfnet", **settings: Any) -> Network:

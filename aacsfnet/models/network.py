@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aacsfnet.models.head import OrdinalHead, RegressionHead
+
 #: Means and deviations of the pictures of ImageNet, on which pretrained backbones were trained.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -32,6 +34,13 @@ class Network(nn.Module):
         self.register_buffer("label_mean", torch.tensor(0.0))
         self.register_buffer("label_deviation", torch.tensor(1.0))
 
+    #: Batch size that the network is tied to, if it is.
+    fixed_batch: int | None = None
+
+    def standardise(self, labels: Tensor) -> Tensor:
+        """Return labels with the training labels' mean taken off, in their deviations."""
+        return (labels - self.label_mean) / self.label_deviation
+
     def normalise(self, pictures: Tensor) -> Tensor:
         """Return pictures with the training pictures' mean taken off, in their deviations."""
         return (pictures - self.pixel_mean) / self.pixel_deviation
@@ -43,6 +52,10 @@ class Network(nn.Module):
     def score(self, raw: Tensor) -> Tensor:
         """Return scores `(B,)` in units of the label from raw outputs `(B, outputs)`."""
         raise NotImplementedError
+
+    def spread(self, raw: Tensor) -> Tensor | None:
+        """Return the standard deviation `(B,)` of each score; None if the network has none."""
+        return None
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return scores `(B,)` of pictures `(B, 3, H, W)` in 0-1."""
@@ -58,7 +71,7 @@ class AACSFNet(Network):
         branches: Mapping[str, nn.Module],
         align: nn.Module,
         fusion: nn.Module,
-        head: nn.Module,
+        head: RegressionHead | OrdinalHead,
     ) -> None:
         super().__init__("aacsfnet", settings)
         self.branches = nn.ModuleDict(branches)
@@ -83,5 +96,8 @@ class AACSFNet(Network):
 
     def score(self, raw: Tensor) -> Tensor:
         """Return scores `(B,)` in units of the label."""
-        standard: Tensor = self.head.score(raw)  # type: ignore[operator]
-        return self.label_mean + self.label_deviation * standard
+        return self.head.score(raw, self.label_mean, self.label_deviation)
+
+    def spread(self, raw: Tensor) -> Tensor | None:
+        """Return the standard deviation `(B,)` of each score; None from a plain regression head."""
+        return self.head.spread(raw, self.label_deviation)

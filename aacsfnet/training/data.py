@@ -1,6 +1,6 @@
 """Batches out of the merged array: no decoding, no copies held, the same order on every run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -44,23 +44,24 @@ def open_images(path: Path) -> np.ndarray:
 def epoch_order(weights: np.ndarray, batch: int, seed: int, epoch: int) -> np.ndarray:
     """Return which pictures an epoch shows, `(steps, batch)`, as places in `weights`.
 
-    With equal weights each picture comes once, but for the last batch, which is filled up from the
-    start of the same order: all batches have one size. With other weights, pictures are drawn by
-    weight, with repeats.
+    An epoch has as many steps as show every picture once. With equal weights each picture comes
+    once, but for the last batch, which is filled up from the start of the same order: all batches
+    have one size. Weights of 0 leave pictures out, and the others come more often. With other
+    weights, pictures are drawn by weight, with repeats.
 
     Args:
-        weights: `(N,)`, how often each picture should come, relative to the others.
+        weights: `(N,)`, how often each picture should come, relative to the others; not all 0.
         batch: pictures a step.
         seed: of the training run.
         epoch: from 0; each has an order of its own that depends on nothing before it.
     """
     random = np.random.default_rng(seed_of(seed, "order", epoch))
-    count = len(weights)
-    steps = -(-count // batch)
-    if np.ptp(weights) == 0:
-        order = random.permutation(count)
+    steps = -(-len(weights) // batch)
+    shown = np.flatnonzero(weights)
+    if np.ptp(weights[shown]) == 0:
+        order = random.permutation(shown)
         return np.resize(order, steps * batch).reshape(steps, batch)
-    drawn = random.choice(count, size=steps * batch, p=weights / weights.sum())
+    drawn = random.choice(len(weights), size=steps * batch, p=weights / weights.sum())
     return drawn.reshape(steps, batch)
 
 
@@ -79,14 +80,24 @@ class Batches:
         *,
         batch: int,
         seed: int,
-        draw_weights: np.ndarray | None = None,
+        draw_weights: Callable[[int], np.ndarray] | None = None,
         loss_weights: np.ndarray | None = None,
     ) -> None:
-        """Take the mapped array, and for each training picture its row, label and weights."""
+        """Take the mapped array, and for each training picture its row, label and weights.
+
+        Args:
+            images: `(N, S, S, 3)` uint8.
+            rows: `(n,)` places of the training pictures in it.
+            labels: `(n,)`.
+            batch: pictures a step.
+            seed: of the order.
+            draw_weights: gives for an epoch how often each picture comes, `(n,)`; None: once each.
+            loss_weights: `(n,)`, passed on with each picture; None: none.
+        """
         self._images = images
         self._rows = rows
         self._labels = labels.astype(np.float32)
-        self._draw = np.ones(len(rows)) if draw_weights is None else draw_weights
+        self._draw = draw_weights or (lambda epoch: np.ones(len(rows)))
         self._loss = None if loss_weights is None else loss_weights.astype(np.float32)
         self._batch = batch
         self._seed = seed
@@ -107,7 +118,7 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """Yield the rest of the current epoch."""
         epoch, first = divmod(self._step, len(self))
-        order = epoch_order(self._draw, self._batch, self._seed, epoch)
+        order = epoch_order(self._draw(epoch), self._batch, self._seed, epoch)
         with ThreadPoolExecutor(1) as thread:
             coming: list[Future[Batch]] = [
                 thread.submit(self._fetch, members) for members in order[first : first + 2]

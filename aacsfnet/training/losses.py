@@ -1,24 +1,32 @@
-"""How far predictions are from labels, as training sees it; each returns one number.
+"""How far a batch's scores are from its labels, as training sees it; each returns one number.
 
-All take raw predictions and standardised labels, both `(B,)`, and weights `(B,)` of mean about 1.
+All take the network, its raw outputs `(B, outputs)`, labels `(B,)` in units of the label, and
+weights `(B,)` of mean about 1.
 """
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+from aacsfnet.models.head import OrdinalHead, log_variance
+from aacsfnet.models.network import Network
+
+Loss = Callable[[Network, Tensor, Tensor, Tensor], Tensor]
 
 
 def squared(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean squared error: its best constant is the mean."""
+    """Return the mean squared error of `(B,)` each: its best constant is the mean."""
     return (weights * functional.mse_loss(predictions, labels, reduction="none")).mean()
 
 
 def smooth(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean of an error that is squared below half a deviation, absolute above."""
-    errors = functional.smooth_l1_loss(predictions, labels, reduction="none", beta=0.5)
+    """Return the mean of an error that is squared below a quarter deviation, absolute above.
+
+    Its best constant is near the median, which is 0 for a label that is mostly 0.
+    """
+    errors = functional.smooth_l1_loss(predictions, labels, reduction="none", beta=0.25)
     return (weights * errors).mean()
 
 
@@ -37,4 +45,42 @@ def concordance(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return 1.0 - ccc + 0.1 * squared(predictions, labels, weights)
 
 
-LOSSES: dict[str, Loss] = {"mse": squared, "smooth_l1": smooth, "concordance": concordance}
+def _of_scores(measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
+    """Return a loss that measures standardised scores."""
+
+    def loss(model: Network, raw: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        return measure(raw[:, 0], model.standardise(labels), weights)
+
+    return loss
+
+
+def gaussian(model: Network, raw: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Return the negative log-likelihood of a normal distribution, weighed by its deviation.
+
+    The weight (beta-NLL with beta 0.5, Seitzer et al. 2022) keeps pictures that are hard at first
+    from being given up.
+    """
+    logarithm = log_variance(raw)
+    error = (raw[:, 0] - model.standardise(labels)).square()
+    likelihood = 0.5 * (logarithm + error * torch.exp(-logarithm))
+    return (weights * torch.exp(0.5 * logarithm).detach() * likelihood).mean()
+
+
+def ordinal(model: Network, raw: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean cross-entropy of being above each level."""
+    head = model.head
+    assert isinstance(head, OrdinalHead)
+    entropy = functional.binary_cross_entropy_with_logits(
+        raw, head.targets(labels), reduction="none"
+    )
+    return (weights * entropy.mean(dim=1)).mean()
+
+
+#: Losses by name, each with the head that it needs.
+LOSSES: dict[str, tuple[Loss, str]] = {
+    "mse": (_of_scores(squared), "regression"),
+    "smooth_l1": (_of_scores(smooth), "regression"),
+    "concordance": (_of_scores(concordance), "regression"),
+    "gaussian": (gaussian, "gaussian"),
+    "ordinal": (ordinal, "ordinal"),
+}

@@ -48,10 +48,13 @@ def merge(
     rows = place(rows)
     used = rows.filter(pl.col("row").is_not_null())
     check_origin(rows, used)
-    digests = _write_images(output / "images.npy", used, crop, generate, config.merge.image_size)
+    digests = _write_images(
+        output / "images.npy", used, crop, generate, config.merge.image_size, config.merge.kept
+    )
     digest_of = dict(zip(used["row"], digests, strict=True))
     rows = rows.with_columns(
-        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String)
+        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
+        pl.lit(config.merge.kept, pl.Float32).alias("kept"),
     )
     table.write(output / "index.parquet", rows.select(list(table.SCHEMAS["merge"])), "merge")
     subjects = sorted(frames["subject"].unique())
@@ -121,7 +124,7 @@ _ORDER = ["image_id", *_IDENTITY, "source_frame_id", "synthetic", "shard"]
 
 
 def _write_images(
-    path: Path, used: pl.DataFrame, crop: Path, generate: Path, size: int
+    path: Path, used: pl.DataFrame, crop: Path, generate: Path, size: int, kept: float
 ) -> list[str]:
     """Write the array `(N, size, size, 3)` uint8 picture by picture; return their digests."""
     shape = (len(used), size, size, 3)
@@ -133,7 +136,7 @@ def _write_images(
             return []
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
         for row, value in enumerate(_pictures(used, crop, generate)):
-            picture = resized(table.decode_png(value), size)
+            picture = resized(table.decode_png(value), size, kept)
             images[row] = picture
             digests.append(hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest())
         images.flush()

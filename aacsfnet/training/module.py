@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ import lightning.pytorch as lightning
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
 from aacsfnet.errors import WorkError
 from aacsfnet.evaluation import metrics
 from aacsfnet.models.network import Network
+from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.augment import augment
 from aacsfnet.training.data import Batch, Batches, to_float
@@ -38,11 +41,13 @@ class Recipe:
 
     learning_rate: float
     weight_decay: float
+    layer_decay: float
     steps: int  # of the whole run
     warm_up: int  # steps
     augmentation: float
     seed: int
     trouble: Path  # where a batch is saved whose loss is no number
+    events: Path  # folder for TensorBoard
 
 
 class Training(lightning.LightningModule):
@@ -60,6 +65,10 @@ class Training(lightning.LightningModule):
         self.recipe = recipe
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
+        self._unseen: tuple[int, Batch, Tensor] | None = None
+        self._writer: SummaryWriter | None = None
+        self._earlier = 0.0  # seconds of this run before it was taken up
+        self._started = time.monotonic()
         self._measured = {f"validation_{name}": math.nan for name in MEASURES}
         self._found: list[tuple[Tensor, Tensor]] = []
 
@@ -67,7 +76,12 @@ class Training(lightning.LightningModule):
         """Return the optimiser and its schedule for Lightning."""
         recipe = self.recipe
         optimiser, schedule = optimiser_of(
-            self.model, recipe.learning_rate, recipe.weight_decay, recipe.steps, recipe.warm_up
+            self.model,
+            recipe.learning_rate,
+            recipe.weight_decay,
+            recipe.steps,
+            recipe.warm_up,
+            recipe.layer_decay,
         )
         return {
             "optimizer": optimiser,
@@ -84,28 +98,41 @@ class Training(lightning.LightningModule):
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         pictures = augment(to_float(batch["pictures"]), self.recipe.augmentation, generator)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
-        labels = (batch["labels"] - self.model.label_mean) / self.model.label_deviation
-        loss = self.loss(self.model.raw(pictures).squeeze(1), labels, weights)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            self._stop(batch, value)
-        self._losses.append(value)
+        loss = self.loss(self.model, self.model.raw(pictures), batch["labels"], weights)
+        if self.device.type != "cpu":
+            # Reading a value waits for the device, so the step before is looked at: it is done.
+            self._look()
+        self._unseen = (self.global_step, batch, loss.detach())
+        if self.device.type == "cpu":
+            self._look()
         return loss
 
-    def _stop(self, batch: Batch, value: float) -> None:
+    def _look(self) -> None:
+        """Note the loss that was not looked at yet; stop where it is no number."""
+        if self._unseen is None:
+            return
+        step, batch, loss = self._unseen
+        self._unseen = None
+        value = float(loss)
+        if not math.isfinite(value):
+            self._stop(step, batch, value)
+        self._losses.append(value)
+
+    def _stop(self, step: int, batch: Batch, value: float) -> None:
         saved = self.recipe.trouble
         saved.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: each.cpu().contiguous() for name, each in batch.items()}, saved)  # type: ignore[attr-defined]
         rows = batch["rows"].tolist()
         raise WorkError(
-            f"step {self.global_step}: the loss is {value}; its batch (rows {rows[:4]}… of the"
+            f"step {step}: the loss is {value}; its batch (rows {rows[:4]}… of the"
             f" merged array) is saved in {saved}; lower train.learning_rate, or look at them"
         )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the scores of a batch of the validation subjects."""
-        scores = self.model(to_float(batch["pictures"]))
+        scores, _ = scored(self.model, to_float(batch["pictures"]))
         self._found.append((scores.float().cpu(), batch["labels"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
@@ -122,6 +149,7 @@ class Training(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Write the epoch's line; validation comes before this."""
+        self._look()
         line = {
             "epoch": self.current_epoch + 1,
             "step": self.global_step,
@@ -130,12 +158,34 @@ class Training(lightning.LightningModule):
         } | self._measured
         self._losses.clear()
         self.history.append(line)
+        self._tell(line)
         log.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+
+    def _tell(self, line: dict[str, float]) -> None:
+        """Add the epoch's line to TensorBoard's events."""
+        epoch = int(line["epoch"])
+        if self._writer is None:  # a run that is taken up writes over what came after its state
+            self._writer = SummaryWriter(self.recipe.events, purge_step=epoch)
+        for name, value in line.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+    def teardown(self, stage: str) -> None:
+        """Close TensorBoard's file, however the run ends."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def seconds(self) -> float:
+        """Return how long this run has taken, all its parts together."""
+        return self._earlier + time.monotonic() - self._started
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the next run needs to write the same history."""
         checkpoint["history"] = self.history
+        self._look()
         checkpoint["losses"] = self._losses
+        checkpoint["seconds"] = self.seconds()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the history up again, and the data where it was.
@@ -145,3 +195,4 @@ class Training(lightning.LightningModule):
         self.batches.load_state_dict({"step": checkpoint["global_step"]})
         self.history = list(checkpoint["history"])
         self._losses = list(checkpoint["losses"])
+        self._earlier = checkpoint["seconds"]

@@ -1,28 +1,53 @@
 """How the weights move: AdamW, warm-up and cosine, and which weights decay."""
 
 import math
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from aacsfnet.models.backbone import Backbone
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Return the trainable parameters in two groups: matrices and kernels decay, the rest not.
 
-    Norms, biases and class tokens are recognised by having at most one side longer than one.
+def parameter_groups(
+    model: nn.Module, learning_rate: float, weight_decay: float, layer_decay: float = 1.0
+) -> list[dict[str, Any]]:
+    """Return the trainable parameters in groups of one rate and one decay.
+
+    Matrices and kernels decay; norms, biases and class tokens, which have at most one side longer
+    than one, do not. Layers of a pretrained backbone move the slower the nearer they are to the
+    picture: its last layer at `layer_decay` times the rate, the one before at its square and so on.
+
+    Args:
+        model: the network; its backbone is a `aacsfnet.models.backbone.Backbone`, if it has one.
+        learning_rate: of everything but the backbone.
+        weight_decay: of matrices and kernels.
+        layer_decay: 1 moves all layers alike.
     """
-    decaying: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+    rates = _backbone_rates(model, layer_decay)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
-        sides = sum(side > 1 for side in parameter.shape)
-        (decaying if sides > 1 else free).append(parameter)
+        matrix = sum(side > 1 for side in parameter.shape) > 1
+        key = learning_rate * rates.get(parameter, 1.0), weight_decay if matrix else 0.0
+        groups.setdefault(key, []).append(parameter)
     return [
-        {"params": decaying, "weight_decay": weight_decay},
-        {"params": free, "weight_decay": 0.0},
+        {"params": parameters, "lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
     ]
+
+
+def _backbone_rates(model: nn.Module, layer_decay: float) -> dict[nn.Parameter, float]:
+    """Return the share of the rate of each of the backbone's parameters."""
+    rates: dict[nn.Parameter, float] = {}
+    for backbone in (each for each in model.modules() if isinstance(each, Backbone)):
+        layers = [list(layer.parameters()) for layer in backbone.body.children()]
+        layers = [layer for layer in layers if layer]
+        for below_top, layer in enumerate(reversed(layers)):
+            rates |= dict.fromkeys(layer, layer_decay ** (below_top + 1))
+    return rates
 
 
 def rate_factor(step: int, steps: int, warm_up: int) -> float:
@@ -38,8 +63,14 @@ def rate_factor(step: int, steps: int, warm_up: int) -> float:
 
 
 def optimiser_of(
-    model: nn.Module, learning_rate: float, weight_decay: float, steps: int, warm_up: int
+    model: nn.Module,
+    learning_rate: float,
+    weight_decay: float,
+    steps: int,
+    warm_up: int,
+    layer_decay: float = 1.0,
 ) -> tuple[AdamW, LambdaLR]:
     """Return the optimiser and its schedule, to be moved on after every step."""
-    optimiser = AdamW(parameter_groups(model, weight_decay), lr=learning_rate)
+    groups = parameter_groups(model, learning_rate, weight_decay, layer_decay)
+    optimiser = AdamW(groups, lr=learning_rate, fused=True)
     return optimiser, LambdaLR(optimiser, lambda step: rate_factor(step, steps, warm_up))

@@ -1,16 +1,25 @@
-"""The one way in which a face crop comes to the network's size, in training and in use."""
+"""The one way in which a face crop becomes the network's picture, in training and in use."""
 
 import cv2
 import numpy as np
 
 
-def resized(picture: np.ndarray, size: int) -> np.ndarray:
-    """Return a square picture `(S, S, 3)` uint8 at a side of `size`.
+def resized(picture: np.ndarray, size: int, kept: float = 1.0) -> np.ndarray:
+    """Return the middle of a square picture `(S, S, 3)` uint8 at a side of `size`.
 
     Smaller by averaging over areas, which keeps the mean and does not alias; larger by bilinear
     interpolation.
+
+    Args:
+        picture: a face crop.
+        size: side of the result, pixels.
+        kept: how much is used, about the centre, as a share of the side; rounded to whole pixels,
+            as many off each side.
     """
-    if picture.shape[:2] == (size, size):
-        return np.ascontiguousarray(picture)
-    method = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(picture), (size, size), interpolation=method)
+    side = picture.shape[0]
+    off = round(side * (1.0 - kept) / 2.0)
+    middle = np.ascontiguousarray(picture[off : side - off, off : side - off])
+    if middle.shape[0] == size:
+        return middle
+    method = cv2.INTER_AREA if middle.shape[0] > size else cv2.INTER_LINEAR
+    return cv2.resize(middle, (size, size), interpolation=method)

@@ -15,7 +15,7 @@ def _folder(tmp_path):
     )
     model.label_deviation.fill_(50.0)  # so that some scores leave the range
     label = {"name": "pspi", "low": 0.0, "high": 16.0, "meaning": "observed expression"}
-    save_model(model, tmp_path, {"label": label})
+    save_model(model, tmp_path, {"label": label, "kept": 1.0})
     return tmp_path
 
 
@@ -46,6 +46,16 @@ def test_crops_of_another_size_are_averaged_down(folder):
     small = crops(2, 64)
     large = [each.repeat(2, 0).repeat(2, 1) for each in small]
     np.testing.assert_allclose(predictor.predict(large), predictor.predict(small), atol=1e-4)
+
+
+def test_the_middle_is_used_as_in_training(folder):
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace('"kept": 1.0', '"kept": 0.5'))
+    wide = crops(1, 128)[0]
+    middle = wide[32:96, 32:96]
+    found = aacsfnet.Predictor(folder).predict([wide])
+    path.write_text(path.read_text().replace('"kept": 0.5', '"kept": 1.0'))
+    np.testing.assert_allclose(found, aacsfnet.Predictor(folder).predict([middle]), atol=1e-4)
 
 
 def test_no_pictures_give_no_scores(folder):

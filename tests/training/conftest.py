@@ -53,7 +53,10 @@ def merged_rows(subjects, frames, synthetic):
         }
         for source in sources
     ]
-    return [row | {"row": place, "digest": f"{place:032x}"} for place, row in enumerate(rows)]
+    return [
+        row | {"row": place, "digest": f"{place:032x}", "kept": 1.0}
+        for place, row in enumerate(rows)
+    ]
 
 
 @pytest.fixture(name="merged")

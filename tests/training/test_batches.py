@@ -42,6 +42,23 @@ def test_weights_decide_how_often_a_picture_comes():
     np.testing.assert_allclose(shares, [0.25, 0.75, 0.0], atol=0.03)
 
 
+def test_weights_of_zero_leave_pictures_out_and_keep_the_epochs_length():
+    weights = np.array([1.0, 0.0, 1.0, 1.0, 0.0] * 3)
+    drawn = epoch_order(weights, 4, 1, 0)
+    assert drawn.shape == (4, 4)
+    counts = np.bincount(drawn.ravel(), minlength=15)
+    assert set(counts[weights == 0]) == {0}
+    assert set(counts[weights == 1]) == {1, 2}  # nine pictures in sixteen places
+
+
+def test_each_epoch_has_weights_of_its_own():
+    even = np.arange(13) % 2 == 0
+    loader = batches(draw_weights=lambda epoch: np.where(even == (epoch == 0), 1.0, 0.0))
+    for epoch in (0, 1):
+        places = np.concatenate([each["rows"].numpy() for each in loader]) - 3
+        assert set(places % 2) == {epoch}
+
+
 def test_a_batch_holds_the_pictures_and_labels_of_its_rows():
     for batch in batches(loss_weights=ROWS / 10.0):
         rows = batch["rows"].numpy()

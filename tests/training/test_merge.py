@@ -8,7 +8,8 @@ from aacsfnet.errors import DataError, LeakError
 from aacsfnet.training.merge import merge
 
 SIZE = 32
-CONFIG = validate({"merge": {"image_size": SIZE, "folds": 2, "validation_subjects": 1}})
+SETTINGS = {"image_size": SIZE, "folds": 2, "validation_subjects": 1, "kept": 1.0}
+CONFIG = validate({"merge": SETTINGS})
 SUBJECTS = ("a", "b", "c", "d")
 
 
@@ -61,9 +62,9 @@ def _stages(tmp_path):
     return tmp_path
 
 
-def run(folder):
+def run(folder, config=CONFIG):
     merge(
-        CONFIG,
+        config,
         folder / "index.parquet",
         folder / "crop",
         folder / "generate",
@@ -99,6 +100,14 @@ def test_what_did_not_get_in_keeps_a_row_with_its_reason(stages):
     }
     frames = index.filter(~pl.col("synthetic"))
     assert sorted(frames["frame_id"]) == sorted(table.read(stages / "index.parquet")["frame_id"])
+
+
+def test_the_middle_of_a_crop_can_be_used_alone(stages):
+    """Half of 64 pixels is 32: nothing is resampled."""
+    index = run(stages, validate({"merge": SETTINGS | {"kept": 0.5}}))
+    images = np.load(stages / "merge" / "images.npy")
+    np.testing.assert_array_equal(images[3], picture(ord("b") * 10 + 1)[16:48, 16:48])
+    assert index["kept"].unique().to_list() == [0.5]
 
 
 def test_every_subject_has_a_role_in_every_fold(stages):

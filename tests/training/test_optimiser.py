@@ -13,7 +13,8 @@ def test_norms_biases_and_class_tokens_do_not_decay():
     model = aacsfnet.create_model(
         backbone="test_resnet", image_size=64, feature_stride=16, width=32, depth=1, heads=2
     )
-    decaying, free = parameter_groups(model, 0.1)
+    groups = parameter_groups(model, 1e-3, 0.1)
+    decaying, free = sorted(groups, key=lambda group: -group["weight_decay"])
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert {names[id(each)] for each in free["params"]} >= {
         name
@@ -29,8 +30,26 @@ def test_norms_biases_and_class_tokens_do_not_decay():
 def test_frozen_parameters_are_left_out():
     layer = nn.Linear(3, 3)
     layer.bias.requires_grad_(False)
-    _, free = parameter_groups(layer, 0.1)
-    assert free["params"] == []
+    (group,) = parameter_groups(layer, 1e-3, 0.1)
+    assert [each.shape for each in group["params"]] == [(3, 3)]
+
+
+def test_layers_of_the_backbone_move_the_slower_the_nearer_to_the_picture():
+    model = aacsfnet.create_model(
+        backbone="resnet18", image_size=64, width=32, depth=1, heads=2, context_depth=1
+    )
+    rate_of = {
+        id(parameter): group["lr"]
+        for group in parameter_groups(model, 1.0, 0.0, layer_decay=0.5)
+        for parameter in group["params"]
+    }
+    found = {name: rate_of[id(parameter)] for name, parameter in model.named_parameters()}
+    body = "branches.channel.backbone.body"
+    assert found[f"{body}.layer4.1.conv2.weight"] == 0.5
+    assert found[f"{body}.layer3.0.conv1.weight"] == 0.25
+    assert found[f"{body}.layer1.0.bn1.bias"] == 0.0625
+    assert found[f"{body}.conv1.weight"] < 0.0625
+    assert {rate for name, rate in found.items() if not name.startswith(body)} == {1.0}
 
 
 def test_the_rate_rises_and_falls():

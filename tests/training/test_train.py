@@ -67,7 +67,10 @@ def test_a_run_writes_all_it_promises(merged, tmp_path):
         "history.csv",
         "model.safetensors",
         "predictions.parquet",
+        "tensorboard",
     ]
+    (events,) = (output / "tensorboard").iterdir()
+    assert events.stat().st_size > 0
     assert [path.name for path in output.parent.iterdir()] == ["fold-1"]  # no state left behind
     history = list(csv.DictReader((output / "history.csv").read_text().splitlines()))
     assert [line["epoch"] for line in history] == ["1", "2"]
@@ -128,7 +131,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(merged, tmp_p
 def test_killed_anywhere_and_taken_up_it_ends_with_the_same_weights(merged, tmp_path, monkeypatch):
     """Ten kills at random steps, some of them before the first state is kept, in one run each."""
     merge = merged(subjects=6, frames=12)
-    config = settings(epochs=3, state_every=2)
+    config = settings(epochs=3, state_every=2, ema=0.8, balance=("levels",), patience=3)
     train(config, merge, 0, 1, tmp_path / "whole")
     expected = weights_of(tmp_path / "whole")
     expected_history = (tmp_path / "whole" / "history.csv").read_text()
@@ -156,6 +159,51 @@ def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
                 train(config, merge, 0, 1, tmp_path / "killed")
     train(config, merge, 0, 1, tmp_path / "killed")
     assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+
+
+@pytest.mark.parametrize("loss", ["gaussian", "ordinal"])
+def test_a_network_that_tells_its_uncertainty_says_so_for_each_frame(merged, tmp_path, loss):
+    train(settings(epochs=1, loss=loss), merged(), 0, 1, tmp_path / "out")
+    found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert found["deviation"].null_count() == 0
+    assert (found["deviation"] > 0).all()
+    assert aacsfnet.load_model(tmp_path / "out").settings["head"] == loss
+
+
+def test_the_published_network_trains_for_comparison(merged, tmp_path):
+    """Its fixed batch holds in validation and test too, whose last batches are filled up."""
+    merge = merged(size=64)
+    train(settings(model="published", epochs=1), merge, 0, 1, tmp_path / "out")
+    found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert len(found) == 20
+    assert found["deviation"].null_count() == 20
+
+
+def test_averaged_weights_are_the_ones_that_are_kept(merged, tmp_path):
+    merge = merged()
+    train(settings(), merge, 0, 1, tmp_path / "plain")
+    train(settings(ema=0.9), merge, 0, 1, tmp_path / "averaged")
+    plain, averaged = weights_of(tmp_path / "plain"), weights_of(tmp_path / "averaged")
+    assert not equal(plain, averaged)
+    for name in ("label_mean", "pixel_mean"):
+        torch.testing.assert_close(plain[name], averaged[name], atol=1e-5, rtol=1e-5)
+
+
+def test_pretraining_shows_only_generated_pictures_first(merged, tmp_path, monkeypatch):
+    merge = merged(synthetic=24)
+    index = pl.read_parquet(merge / "index.parquet")
+    generated = set(index.filter(pl.col("synthetic"))["row"])
+    shown = []
+    original = Training.training_step
+
+    def noting(self, batch, batch_idx):
+        shown.append(generated.issuperset(batch["rows"].tolist()))
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(Training, "training_step", noting)
+    train(settings(epochs=3, pretraining_epochs=1), merge, 0, 1, tmp_path / "out")
+    steps = len(shown) // 3
+    assert shown == [True] * steps + [False] * 2 * steps
 
 
 def test_state_of_other_settings_is_not_taken_up(merged, tmp_path, monkeypatch):

@@ -1,0 +1,60 @@
+"""What is written beside a trained network, so that its numbers can be defended."""
+
+import platform
+import resource
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import aacsfnet
+from aacsfnet.config import Train
+from aacsfnet.training.material import Material
+from aacsfnet.training.selection import shares
+
+
+def about(settings: Train, material: Material, fold: int, seed: int) -> dict[str, Any]:
+    """Return what `config.json` says beside the network's own settings."""
+    sides = {role: shares(rows) for role, rows in vars(material.chosen).items()}
+    return {
+        "label": asdict(material.label),
+        "kept": round(material.kept, 6),
+        "training": settings.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
+        "environment": environment(),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def environment() -> dict[str, str | None]:
+    """Return the versions and the device that a result depends on."""
+    return {
+        "aacsfnet": aacsfnet.__version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": str(torch.get_num_threads()),
+    } | {name: version(name) for name in ("torch", "timm", "lightning", "numpy")}
+
+
+def commit() -> str | None:
+    """Return the commit of the code's checkout; None for an installed package."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return None
+    return found.stdout.strip() or None
+
+
+def peak_memory_mb() -> dict[str, int]:
+    """Return the most memory that this process has held, on the host and on the GPU."""
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    if torch.cuda.is_available():
+        peak["device"] = torch.cuda.max_memory_allocated() >> 20
+    return peak

@@ -1,0 +1,128 @@
+"""The training run: Lightning's loop with what is special here."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+
+from aacsfnet.config import Train
+from aacsfnet.models import Network
+from aacsfnet.training.losses import LOSSES
+from aacsfnet.training.material import Material, pictures_of, training_batches
+from aacsfnet.training.module import MEASURES, Recipe, Training
+from aacsfnet.training.state import AtomicCheckpoints, StateKeeper
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    model: Network,
+    settings: Train,
+    material: Material,
+    *,
+    seed: int,
+    state: Path,
+    events: Path,
+    device: torch.device,
+) -> Training:
+    """Train the network in place; leave it with the best epoch's weights, in evaluation mode.
+
+    Args:
+        model: with its statistics set.
+        settings: the block `train`.
+        material: the fold's data.
+        seed: of order, augmentation and dropout.
+        state: folder to keep the run's state in, and to go on from.
+        events: folder for TensorBoard.
+        device: where to compute.
+
+    Raises:
+        WorkError: the loss is no number.
+    """
+    # Convolutions run a third faster on both kinds of device with channels last.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batches = training_batches(settings, material, seed)
+    steps = settings.epochs * len(batches)
+    recipe = Recipe(
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        layer_decay=settings.layer_decay,
+        steps=steps,
+        warm_up=round(settings.warm_up * steps),
+        augmentation=settings.augmentation,
+        seed=seed,
+        trouble=state.parent / "not_finite.safetensors",
+        events=events,
+    )
+    training = Training(model, LOSSES[settings.loss][0], recipe, batches)
+    validation = material.chosen.validation
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else device.type,
+        devices=[device.index] if device.type == "cuda" else 1,
+        precision="bf16-mixed" if device.type == "cuda" else "32-true",
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip,
+        callbacks=_callbacks(settings, state, bool(len(validation))),
+        plugins=[AtomicCheckpoints()],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=state,
+    )
+    last = state / "last.ckpt"
+    if last.exists():
+        log.info("taking up the run kept in %s", last)
+    with _quiet():
+        trainer.fit(
+            training,
+            batches,
+            pictures_of(material, validation, settings.batch) if len(validation) else None,
+            ckpt_path=last if last.exists() else None,
+            weights_only=True,
+        )
+    if len(validation):
+        kept = torch.load(state / "best.ckpt", map_location="cpu", weights_only=True)
+        training.load_state_dict(kept["state_dict"])
+    model.eval()
+    return training
+
+
+def _callbacks(settings: Train, state: Path, validates: bool) -> list[lightning.Callback]:
+    callbacks: list[lightning.Callback] = [
+        StateKeeper(state / "last.ckpt", settings.state_every),
+    ]
+    if settings.ema:
+        # From the first step on; the decay's reach must be well below the steps of the run.
+        callbacks.append(EMAWeightAveraging(decay=settings.ema))
+    if not validates:
+        return callbacks
+    measure = f"validation_{settings.select_by}"
+    mode = "max" if MEASURES[settings.select_by][1] else "min"
+    callbacks.append(
+        ModelCheckpoint(state, "best", monitor=measure, mode=mode, enable_version_counter=False)
+    )
+    if settings.patience:
+        callbacks.append(
+            EarlyStopping(measure, patience=settings.patience, mode=mode, check_finite=False)
+        )
+    return callbacks
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Lightning speak only of what matters here."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # The loaders fetch by themselves, so they have no workers to count.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
+        yield

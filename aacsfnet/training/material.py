@@ -1,0 +1,93 @@
+"""The merged data as one fold uses it, and the loaders over it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from aacsfnet import table
+from aacsfnet.config import Train
+from aacsfnet.datasets.base import Label
+from aacsfnet.errors import DataError
+from aacsfnet.training.data import Batches, Pictures, open_images
+from aacsfnet.training.selection import Selection, select
+from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a fold trains on, selects on and tests on."""
+
+    images: np.ndarray  # (N, S, S, 3) uint8, mapped
+    chosen: Selection
+    label: Label
+    kept: float  # share of a crop's side that the pictures show
+
+    def training_labels(self) -> np.ndarray:
+        """Return the labels of the training subjects' real pictures, `(n,)`."""
+        rows = self.chosen.train
+        real = rows.filter(~pl.col("synthetic"))
+        labels: np.ndarray = (real if len(real) else rows)["label"].to_numpy()
+        return labels
+
+
+def read_material(merge: Path, fold: int, synthetic: bool, label: Label) -> Material:
+    """Read the merged data and choose the fold's rows.
+
+    Raises:
+        DataError: a file is missing, or array and table do not fit together.
+        LeakError: a held-out subject would reach training.
+        WorkError: there is no such fold, or nothing to train on.
+    """
+    index = table.read(merge / "index.parquet")
+    splits = table.read(merge / "splits.parquet")
+    chosen = select(index, splits, fold, synthetic)
+    images = open_images(merge / "images.npy")
+    if len(images) != index["row"].count():
+        raise DataError(
+            f"{merge}: images.npy holds {len(images)} pictures, index.parquet"
+            f" {index['row'].count()}; run merge again"
+        )
+    return Material(images, chosen, label, float(index["kept"].to_numpy()[0]))
+
+
+def training_batches(settings: Train, material: Material, seed: int) -> Batches:
+    """Return the training batches, drawn and weighed as the settings say."""
+    rows = material.chosen.train
+    labels = rows["label"].to_numpy()
+    synthetic = rows["synthetic"].to_numpy()
+    low, high = material.label.low, material.label.high
+    drawn = draw_weights(
+        labels,
+        rows["subject"].to_numpy(),
+        synthetic,
+        low=low,
+        high=high,
+        balance=settings.balance,
+        synthetic_share=settings.synthetic_share,
+    )
+    counted = loss_weights(
+        labels,
+        synthetic,
+        low=low,
+        high=high,
+        rarity=settings.rarity,
+        synthetic_weight=settings.synthetic_weight,
+    )
+    return Batches(
+        material.images,
+        rows["row"].to_numpy(),
+        labels,
+        batch=settings.batch,
+        seed=seed,
+        draw_weights=lambda epoch: phase_weights(
+            drawn, synthetic, epoch, settings.pretraining_epochs
+        ),
+        loss_weights=counted,
+    )
+
+
+def pictures_of(material: Material, rows: pl.DataFrame, batch: int) -> Pictures:
+    """Return a loader over rows of the merged table, in their order."""
+    return Pictures(material.images, rows["row"].to_numpy(), rows["label"].to_numpy(), batch)
