@@ -9,7 +9,7 @@ from aacsfnet.config import Crop
 from aacsfnet.datasets.base import Fault
 from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
-from aacsfnet.faces.mesh import Mesh, look, look_twice, square_of_face, square_of_points
+from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face, square_of_points
 from aacsfnet.faces.networks import FaceMesh
 
 #: A face that moved or grew by more than this share of its square between frames is sought anew.
@@ -121,7 +121,7 @@ class FaceLocator:
             if closer is None:
                 return None
             face = closer
-        mesh = look_twice(self._mesh, picture, square_of_face(face))
+        mesh = look_until_settled(self._mesh, picture, square_of_face(face))
         if mesh.presence < self._settings.min_presence:
             return None
         away = np.linalg.norm(mesh.points[:, :2].mean(axis=0) - face.center_xy)

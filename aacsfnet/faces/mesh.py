@@ -19,8 +19,9 @@ from aacsfnet.faces.sampling import sample, square_matrix, transform
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
-#: A look misplaced by less than this share of its square is good enough to place the next.
-_SETTLED = 0.2
+#: A look counts when it was misplaced by no more than this: share of its square's side, logarithm
+#: of the side, radians. Further looks then change the points by half a percent of an eye distance.
+_SETTLED = (0.07, 0.12, np.radians(4))
 #: Points of the mesh at the outer corners of the eyes: picture left, picture right.
 OUTER_CORNERS = (33, 263)
 
@@ -64,7 +65,7 @@ def square_of_points(points: np.ndarray) -> Square:
 def look(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
     """Return the mesh found in one square of a picture `(H, W, 3)` uint8 RGB."""
     matrix = square_matrix(square.center_xy, square.side, square.angle, MESH_SIDE)
-    points, presence = network(sample(picture, matrix, MESH_SIDE))
+    points, presence = network(sample(picture, matrix, MESH_SIDE, quick=True))
     return Mesh(transform(matrix, points), presence)
 
 
@@ -75,7 +76,7 @@ def look_both_ways(network: FaceMesh, picture: np.ndarray, square: Square) -> Me
     rendered faces it follows the weak movements (nose, upper lip, brows) clearly better.
     """
     matrix = square_matrix(square.center_xy, square.side, square.angle, MESH_SIDE)
-    seen = sample(picture, matrix, MESH_SIDE)
+    seen = sample(picture, matrix, MESH_SIDE, quick=True)
     points, presence = network(seen)
     mirrored, other_presence = network(np.ascontiguousarray(seen[:, ::-1]))
     mirrored = mirrored[mirror()]
@@ -100,15 +101,12 @@ def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -
         mesh = look(network, picture, square)
         own = square_of_points(mesh.points)
         moved = float(np.linalg.norm(own.center_xy - square.center_xy)) / own.side
-        if abs(np.log(own.side / square.side)) < _SETTLED and moved < _SETTLED:
+        turned = abs((own.angle - square.angle + np.pi) % (2 * np.pi) - np.pi)
+        changes = (moved, abs(np.log(own.side / square.side)), turned)
+        if all(change < most for change, most in zip(changes, _SETTLED, strict=True)):
             return mesh
         square = own
     return look(network, picture, square)
-
-
-def look_twice(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
-    """Return the mesh of the second look, which the first one placed."""
-    return look(network, picture, square_of_points(look(network, picture, square).points))
 
 
 def _angle(left_xy: np.ndarray, right_xy: np.ndarray) -> float:

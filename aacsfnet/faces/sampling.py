@@ -48,7 +48,9 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
 
 
-def patch(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+def patch(
+    picture: np.ndarray, matrix: np.ndarray, pixels: int, *, quick: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the part of a picture that a square needs, shrunk to about the square's resolution.
 
     Shrinking averages over areas, so detail finer than the square's pixels does not alias.
@@ -57,6 +59,8 @@ def patch(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> tuple[np.ndar
         picture: `(H, W, 3)` uint8.
         matrix: 2x3, square pixels -> picture pixels.
         pixels: side of the square.
+        quick: shrink by a whole factor only, which takes a tenth of the time and leaves up to
+            twice the square's resolution.
 
     Returns:
         `(h, w, 3)` uint8, and the 2x3 matrix from its pixel centres to the picture's.
@@ -71,13 +75,26 @@ def patch(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> tuple[np.ndar
     right, bottom = np.clip(np.ceil(corners.max(axis=0) + border) + 1, 1, (width, height))
     left, top = min(left, right - 1), min(top, bottom - 1)
     part = picture[int(top) : int(bottom), int(left) : int(right)]
-    if scale == 1.0:
-        return part, np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
-    rows, columns = part.shape[:2]
-    size = max(1, round(columns / scale)), max(1, round(rows / scale))
-    by_x, by_y = columns / size[0], rows / size[1]
-    to_picture = np.array([[by_x, 0.0, left + (by_x - 1) / 2], [0.0, by_y, top + (by_y - 1) / 2]])
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), to_picture
+    to_picture = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
+    whole = min(int(scale), *part.shape[:2])
+    if whole > 1:
+        rows, columns = part.shape[0] // whole, part.shape[1] // whole
+        part, to_picture = _shrunk(
+            part[: rows * whole, : columns * whole], (columns, rows), to_picture
+        )
+    if scale > whole and not quick:
+        rows, columns = (max(1, round(side * whole / scale)) for side in part.shape[:2])
+        part, to_picture = _shrunk(part, (columns, rows), to_picture)
+    return part, to_picture
+
+
+def _shrunk(
+    part: np.ndarray, size: tuple[int, int], to_picture: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a part averaged down to a size (width, height), and where its pixels now lie."""
+    by_x, by_y = part.shape[1] / size[0], part.shape[0] / size[1]
+    finer = np.array([[by_x, 0.0, (by_x - 1) / 2], [0.0, by_y, (by_y - 1) / 2]])
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), compose(to_picture, finer)
 
 
 def resample(
@@ -102,7 +119,9 @@ def resample(
     )
 
 
-def sample(picture: np.ndarray, matrix: np.ndarray, pixels: int) -> np.ndarray:
+def sample(
+    picture: np.ndarray, matrix: np.ndarray, pixels: int, *, quick: bool = False
+) -> np.ndarray:
     """Return a square `(pixels, pixels, 3)` of a picture, anti-aliased (`patch`, `resample`)."""
-    part, to_picture = patch(picture, matrix, pixels)
+    part, to_picture = patch(picture, matrix, pixels, quick=quick)
     return resample(part, compose(invert(to_picture), matrix), pixels)

@@ -103,6 +103,11 @@ class SequenceCropper:
 
 def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:
     """Return which share of a crop's pixels lies inside the frame, on a 32 x 32 grid."""
+    last = size - 0.5
+    corners = np.array([[-0.5, -0.5], [last, -0.5], [-0.5, last], [last, last]])
+    where = transform(to_frame, corners)
+    if ((where >= -0.5) & (where <= np.array(frame_size) - 0.5)).all():
+        return 1.0
     line = (np.arange(32) + 0.5) * size / 32 - 0.5
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     where = transform(to_frame, grid)
