@@ -1,0 +1,360 @@
+"""Faces measured where the truth is known: rendered people that nothing was tuned on.
+
+    python benchmarks/faces.py accuracy --faces 500
+    python benchmarks/faces.py measures --people 42
+    python benchmarks/faces.py jitter
+    python benchmarks/faces.py speed --frames 300
+    python benchmarks/faces.py memory
+
+Each writes benchmarks/results/faces-<what>-<date>.json with machine, versions and commit.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.stats import spearmanr
+
+from aacsfnet import table
+from aacsfnet.config import Config, Crop, validate
+from aacsfnet.datasets.base import Fault
+from aacsfnet.datasets.demo.action_units import HIGHEST
+from aacsfnet.datasets.demo.people import Person
+from aacsfnet.datasets.demo.render import Lens, Light, Pose, Rendering, render
+from aacsfnet.datasets.demo.sequences import frames_of, person_of
+from aacsfnet.datasets.index import index
+from aacsfnet.faces.alignment import crop_matrix, placement_of, smoothed
+from aacsfnet.faces.crop import crop
+from aacsfnet.faces.geometry import eye_distance, measure_all
+from aacsfnet.faces.landmarks import landmarks
+from aacsfnet.faces.locate import FaceLocator
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
+from aacsfnet.faces.sampling import sample, transform
+
+RESULTS = Path(__file__).parent / "results"
+#: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
+FIRST_PERSON = 900_000_000
+#: Points with a place of their own in a picture: eyes, brows, nose, lips.
+FEATURES = sorted(
+    {33, 133, 159, 145, 160, 144, 158, 153, 263, 362, 386, 374, 387, 373, 385, 380, 468, 473}
+    | {53, 52, 65, 55, 283, 282, 295, 285, 1, 4, 2, 97, 326, 168, 6, 129, 358}
+    | {61, 291, 0, 17, 13, 14, 37, 267, 82, 312, 87, 317}
+)
+DRIVEN_BY = {
+    "lid_opening": ("au43", "au7"),
+    "brow_height": ("au4",),
+    "brow_distance": ("au4",),
+    "upper_lip_raise": ("au10",),
+    "nose_wrinkle": ("au9",),
+    "cheek_raise": ("au6",),
+    "lower_lid_height": ("au7", "au6"),
+    "mouth_opening": ("au25", "au26"),
+    "mouth_width": ("au12", "au20"),
+    "mouth_corner_pull": ("au12",),
+}
+
+
+def landmarks_of(
+    picture: np.ndarray, locator: FaceLocator, landmarker: CropLandmarker
+) -> np.ndarray | None:
+    """Return the mesh `(478, 3)` in picture pixels by way of a crop as the stages make it."""
+    settings = Crop()
+    found = locator.locate(picture)
+    if isinstance(found, Fault):
+        return None
+    to_frame = crop_matrix(found.placement, settings.size, settings.margin)
+    mesh = landmarker.find(sample(picture, to_frame, settings.size))
+    return transform(to_frame, mesh.points) if landmarker.accepts(mesh) else None
+
+
+def drawn(rng: np.random.Generator, person: int, pose: Pose, units: dict, size: int) -> Rendering:
+    """Return a picture of an unseen person in a random light."""
+    light = Light((float(rng.uniform(-0.8, 0.8)), 0.6, 0.9))
+    lens = Lens(noise=float(rng.uniform(0, 3)), scene_seed=person, noise_seed=person)
+    return render(Person.from_seed(FIRST_PERSON + person), units, pose, light, lens, size)
+
+
+def accuracy(faces: int) -> dict:
+    """Landmarks after mapping back to the frame: all poses at once, and each axis by itself."""
+    rng = np.random.default_rng(11)
+    sweeps = {
+        "all at once": (45, 25, 30),
+        "frontal": (0, 0, 0),
+        "yaw": (45, 0, 0),
+        "pitch": (0, 25, 0),
+        "roll": (0, 0, 30),
+    }
+    result = {}
+    with FaceLocator(Crop()) as locator, CropLandmarker(0.5) as landmarker:
+        for name, limits in sweeps.items():
+            rows = []
+            for number in range(faces if name == "all at once" else faces // 5):
+                angles = [float(rng.uniform(-limit, limit)) for limit in limits]
+                large = number % 5 == 0  # large pictures are slow to render
+                height = float(np.exp(rng.uniform(np.log(60), np.log(1200 if large else 300))))
+                size = int(min(2000, max(128, height / rng.uniform(0.3, 0.65))))
+                share = height / size
+                spare = 0.3 * max(0.0, 0.9 - share)
+                middle = tuple(0.5 + float(rng.uniform(-spare, spare)) for _ in range(2))
+                units = {
+                    unit: float(rng.uniform(0, HIGHEST[unit]))
+                    for unit in ("au4", "au6", "au7", "au9", "au10", "au12", "au25", "au26", "au43")
+                    if rng.random() < 0.2
+                }
+                made = drawn(rng, number, Pose(*angles, share, middle), units, size)
+                truth = made.landmarks_px.astype(float)
+                mesh = landmarks_of(made.picture, locator, landmarker)
+                row = {"angles": angles, "height": height, "found": mesh is not None}
+                if mesh is not None:
+                    distance = np.linalg.norm((mesh - truth)[:, :2], axis=1)
+                    corners = np.linalg.norm(truth[33] - truth[263])
+                    row["all"] = distance.mean() / eye_distance(truth)
+                    row["features"] = distance[FEATURES].mean() / eye_distance(truth)
+                    row["all_by_corners"] = distance.mean() / corners
+                    row["features_by_corners"] = distance[FEATURES].mean() / corners
+                    row["pose"] = np.abs(pose_of(mesh) - angles_of(rotation_from(*angles)))
+                rows.append(row)
+            result[name] = summary_of(rows)
+    return result
+
+
+def summary_of(rows: list[dict]) -> dict:
+    """Return how many faces were found and the mean errors of those."""
+    found = [row for row in rows if row["found"]]
+    mild = [row for row in rows if max(map(abs, row["angles"])) <= 30]
+    return {
+        "faces": len(rows),
+        "found": len(found) / len(rows),
+        "found_up_to_30_degrees": np.mean([row["found"] for row in mild]),
+        "mean_error_eye_distances": {
+            key: np.mean([row[key] for row in found])
+            for key in ("all", "features", "all_by_corners", "features_by_corners")
+        },
+        "mean_error_by_height_px": {
+            f"{low}-{high}": np.mean([r["all"] for r in found if low <= r["height"] < high])
+            for low, high in ((60, 120), (120, 300), (300, 1201))
+            if any(low <= r["height"] < high for r in found)
+        },
+        "mean_absolute_pose_error": dict(
+            zip(("yaw", "pitch", "roll"), np.mean([r["pose"] for r in found], axis=0), strict=True)
+        ),
+    }
+
+
+def measures(people: int) -> dict:
+    """Rank correlation of each measure with the unit that drives it, over unseen people.
+
+    Each person is rendered three times at rest and once with each unit at a random intensity,
+    in poses as the demo's. "absolute" compares people; "change" subtracts the person's rest.
+    """
+    rng = np.random.default_rng(12)
+    units = ("au4", "au6", "au7", "au9", "au10", "au12", "au20", "au25", "au26", "au43")
+    rows: list[dict] = []
+    with FaceLocator(Crop()) as locator, CropLandmarker(0.5) as landmarker:
+        for person in range(people):
+            for unit in ("rest", "rest", "rest", *units):
+                value = 0.0 if unit == "rest" else float(rng.uniform(0, HIGHEST[unit]))
+                pose = Pose(*(float(v) for v in rng.normal(0, (9, 4.5, 4))), 0.56)
+                expression = {} if unit == "rest" else {unit: value}
+                made = drawn(rng, person, pose, expression, 320)
+                mesh = landmarks_of(made.picture, locator, landmarker)
+                if mesh is not None:
+                    truth = made.landmarks_px.astype(float)
+                    row = {"person": person, "unit": unit, "value": value}
+                    rows.append(row | {"found": measure_all(mesh), "true": measure_all(truth)})
+    result: dict = {"faces": len(rows)}
+    for name, drivers in DRIVEN_BY.items():
+        for unit in drivers:
+            result[f"{name} by {unit}"] = {
+                kind: correlations(rows, name, unit, kind) for kind in ("found", "true")
+            }
+    return result
+
+
+def correlations(rows: list[dict], name: str, unit: str, kind: str) -> dict:
+    """Return Spearman's rank correlations of one measure with one unit."""
+    rest: dict[int, list[float]] = {}
+    for row in rows:
+        if row["unit"] == "rest":
+            rest.setdefault(row["person"], []).append(row[kind][name])
+    moved = [row for row in rows if row["unit"] == unit and row["person"] in rest]
+    values = [row["value"] for row in moved]
+    absolute = [row[kind][name] for row in moved]
+    change = [row[kind][name] - np.median(rest[row["person"]]) for row in moved]
+    return {
+        "absolute": spearmanr(values, absolute).statistic,
+        "change": spearmanr(values, change).statistic,
+    }
+
+
+def jitter(frames: int = 60) -> dict:
+    """How much a crop shakes against the true face, before and after smoothing.
+
+    The error of the placement (found less true) in shares of the eye distance; its second
+    difference is what shakes.
+    """
+    result: dict[str, list] = {"before": [], "after": [], "error_before": [], "error_after": []}
+    with FaceLocator(Crop()) as locator:
+        for subject in range(3):
+            person = person_of(77, subject)
+            found, true = [], []
+            for frame in frames_of(77, subject, 0, frames):
+                made = render(person, frame.expression, frame.pose, frame.light, frame.lens, 256)
+                located = locator.locate(made.picture)
+                if isinstance(located, Fault):
+                    continue
+                found.append(located.placement)
+                true.append(placement_of(made.landmarks_px.astype(float)))
+            path, truth = np.array(found), np.array(true)
+            times = np.arange(len(path))
+            smooth = np.array([smoothed(path, times, at, Crop().smoothing) for at in times])
+            for name, placed in (("before", path), ("after", smooth)):
+                error = (placed - truth) / (truth[:, 2:3] / 2.65)  # to eye distances
+                error[:, 3] = np.degrees(placed[:, 3] - truth[:, 3])
+                result[name].append(np.sqrt((np.diff(error, 2, axis=0) ** 2).mean(axis=0)))
+                result[f"error_{name}"].append(error.std(axis=0))
+    names = ("x", "y", "height", "angle_degrees")
+    return {
+        key: dict(zip(names, np.mean(value, axis=0), strict=True)) for key, value in result.items()
+    }
+
+
+def film(folder: Path, frames: int, shards: int = 1, **blocks: dict) -> Config:
+    """Write a film of JPEGs of 640 x 480 and return settings that read it."""
+    made = frames_of(5, 1, 0, min(frames, 60))
+    encoded = [
+        cv2.imencode(".jpg", render(person_of(5, 1), f.expression, f.pose, f.light, f.lens,
+                                    (480, 640)).picture[..., ::-1])[1].tobytes()
+        for f in made
+    ]  # fmt: skip
+    rows = ["path,subject,label,sequence,frame"]
+    for shard in range(shards):
+        for number in range(frames):
+            # Forwards and backwards, so that the film has no cuts.
+            turn = number % (2 * len(encoded) - 2)
+            name = f"{shard}-{number:05d}.jpg"
+            (folder / name).write_bytes(encoded[min(turn, 2 * len(encoded) - 2 - turn)])
+            rows.append(f"{name},p{shard},0,s,{number}")
+    (folder / "film.csv").write_text("\n".join(rows) + "\n")
+    settings = {"manifest": {"file": str(folder / "film.csv")}, "shard_frames": frames}
+    return validate({"dataset": "manifest", "index": settings} | blocks)
+
+
+def speed(frames: int) -> dict:
+    """Seconds of one core for decoding + MediaPipe, and for both stages, on the same frames.
+
+    CPU time, so that other work on the machine does not count; wall time is given too.
+    """
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    cv2.setNumThreads(1)
+    result: dict = {"frames": frames}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = film(folder, frames)
+        files = sorted(folder.glob("*.jpg"))
+
+        def bare(static: bool) -> None:
+            network = FaceMesh(static_image_mode=static, refine_landmarks=True)
+            for file in files:
+                network.process(cv2.imread(str(file), cv2.IMREAD_COLOR_RGB))
+            network.close()
+
+        def stages(mode: str) -> None:
+            blocks = {"crop": {"mode": mode}, "landmarks": {"mode": mode}}
+            both = validate(config.model_dump(mode="json") | blocks)
+            shard = table.read(folder / "index")["shard"][0]
+            crop(both, folder / "index", shard, folder / "crop")
+            landmarks(both, folder / "crop", folder / "landmarks")
+            assert (table.read(folder / "landmarks")["status"] == "ok").all()
+
+        index(config, folder / "index")
+        for label, work in {
+            "bare, every frame searched": lambda: bare(True),
+            "bare, tracking": lambda: bare(False),
+            "stages, still": lambda: stages("still"),
+            "stages, video": lambda: stages("video"),
+        }.items():
+            result[label] = timed(work, frames)
+    for mode in ("still", "video"):
+        ours = result[f"stages, {mode}"]["cpu_ms"]
+        result[f"{mode} / bare"] = ours / result["bare, every frame searched"]["cpu_ms"]
+    return result
+
+
+def timed(work: Callable[[], None], frames: int) -> dict:
+    """Return the time that work on so many frames takes, a frame."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {
+        "cpu_ms": 1e3 * cpu / frames,
+        "wall_ms": 1e3 * wall / frames,
+        "frames_per_cpu_second": frames / cpu,
+    }
+
+
+def memory(frames: int = 200, shards: int = 8) -> dict:
+    """Peak memory of the process after each of several shards, crop and landmarks."""
+    peaks = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = film(folder, frames, shards)
+        index(config, folder / "index")
+        for shard in table.read(folder / "index")["shard"].unique(maintain_order=True):
+            crop(config, folder / "index", shard, folder / "crop")
+            landmarks(config, folder / "crop", folder / "landmarks")
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return {"frames_a_shard": frames, "peak_mib": peaks, "last / first": peaks[-1] / peaks[0]}
+
+
+def main() -> None:
+    """Measure what was asked for and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["accuracy", "measures", "jitter", "speed", "memory"])
+    parser.add_argument("--faces", type=int, default=500, help="rendered faces for accuracy")
+    parser.add_argument("--people", type=int, default=42, help="rendered people for measures")
+    parser.add_argument("--frames", type=int, default=300, help="frames for speed")
+    given = parser.parse_args()
+    started = time.perf_counter()
+    found = {
+        "accuracy": lambda: accuracy(given.faces),
+        "measures": lambda: measures(given.people),
+        "jitter": jitter,
+        "speed": lambda: speed(given.frames),
+        "memory": memory,
+    }[given.what]()
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    report = {
+        "what": f"faces {given.what}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "versions": {
+            name: version(name) for name in ("mediapipe", "numpy", "opencv-python-headless")
+        }
+        | {"python": platform.python_version()},
+        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
+        "seconds": round(time.perf_counter() - started),
+        "result": found,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"faces-{given.what}-{report['date'][:10]}.json"
+    path.write_text(json.dumps(report, indent=2, default=float) + "\n")
+    print(json.dumps(found, indent=2, default=float))
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
