@@ -225,7 +225,7 @@ def _models(config: Config) -> Iterator[Finding]:
 
     name = config.generate.model
     try:
-        folder = model_files.model_folder(name)
+        folder = model_files.model_folder(name, config.generate.controlnet)
         card = model_files.describe(folder)
     except AacsfnetError as error:
         yield Finding("error", "generate.model", str(error), "or keep the default: bundled")

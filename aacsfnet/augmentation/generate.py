@@ -58,14 +58,20 @@ def _make(
     """Return the finished rows by image id."""
     from aacsfnet import devices
     from aacsfnet.augmentation.generation import Generator, Recipe
-    from aacsfnet.augmentation.model_files import describe, load_pipeline, model_folder
+    from aacsfnet.augmentation.model_files import (
+        controlnet_folder,
+        describe,
+        load_pipeline,
+        model_folder,
+    )
 
     recipe = Recipe(**{key: getattr(settings, key) for key in _RECIPE_KEYS})
-    folder = model_folder(settings.model)
+    folder = model_folder(settings.model, settings.controlnet)
+    controlnet = controlnet_folder(folder, settings.controlnet)
     with devices.lease() as device:
         dtype = devices.precision(device)
         facts = {
-            "model": describe(folder),
+            "model": describe(folder, controlnet),
             **{key: getattr(recipe, key) for key in _RECIPE_KEYS},
             "device": device.type,
             "versions": provenance.versions(),
@@ -77,7 +83,7 @@ def _make(
             log.info("going on behind %d finished pictures", len(rows))
         left = wanted[len(rows) :]
         if left:
-            generator = Generator(load_pipeline(folder, device, dtype), recipe)
+            generator = Generator(load_pipeline(folder, controlnet, device, dtype), recipe)
             texts = ("prompt", "negative_prompt")
             generator.encode_texts({row[text] for row in wanted for text in texts})
             rows += _run(generator, left, _tasks(left, crop, depth), facts, unfinished, len(rows))

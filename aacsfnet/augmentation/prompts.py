@@ -3,12 +3,15 @@
 Nothing here needs a GPU; the table can be read, and questioned, before any picture is made.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from aacsfnet import table
 from aacsfnet.augmentation.anatomy import estimated_units, known_or_estimated, usual_face
+from aacsfnet.augmentation.plan import drawn, expected_variants, frames_by_level, level_of
 from aacsfnet.augmentation.words import (
     fit,
     head_words,
@@ -16,10 +19,12 @@ from aacsfnet.augmentation.words import (
     subject_words,
     unit_phrases,
 )
-from aacsfnet.config import Config
-from aacsfnet.datasets import open_dataset
+from aacsfnet.config import Config, Prompts
+from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.errors import SettingsError
 from aacsfnet.seeds import seed_of
+
+log = logging.getLogger(__name__)
 
 _SEED_RANGE = 2**63
 
@@ -30,7 +35,7 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     A frame from which none is made keeps one row, `not_selected`.
 
     Args:
-        config: `dataset`, `index`, `seed`, `prompts` and `generate` are used.
+        config: `dataset`, `index`, `seed`, `prompts` and `generate.model` are used.
         index: table of the whole index.
         landmarks: table of the shard.
         output: table to write.
@@ -39,21 +44,26 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
         SettingsError: a template that cannot be filled or does not fit.
     """
     count = token_counter(config.generate.model)
-    _check_negative(config, count)
-    faces = table.read(landmarks)
-    frames = table.read(index).filter(_among(faces["frame_id"]))
-    by_frame = {row["frame_id"]: row for row in frames.iter_rows(named=True)}
-    usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
+    _check_negative(config.prompts, count)
     label = open_dataset(config).label
+    everything = table.read(index)
+    labels = everything.filter(status="ok")["label"].drop_nulls()
+    frames = frames_by_level(labels, label.low, label.high)
+    faces = table.read(landmarks)
+    coded = everything.filter(_among(faces["frame_id"])).iter_rows(named=True)
+    by_frame = {row["frame_id"]: row for row in coded}
+    usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
     rows: list[dict[str, Any]] = []
     for face in faces.iter_rows(named=True):
         kept = table.carry(face, "prompts")
-        number = variants_of(face, config, label.low) if _is_ok(face) else 0
+        number = variants_of(face, config, label, frames) if _is_ok(face) else 0
         if number == 0:
             rows.append(kept | _without_picture(face))
             continue
-        texts = _texts(by_frame[face["frame_id"]], face, usual, config, label, count)
+        texts = _texts(by_frame[face["frame_id"]], face, usual, config.prompts, label, count)
         rows += [kept | texts | _variant(face, variant, config) for variant in range(number)]
+    planned = sum(row["status"] == "ok" for row in rows)
+    log.info("%d pictures planned from %d frames", planned, len(faces))
     table.write(output, table.frame("prompts", rows), "prompts")
 
 
@@ -82,25 +92,36 @@ def _variant(face: dict[str, Any], variant: int, config: Config) -> dict[str, An
     }
 
 
-def variants_of(face: dict[str, Any], config: Config, lowest_label: float) -> int:
-    """Return how many pictures are made from a frame: always the same for the same frame.
+def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Counter[int]) -> int:
+    """Return how many pictures are made from a frame: always the same for the same data set.
 
-    Frames with pain get all their variants; of those without, the share `prompts.neutral_share`
-    does, chosen by a hash of the frame: most recordings are without pain, and more of the same
-    helps nobody.
+    Frames with pain get their variants, more of them where their level is rare and
+    `prompts.balance` says so; of those without, the share `prompts.neutral_share` does: most
+    recordings are without pain, and more of the same helps nobody. Chance is a hash of the frame.
+
+    Args:
+        face: row of the landmarks table.
+        config: `seed` and `prompts` are used.
+        label: of the data set.
+        frames: of each level in the whole data set.
     """
-    if face["label"] > lowest_label:
-        return config.prompts.variants
+    settings = config.prompts
     draw = seed_of(config.seed, "prompts", face["frame_id"]) / _SEED_RANGE
-    return config.prompts.variants if draw < config.prompts.neutral_share else 0
+    level = level_of(face["label"], label.low, label.high)
+    if level == 0:
+        return settings.variants if draw < settings.neutral_share else 0
+    expected = expected_variants(
+        level, frames, settings.variants, settings.balance, settings.max_variants
+    )
+    return drawn(expected, draw)
 
 
 def _texts(
     frame: dict[str, Any],
     face: dict[str, Any],
     usual: dict[str, float] | None,
-    config: Config,
-    label: Any,
+    settings: Prompts,
+    label: Label,
     count: Callable[[str], int],
 ) -> dict[str, Any]:
     known = {unit: frame[unit] for unit in table.ACTION_UNITS}
@@ -110,15 +131,21 @@ def _texts(
         "level": level_words(face["label"], label.low, label.high),
         "head": head_words(*face["pose"]),
     }
-    settings = config.prompts
-    prompt, left_out = fit(
-        settings.template, words, unit_phrases(units), count, settings.max_tokens
-    )
+    phrases = unit_phrases(units)
+    limit = settings.max_tokens if settings.overflow == "drop" else None
+    prompt, left_out = fit(settings.template, words, phrases, count, limit)
+    tokens = count(prompt)
+    if settings.overflow == "refuse" and tokens > settings.max_tokens:
+        raise SettingsError(
+            f"the prompt of {face['frame_id']} has {tokens} tokens, prompts.max_tokens is "
+            f"{settings.max_tokens} and prompts.overflow is refuse; shorten prompts.template or "
+            f"set overflow to drop or chunk: {prompt!r}"
+        )
     return {
         "prompt": prompt,
         "negative_prompt": settings.negative,
         "left_out": "; ".join(left_out),
-        "tokens": count(prompt),
+        "tokens": tokens,
     }
 
 
@@ -130,20 +157,19 @@ def token_counter(model: str) -> Callable[[str], int]:
     Raises:
         ModelFileError: the model folder has no tokenizer.
     """
-    from aacsfnet.augmentation.model_files import load_tokenizer, model_folder
+    from aacsfnet.augmentation.model_files import load_tokenizer
+    from aacsfnet.augmentation.texts import count_tokens
 
-    tokenizer = load_tokenizer(model_folder(model))
-
-    def count(text: str) -> int:
-        return len(tokenizer(text, truncation=False, verbose=False).input_ids)
-
-    return count
+    tokenizer = load_tokenizer(model)
+    return lambda text: count_tokens(tokenizer, text) + 2
 
 
-def _check_negative(config: Config, count: Callable[[str], int]) -> None:
-    tokens = count(config.prompts.negative)
-    if tokens > config.prompts.max_tokens:
+def _check_negative(settings: Prompts, count: Callable[[str], int]) -> None:
+    """Raise when the negative prompt is too long; it has no phrases that could be left out."""
+    tokens = count(settings.negative)
+    if tokens > settings.max_tokens and settings.overflow != "chunk":
         raise SettingsError(
             f"prompts.negative has {tokens} tokens, prompts.max_tokens is "
-            f"{config.prompts.max_tokens}; shorten it: {config.prompts.negative!r}"
+            f"{settings.max_tokens}; shorten it, or set prompts.overflow to chunk: "
+            f"{settings.negative!r}"
         )

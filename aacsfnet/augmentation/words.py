@@ -136,7 +136,7 @@ def fit(
     words: Mapping[str, str],
     phrases: Iterable[Phrase],
     count: Callable[[str], int],
-    limit: int,
+    limit: int | None,
 ) -> tuple[str, list[str]]:
     """Return the longest prompt within the limit and the phrases left out, least important first.
 
@@ -145,7 +145,7 @@ def fit(
         words: essential parts by name.
         phrases: of the anatomy; the least weighty is left out first.
         count: tokens of a text as the text encoder sees them, start and end token counted.
-        limit: most tokens.
+        limit: most tokens; None when there is no limit.
 
     Raises:
         SettingsError: not even the essential part fits.
@@ -156,7 +156,7 @@ def fit(
         anatomy = ", ".join(phrase.text for phrase in kept)
         prompt = fill(template, {"anatomy": anatomy, **words})
         tokens = count(prompt)
-        if tokens <= limit:
+        if limit is None or tokens <= limit:
             return prompt, left_out
         if not kept:
             raise SettingsError(

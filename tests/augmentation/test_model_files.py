@@ -14,11 +14,15 @@ def copy(tmp_path):
     return folder
 
 
-def load(folder):
+def load(folder, controlnet=""):
     import torch
 
+    checked = model_files.model_folder(str(folder), str(controlnet))
     return model_files.load_pipeline(
-        model_files.model_folder(str(folder)), torch.device("cpu"), torch.float32
+        checked,
+        model_files.controlnet_folder(checked, str(controlnet)),
+        torch.device("cpu"),
+        torch.float32,
     )
 
 
@@ -29,8 +33,24 @@ def test_a_missing_folder_names_the_key():
 
 def test_a_folder_without_a_controlnet_says_so(copy):
     shutil.rmtree(copy / "controlnet")
-    with pytest.raises(ModelFileError, match="lacks controlnet"):
+    with pytest.raises(ModelFileError, match=r"lacks controlnet.*generate\.controlnet"):
         load(copy)
+
+
+def test_a_controlnet_elsewhere_is_loaded_and_enters_the_checksum(copy, tmp_path):
+    within = model_files.describe(copy, copy / "controlnet")
+    elsewhere = shutil.move(copy / "controlnet", tmp_path / "depth-net")
+    assert load(copy, elsewhere).controlnet.config.block_out_channels == [32, 64, 128]
+    model_files.describe.cache_clear()
+    about = model_files.describe(copy, elsewhere)
+    assert about["name"].endswith("+ depth-net")
+    assert about["sha256"] != within["sha256"]
+    assert about != model_files.describe(copy)
+
+
+def test_a_controlnet_that_is_not_there_is_an_error(copy):
+    with pytest.raises(ModelFileError, match=r"generate\.controlnet = '/nowhere'"):
+        load(copy, "/nowhere")
 
 
 def test_pickled_weights_are_refused(copy):
