@@ -34,14 +34,14 @@ from aacsfnet.datasets.demo.people import Person
 from aacsfnet.datasets.demo.render import Lens, Light, Pose, Rendering, render
 from aacsfnet.datasets.demo.sequences import frames_of, person_of
 from aacsfnet.datasets.index import index
-from aacsfnet.faces.alignment import crop_matrix, placement_of, smoothed
+from aacsfnet.faces.alignment import crop_matrix, smoothed
 from aacsfnet.faces.crop import crop
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.landmarks import landmarks
 from aacsfnet.faces.locate import FaceLocator
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
-from aacsfnet.faces.sampling import sample, transform
+from aacsfnet.faces.sampling import invert, sample, transform
 
 RESULTS = Path(__file__).parent / "results"
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
@@ -200,35 +200,49 @@ def correlations(rows: list[dict], name: str, unit: str, kind: str) -> dict:
 
 
 def jitter(frames: int = 60) -> dict:
-    """How much a crop shakes against the true face, before and after smoothing.
+    """How much the head shakes in its crops, before and after smoothing.
 
-    The error of the placement (found less true) in shares of the eye distance; its second
-    difference is what shakes.
+    Rendered heads drift slowly while the face acts, so what is fixed to the skull (corners of the
+    eyes, bridge of the nose; their true places) should pass slowly through the crop. Shaking is
+    the root mean square of the second difference of their mean, in shares of the eye distance.
     """
-    result: dict[str, list] = {"before": [], "after": [], "error_before": [], "error_after": []}
-    with FaceLocator(Crop()) as locator:
-        for subject in range(3):
+    skull = [33, 133, 362, 263, 168, 6]
+    settings = Crop()
+    shaking: dict[str, list] = {"before": [], "after": []}
+    moved = []
+    with FaceLocator(settings) as locator:
+        for subject in range(4):
             person = person_of(77, subject)
             found, true = [], []
             for frame in frames_of(77, subject, 0, frames):
                 made = render(person, frame.expression, frame.pose, frame.light, frame.lens, 256)
                 located = locator.locate(made.picture)
-                if isinstance(located, Fault):
-                    continue
-                found.append(located.placement)
-                true.append(placement_of(made.landmarks_px.astype(float)))
-            path, truth = np.array(found), np.array(true)
-            times = np.arange(len(path))
-            smooth = np.array([smoothed(path, times, at, Crop().smoothing) for at in times])
+                if not isinstance(located, Fault):
+                    found.append(located.placement)
+                    true.append(made.landmarks_px.astype(float)[skull])
+            path, times = np.array(found), np.arange(len(found))
+            smooth = np.array([smoothed(path, times, at, settings.smoothing) for at in times])
+            moved.append(np.hypot(*(smooth - path)[:, :2].T).max() / path[:, 2].mean() * 2.65)
             for name, placed in (("before", path), ("after", smooth)):
-                error = (placed - truth) / (truth[:, 2:3] / 2.65)  # to eye distances
-                error[:, 3] = np.degrees(placed[:, 3] - truth[:, 3])
-                result[name].append(np.sqrt((np.diff(error, 2, axis=0) ** 2).mean(axis=0)))
-                result[f"error_{name}"].append(error.std(axis=0))
-    names = ("x", "y", "height", "angle_degrees")
-    return {
-        key: dict(zip(names, np.mean(value, axis=0), strict=True)) for key, value in result.items()
+                shaking[name].append(shake_of(placed, true))
+    names = ("x", "y", "log_size", "tilt_degrees")
+    mean = {key: np.mean(value, axis=0) for key, value in shaking.items()}
+    return {key: dict(zip(names, value, strict=True)) for key, value in mean.items()} | {
+        "after / before": dict(zip(names, mean["after"] / mean["before"], strict=True)),
+        "largest_shift_eye_distances": float(np.max(moved)),
     }
+
+
+def shake_of(placed: np.ndarray, true: list[np.ndarray]) -> np.ndarray:
+    """Return how much the skull's x, y, size and tilt shake in the crops of placements."""
+    seen = []
+    for placement, points in zip(placed, true, strict=True):
+        inside = transform(invert(crop_matrix(placement, 128, 0.25)), points)
+        across = inside[3] - inside[0]
+        eyes = (inside[2:4, :2].mean(axis=0) - inside[:2, :2].mean(axis=0))[0]
+        tilt = np.degrees(np.arctan2(across[1], across[0]))
+        seen.append([*inside[:, :2].mean(axis=0) / eyes, np.log(np.hypot(*across[:2])), tilt])
+    return np.asarray(np.sqrt((np.diff(seen, 2, axis=0) ** 2).mean(axis=0)))
 
 
 def film(folder: Path, frames: int, shards: int = 1, **blocks: dict) -> Config:

@@ -1,5 +1,7 @@
 """Crop and landmarks as the workflow runs them: index table in, tables out."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -204,3 +206,22 @@ def test_smoothing_steadies_the_crops_of_a_sequence(film: Path, tmp_path: Path) 
     crop(demo(crop={"smoothing": 0}), film / "index.parquet", shard, tmp_path / "raw.parquet")
     raw = table.read(tmp_path / "raw.parquet")
     assert (jitter(smooth) < 0.7 * jitter(raw)).all()
+
+
+def test_one_core_and_all_give_the_same_tables(film: Path, tmp_path: Path) -> None:
+    run(film, demo())
+    code = (
+        "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from pathlib import Path\n"
+        "from aacsfnet.config import load\n"
+        "from aacsfnet.faces.crop import crop\n"
+        "from aacsfnet.faces.landmarks import landmarks\n"
+        "config, index, shard, folder = load(sys.argv[1]), *sys.argv[2:]\n"
+        "crop(config, Path(index), shard, Path(folder) / 'crop.parquet')\n"
+        "landmarks(config, Path(folder) / 'crop.parquet', Path(folder) / 'landmarks.parquet')\n"
+    )
+    shard = table.read(film / "index.parquet")["shard"][0]
+    arguments = [demo().model_dump_json(), str(film / "index.parquet"), shard, str(tmp_path)]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    for name in ("crop.parquet", "landmarks.parquet"):
+        assert (film / name).read_bytes() == (tmp_path / name).read_bytes()
