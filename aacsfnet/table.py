@@ -177,8 +177,23 @@ def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
     unknown = {key for row in rows for key in row} - set(schema)
     if unknown:
         raise WorkError(f"{stage} rows hold {sorted(unknown)}, which its table has no column for")
-    columns = {name: [row.get(name) for row in rows] for name in schema}
+    columns = {
+        name: _column([row.get(name) for row in rows], kind) for name, kind in schema.items()
+    }
     return pl.DataFrame(columns, schema=schema, strict=True)
+
+
+def _column(values: list[Any], kind: pl.DataType | type[pl.DataType]) -> list[Any] | pl.Series:
+    """Return a column's values; arrays, which Polars takes one number at a time, as one block."""
+    if not isinstance(kind, pl.Array) or not any(isinstance(v, np.ndarray) for v in values):
+        return values
+    present = np.array([value is not None for value in values])
+    first = next(value for value in values if value is not None)
+    block = np.zeros((len(values), *kind.shape), np.asarray(first).dtype)
+    for at in np.flatnonzero(present):
+        block[at] = values[at]
+    column = pl.Series(block, dtype=kind)
+    return pl.select(pl.when(pl.Series(present)).then(column)).to_series()
 
 
 def carry(row: dict[str, object], stage: str) -> dict[str, object]:

@@ -133,3 +133,16 @@ def test_export_unpacks_every_picture_under_a_safe_name(tmp_path):
     assert names == ["000000-etc-passwd.png", "000001-s-a-1.png"]
     assert (folder / names[1]).read_bytes() == rows[1]["image"]["bytes"]
     assert not (tmp_path.parent / "etc").exists()
+
+
+def test_arrays_with_gaps_come_back_as_they_were(tmp_path):
+    points = np.random.default_rng(0).normal(size=(478, 3)).astype(np.float32)
+    rows = [
+        {"frame_id": name, "status": "ok", "reason": "", "landmarks_px": value}
+        for name, value in (("a", points), ("b", None), ("c", points + 1), ("d", None))
+    ]
+    table.write(tmp_path / "t.parquet", table.frame("landmarks", rows), "landmarks")
+    back = table.read(tmp_path / "t.parquet")["landmarks_px"]
+    assert back.is_null().to_list() == [False, True, False, True]
+    assert np.array_equal(np.array(back[0].to_list(), np.float32), points)
+    assert np.array_equal(np.array(back[2].to_list(), np.float32), points + 1)
