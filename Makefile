@@ -1,5 +1,5 @@
 # make demo     install, run the whole workflow on the built-in data, name the report
-# make test     install, run the tests
+# make test     install, run the tests; test-all: the slow ones too
 # make check    formatting, types, lint of code and workflow
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -7,7 +7,7 @@ CORES ?= all
 BIN := $(VENV)/bin
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
-.PHONY: install demo test test-fast check schemas
+.PHONY: install demo test test-all check schemas
 
 install: $(VENV)/installed
 
@@ -25,10 +25,10 @@ demo: install
 	@echo "Report: $(CURDIR)/results/demo/report.html"
 
 test: install
-	$(RUN)/pytest --numprocesses 2
-
-test-fast: install
 	$(RUN)/pytest --numprocesses 2 -m "not slow"
+
+test-all: install
+	$(RUN)/pytest --numprocesses 2
 
 check: install
 	$(BIN)/ruff check .
