@@ -1,0 +1,315 @@
+"""The training loop against the published one, on the same network and the same data.
+
+    python benchmarks/training.py speed                      # demo size, CPU or GPU as found
+    python benchmarks/training.py speed --size 224 --backbone resnet50 --pictures 20000
+    python benchmarks/training.py memory --pictures 50000
+    python benchmarks/training.py network
+
+Each writes benchmarks/results/training-<what>-<date>.json with machine, versions and commit. The
+published loop is written out here as it is in the original: its loader decodes, resizes, flips and
+normalises one picture at a time in the training process; fp32; batch 32; Adam; the loss is read
+after each step.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import polars as pl
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import transforms
+
+from aacsfnet.config import Train, validate
+from aacsfnet.datasets.base import Label
+from aacsfnet.devices import lease
+from aacsfnet.models import Network, create_model
+from aacsfnet.training import fit as fitting
+from aacsfnet.training.about import environment
+from aacsfnet.training.build import build
+from aacsfnet.training.data import Batches
+from aacsfnet.training.material import Material
+from aacsfnet.training.selection import Selection
+
+RESULTS = Path(__file__).parent / "results"
+#: The published loop's pictures are of this size before it resizes them.
+PUBLISHED_SIZE = 112
+
+
+def write_array(path: Path, count: int, size: int) -> np.ndarray:
+    """Return a mapped array of pictures with some structure, written a block at a time."""
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, size, size, 3))
+    random = np.random.default_rng(0)
+    for start in range(0, count, 500):
+        coarse = random.integers(0, 256, (min(500, count - start), 8, 8, 3), np.uint8)
+        images[start : start + 500] = coarse.repeat(size // 8, 1).repeat(size // 8, 2)
+    images.flush()
+    return np.load(path, mmap_mode="r")
+
+
+class PublishedData(Dataset):
+    """The original's data set: arrays in memory, one picture at a time through PIL."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int) -> None:
+        self.images, self.labels = images, labels
+        self.transform = transforms.Compose(
+            [
+                transforms.Resize(size),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(
+                    mean=[0.48766823, 0.34021825, 0.30166676],
+                    std=[0.15309834, 0.13826898, 0.12866308],
+                ),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        image = Image.fromarray(self.images[index].astype("uint8"), "RGB")
+        return self.transform(image), int(self.labels[index])
+
+
+def published(model: Network, size: int, steps: int, device: torch.device) -> dict[str, float]:
+    """Return pictures a second of the published loop, and the share of time its loader takes."""
+    count = 32 * (steps + 3)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, PUBLISHED_SIZE, PUBLISHED_SIZE, 3), np.uint8)
+    data = PublishedData(images, random.integers(0, 5, count), size)
+    loader = DataLoader(
+        data, batch_size=32, shuffle=True, drop_last=True, pin_memory=device.type == "cuda"
+    )
+    model.to(device).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, weight_decay=5e-4)
+    criterion = nn.MSELoss()
+    waiting, started, processor, batches = 0.0, 0.0, 0.0, iter(loader)
+    for step in range(steps + 3):
+        if step == 3:  # the first steps set up memory and kernels
+            waiting, started = 0.0, time.perf_counter()
+            processor = time.process_time()
+        asked = time.perf_counter()
+        pictures, labels = next(batches)
+        waiting += time.perf_counter() - asked
+        pictures = pictures.type(torch.FloatTensor).to(device, non_blocking=True)
+        labels = labels.type(torch.FloatTensor).to(device, non_blocking=True)
+        loss = criterion(model(pictures).squeeze(-1), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()
+    seconds = time.perf_counter() - started
+    return {
+        "pictures_a_second": 32 * steps / seconds,
+        # On a machine that others use too, this is the fairer figure.
+        "pictures_a_processor_second": 32 * steps / (time.process_time() - processor),
+        "waiting_share": waiting / seconds,
+    }
+
+
+class Clock(lightning.Callback):
+    """Takes the time from after the first steps to the end of the last."""
+
+    def __init__(self, skip: int) -> None:
+        self.skip, self.started, self.seconds = skip, 0.0, 0.0
+        self.waiting, self.processor = 0.0, 0.0
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Start after the first steps."""
+        if trainer.global_step == self.skip:
+            _finish(trainer.strategy.root_device)
+            self.started, self.waiting = time.perf_counter(), 0.0
+            self.processor = time.process_time()
+
+    def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:
+        """Stop."""
+        _finish(trainer.strategy.root_device)
+        self.seconds = time.perf_counter() - self.started
+        self.processor = time.process_time() - self.processor
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def ours(settings: Train, images: np.ndarray, steps: int, device: torch.device) -> dict[str, float]:
+    """Return pictures a second of this package's loop, and the share of time spent waiting."""
+    random = np.random.default_rng(0)
+    rows = random.permutation(len(images))[: settings.batch * (steps + 5)]
+    table = pl.DataFrame(
+        {
+            "row": rows,
+            "label": random.integers(0, 5, len(rows)).astype(float),
+            "subject": ["a"] * len(rows),
+            "synthetic": [False] * len(rows),
+        }
+    )
+    empty = table.head(0)
+    label = Label("pspi", 0.0, 16.0, "stand-in")
+    material = Material(images, Selection(table, empty, empty), label, 1.0)
+    model = build(settings, material, 0)
+    clock = Clock(skip=5)
+    original_callbacks, original_iterate = fitting._callbacks, Batches.__iter__
+
+    def timed(self: Batches) -> Iterator:
+        batches = original_iterate(self)
+        while True:
+            asked = time.perf_counter()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            clock.waiting += time.perf_counter() - asked
+            yield batch
+
+    fitting._callbacks = lambda *given: [clock]
+    Batches.__iter__ = timed
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            fitting.fit(
+                model,
+                settings,
+                material,
+                seed=0,
+                state=Path(folder) / "run" / "state",
+                events=Path(folder) / "events",
+                device=device,
+            )
+    finally:
+        fitting._callbacks, Batches.__iter__ = original_callbacks, original_iterate
+    done = len(rows) - 5 * settings.batch
+    return {
+        "pictures_a_second": done / clock.seconds,
+        "pictures_a_processor_second": done / clock.processor,
+        "waiting_share": clock.waiting / clock.seconds,
+    }
+
+
+def speed(given: argparse.Namespace) -> dict:
+    """Both loops in one run, in turn, several times; the median of each."""
+    # The same network in both; dropout and augmentation as in ours' default.
+    small = given.size < 224
+    keys = {"backbone": given.backbone, "batch": given.batch, "epochs": 1, "pretrained": None}
+    if not small:
+        keys |= {"feature_stride": 32, "context_width": 256, "context_depth": 3}
+        keys |= {"width": 192, "depth": 3, "heads": 6}
+    settings = validate({"train": keys}).train
+    found: dict[str, list[dict]] = {"published": [], "ours": []}
+    with tempfile.TemporaryDirectory() as folder, lease() as device:
+        images = write_array(Path(folder) / "images.npy", given.pictures, given.size)
+        for _ in range(given.rounds):
+            network = create_model(
+                backbone=given.backbone,
+                image_size=given.size,
+                feature_stride=settings.feature_stride,
+                context_width=settings.context_width,
+                context_depth=settings.context_depth,
+                width=settings.width,
+                depth=settings.depth,
+                heads=settings.heads,
+            )
+            found["published"].append(published(network, given.size, given.steps, device))
+            found["ours"].append(ours(settings, images, given.steps, device))
+    rates = {
+        name: {
+            unit: float(np.median([each[unit] for each in rounds]))
+            for unit in ("pictures_a_second", "pictures_a_processor_second")
+        }
+        for name, rounds in found.items()
+    }
+    return {
+        "size": given.size,
+        "backbone": given.backbone,
+        "batch": {"published": 32, "ours": given.batch},
+        "device": str(device),
+        "rounds": found,
+        "median": rates,
+        "times_faster": {
+            unit: rates["ours"][unit] / rates["published"][unit] for unit in rates["ours"]
+        },
+    }
+
+
+def memory(given: argparse.Namespace) -> dict:
+    """What the loader itself holds while it goes over all pictures once."""
+    with tempfile.TemporaryDirectory() as folder:
+        images = write_array(Path(folder) / "images.npy", given.pictures, given.size)
+        loader = Batches(images, np.arange(len(images)), np.zeros(len(images)), batch=32, seed=1)
+        before = _held()
+        most = before
+        for number, _ in enumerate(loader):
+            if number % 50 == 0:
+                most = {name: max(most[name], held) for name, held in _held().items()}
+    return {
+        "pictures": given.pictures,
+        "size": given.size,
+        "array_mb": images.nbytes >> 20,
+        "own_mb": most["own"] - before["own"],
+        # Pages of the mapped file: the system takes them back when it needs them.
+        "mapped_mb": most["mapped"] - before["mapped"],
+    }
+
+
+def _held() -> dict[str, int]:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
+    return {"own": int(sizes["RssAnon"]) >> 10, "mapped": int(sizes["RssFile"]) >> 10}
+
+
+def network(_: argparse.Namespace) -> dict:
+    """Parameters and multiplications of the full-size network and the published one, at 224."""
+    found = {}
+    for name, settings in (("aacsfnet", {}), ("published", {"batch": 1})):
+        with torch.device("meta"):
+            model = create_model(name, **settings).eval()
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                model(torch.empty(1, 3, 224, 224))
+        found[name] = {
+            "parameters_millions": sum(each.numel() for each in model.parameters()) / 1e6,
+            "gflop_a_picture": counter.get_total_flops() / 2e9,
+        }
+    return found
+
+
+def main() -> None:
+    """Run one benchmark and write its result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("speed", "memory", "network"))
+    parser.add_argument("--size", type=int, default=64, help="side of the pictures, pixels")
+    parser.add_argument("--backbone", default="test_resnet")
+    parser.add_argument("--batch", type=int, default=32, help="pictures a step, our loop")
+    parser.add_argument("--steps", type=int, default=40, help="steps timed, each loop")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pictures", type=int, default=5000, help="pictures in the array")
+    given = parser.parse_args()
+    result = {"speed": speed, "memory": memory, "network": network}[given.what](given)
+    result |= {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
+        "load": os.getloadavg(),
+        "environment": environment(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"training-{given.what}-{datetime.now(UTC):%Y-%m-%d}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
