@@ -1,5 +1,6 @@
 """The autoencoder: pictures of 128 x 128 x 3 to latents of 32 x 32 x 4 and back."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from torch.nn import functional
 
 from aacsfnet.augmentation.bundled import build_pipeline
 from aacsfnet.augmentation.resemblance import REGIONS
+
+log = logging.getLogger(__name__)
 
 #: Side of the squares cut out for training; small ones see more different faces in a step.
 CUT = 64
@@ -119,7 +122,7 @@ def train(data: Path, output: Path, minutes: float, batch: int = 16, rate: float
         running += (loss.item() - running) / min(step, 50)
         spent = base + time.monotonic() - start
         if step % 50 == 0:
-            print(f"{spent:6.0f} s step {step} loss {running:.4f} kl {kl.item():.0f}", flush=True)
+            log.info("%.0f s, step %d, loss %.4f, kl %.0f", spent, step, running, kl.item())
         if time.monotonic() - saved > _SAVE_SECONDS or spent >= total:
             saved = time.monotonic()
             state = {"vae": vae.state_dict(), "ema": ema.state_dict(), "seconds": spent}

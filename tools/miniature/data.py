@@ -1,6 +1,7 @@
 """Rendered faces of people that the demo data set never shows, cropped as the workflow crops."""
 
 import json
+import logging
 import time
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import pose_of
 from aacsfnet.faces.sequence import SequenceCropper
 from aacsfnet.seeds import seed_of
+
+log = logging.getLogger(__name__)
 
 #: The demo draws its people from another namespace of `seed_of`, so nobody is in both.
 NAMESPACE = "miniature"
@@ -124,4 +127,4 @@ def make(folder: Path, count: int, first: int = 0) -> None:
     np.save(folder / f"points-{name}.npy", np.stack(points))
     (folder / f"prompts-{name}.json").write_text(json.dumps(prompts))
     seconds = time.monotonic() - start
-    print(f"{name}: {count} faces in {seconds:.0f} s, {lost} not found", flush=True)
+    log.info("%s: %d faces in %.0f s, %d not found", name, count, seconds, lost)
