@@ -251,8 +251,9 @@ class Train(Block):
         "aacsfnet", description="published: the original with its faults, only to compare with"
     )
     backbone: str = Field("test_resnet", description="a timm network with feature maps")
-    pretrained: Path | None = Field(
-        None, description="safetensors file of the backbone's weights in timm's names"
+    pretrained: Literal["bundled"] | Path | None = Field(
+        "bundled",
+        description="the backbone's weights: bundled (test_resnet), a safetensors file, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
         "training", description="pixel mean and deviation; imagenet suits pretrained weights"
@@ -299,9 +300,9 @@ class Train(Block):
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="what is shown evenly: rare levels more often, each subject as often"
     )
-    epochs: int = Field(16, ge=1, description="passes over the training frames")
+    epochs: int = Field(8, ge=1, description="passes over the training frames")
     batch: int = Field(16, ge=2, description="pictures a step")
-    learning_rate: float = Field(1e-3, gt=0.0, description="peak rate of AdamW")
+    learning_rate: float = Field(5e-4, gt=0.0, description="peak rate of AdamW")
     warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="share of steps the rate rises in")
     weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
     gradient_clip: float = Field(1.0, gt=0.0, description="longest gradient taken as it is")
@@ -383,7 +384,7 @@ class Config(Block):
         (1,), min_length=1, description="each experiment is trained once with each"
     )
     experiments: dict[str, dict[str, dict[str, Any]]] = Field(
-        {"full": {}},
+        {"full": {}, "no-generation": {"train": {"synthetic": False}}},
         min_length=1,
         description="name: {stage: {key: value}} that differs from above",
     )

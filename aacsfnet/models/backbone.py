@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from aacsfnet.errors import ModelFileError, SettingsError
+
+#: Weights that the package carries, by timm's name of the network; see README.md there.
+BUNDLED = Path(__file__).with_name("bundled")
 
 
 class Backbone(nn.Module):
@@ -14,14 +19,20 @@ class Backbone(nn.Module):
 
     Layers beyond that map are not built, so no parameter is idle.
 
+    Args:
+        name: timm's name of the network.
+        stride: pixels between positions of the map.
+        pretrained: a safetensors file of weights under timm's names, "bundled" for those that the
+            package carries, True for timm's own cache, False for random weights.
+
     Raises:
         SettingsError: timm has no such network, or it gives no such feature map.
-        ModelFileError: the file of pretrained weights is missing or is not safetensors.
+        ModelFileError: the file of pretrained weights is missing, no safetensors, or of others.
     """
 
     def __init__(self, name: str, stride: int = 32, pretrained: bool | str | Path = False) -> None:
         super().__init__()
-        weights = _weights(pretrained)
+        weights = _weights(name, pretrained)
         try:
             whole: Any = timm.create_model(name, features_only=True)
         except (RuntimeError, AttributeError, TypeError) as error:
@@ -47,13 +58,35 @@ class Backbone(nn.Module):
         return features
 
 
-def _weights(pretrained: bool | str | Path) -> dict[str, Any]:
+def _weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
     """Return timm's arguments for no weights, weights of its own cache, or a local file."""
     if isinstance(pretrained, bool):
         return {"pretrained": pretrained}
-    path = Path(pretrained)
+    path = BUNDLED / f"{name}.safetensors" if pretrained == "bundled" else Path(pretrained)
+    if pretrained == "bundled" and not path.is_file():
+        names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors")))
+        raise ModelFileError(
+            f"pretrained = 'bundled': the package holds weights of {names} only, not of {name};"
+            " give a file, or null for random weights"
+        )
     if path.suffix != ".safetensors" or not path.is_file():
         raise ModelFileError(
             f"pretrained = {str(pretrained)!r}: expected a .safetensors file of timm's weights"
         )
+    _check_names(name, path)
     return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
+
+
+def _check_names(name: str, path: Path) -> None:
+    """Refuse a file of other weights: timm leaves what it does not find as random as it was."""
+    with torch.device("meta"):
+        expected = set(timm.create_model(name, num_classes=0).state_dict())
+    try:
+        with safe_open(path, "pt") as file:
+            missing = sorted(expected - set(file.keys()))
+    except SafetensorError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error})") from None
+    if missing:
+        raise ModelFileError(
+            f"{path}: lacks {len(missing)} of {len(expected)} weights of {name}, {missing[0]} first"
+        )

@@ -56,8 +56,8 @@ def aacsfnet(
 
     Args:
         backbone: a timm network with feature maps.
-        pretrained: a safetensors file of the backbone's weights, True for timm's own cache, or
-            False for random weights.
+        pretrained: a safetensors file of the backbone's weights, "bundled", True for timm's own
+            cache, or False for random weights.
         image_size: side of the pictures, pixels; others work too if the patches divide them.
         branches: sub-networks in use, of `BRANCHES`.
         attention: stages of the hybrid attention module in use, of `ATTENTION`.

@@ -33,11 +33,20 @@ def augment(pictures: Tensor, amount: float, generator: Generator) -> Tensor:
     """
     if amount == 0:
         return pictures
-    draws = torch.rand((len(pictures), 16), generator=generator).to(pictures.device)
-    moved = _move(pictures, amount, draws[:, :5])
-    coloured = _recolour(moved, amount, draws[:, 5:8])
-    blurred = _blur(coloured, amount, draws[:, 8:10])
-    return _erase(blurred, amount, draws[:, 10:15])
+    draws = torch.rand((len(pictures), 15), generator=generator).to(pictures.device)
+    return vary_look(_move(pictures, amount, draws[:, :5]), amount, draws[:, 5:])
+
+
+def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
+    """Return pictures recoloured, blurred and partly erased, but not moved.
+
+    Args:
+        pictures: `(B, 3, H, W)` float in 0-1.
+        amount: as for `augment`.
+        draws: `(B, 10)` uniform in 0-1.
+    """
+    coloured = _recolour(pictures, amount, draws[:, :3])
+    return _erase(_blur(coloured, amount, draws[:, 3:5]), amount, draws[:, 5:])
 
 
 def _spread(draws: Tensor) -> Tensor:

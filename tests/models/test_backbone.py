@@ -1,0 +1,61 @@
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from aacsfnet.errors import ModelFileError
+from aacsfnet.models.backbone import Backbone
+
+
+@pytest.fixture(name="weights")
+def _weights(tmp_path):
+    torch.manual_seed(3)
+    model = timm.create_model("test_resnet")
+    path = tmp_path / "weights.safetensors"
+    save_file(model.state_dict(), path)
+    return model, path
+
+
+def test_pretrained_weights_come_from_a_local_file(weights):
+    model, path = weights
+    pictures = torch.rand(2, 3, 64, 64)
+    backbone = Backbone("test_resnet", 32, path).eval()
+    with torch.no_grad():
+        expected = model.eval().forward_features(pictures)
+        torch.testing.assert_close(backbone(pictures), expected)
+
+
+@pytest.mark.parametrize(("stride", "channels"), [(8, 48), (16, 192), (32, 96)])
+def test_it_ends_at_the_map_asked_for(stride, channels):
+    backbone = Backbone("test_resnet", stride)
+    assert backbone.channels == channels
+    assert backbone(torch.rand(1, 3, 64, 64)).shape == (1, channels, 64 // stride, 64 // stride)
+
+
+def test_a_transformer_with_channels_last_gives_channels_first():
+    backbone = Backbone("swin_tiny_patch4_window7_224", 16)
+    assert backbone(torch.rand(1, 3, 224, 224)).shape == (1, 384, 14, 14)
+
+
+def test_weights_of_another_network_are_refused(weights):
+    """Timm would load what fits and leave the rest random, without a word."""
+    _, path = weights
+    with pytest.raises(ModelFileError, match="lacks .* weights of resnet18"):
+        Backbone("resnet18", 32, path)
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path):
+    with pytest.raises(ModelFileError, match="expected a .safetensors file"):
+        Backbone("test_resnet", 16, tmp_path / "weights.pth")
+    (tmp_path / "x.safetensors").write_bytes(b"not one")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        Backbone("test_resnet", 16, tmp_path / "x.safetensors")
+
+
+def test_the_bundled_weights_are_of_one_network_only():
+    assert not torch.equal(
+        next(Backbone("test_resnet", 16, "bundled").parameters()),
+        next(Backbone("test_resnet", 16).parameters()),
+    )
+    with pytest.raises(ModelFileError, match="test_resnet only, not of resnet18"):
+        Backbone("resnet18", 16, "bundled")
