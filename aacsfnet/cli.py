@@ -244,6 +244,26 @@ def audit(
         raise typer.Exit(1)
 
 
+@tool("aacsfnet calibrate --results results/demo")
+def calibrate(
+    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
+    config: Settings = "config.yaml",
+) -> None:
+    """Tell which bound on facial measures keeps labels apart on this data set's real frames."""
+    from aacsfnet.augmentation.calibration import calibrate as run
+
+    settings = load(config)
+    found = run(settings, results)
+    typer.echo(
+        f"{found.same_pairs} pairs of one subject's frames with equal labels, "
+        f"{found.different_pairs} with labels far apart; area under the ROC curve {found.area:.3f}"
+    )
+    configured = settings.quality.max_measure_difference
+    for words, bound in (("quality.max_measure_difference", configured), ("best", found.best)):
+        same, different = found.at(bound)
+        typer.echo(f"{words} {bound:g}: {same:.1%} of equal and {different:.1%} of others pass")
+
+
 @tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")
 def export(
     table: Annotated[Path, typer.Argument(help="A table that holds pictures.")],
