@@ -185,7 +185,12 @@ class Generate(Block):
     )
     strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
     steps: int = Field(20, ge=1, le=1000, description="scheduler steps; about strength x steps run")
-    guidance_scale: float = Field(3.0, ge=0.0, le=50.0, description="weight of the prompt")
+    guidance_scale: float = Field(
+        1.5,
+        ge=0.0,
+        le=50.0,
+        description="weight of the prompt; 1 and below leaves guidance out; Stable Diffusion: 5 to 8",
+    )
     conditioning_scale: float = Field(1.0, ge=0.0, le=2.0, description="weight of the depth map")
     batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
 
