@@ -61,24 +61,24 @@ def fit(
     )
     training = Training(model, LOSSES[settings.loss][0], recipe, batches)
     validation = material.chosen.validation
-    trainer = lightning.Trainer(
-        accelerator="gpu" if device.type == "cuda" else device.type,
-        devices=[device.index] if device.type == "cuda" else 1,
-        precision="bf16-mixed" if device.type == "cuda" else "32-true",
-        max_epochs=settings.epochs,
-        gradient_clip_val=settings.gradient_clip,
-        callbacks=_callbacks(settings, state, bool(len(validation))),
-        plugins=[AtomicCheckpoints()],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=state,
-    )
     last = state / "last.ckpt"
     if last.exists():
         log.info("taking up the run kept in %s", last)
     with _quiet():
+        trainer = lightning.Trainer(
+            accelerator="gpu" if device.type == "cuda" else device.type,
+            devices=[device.index] if device.type == "cuda" else 1,
+            precision="bf16-mixed" if device.type == "cuda" else "32-true",
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.gradient_clip,
+            callbacks=_callbacks(settings, state, bool(len(validation))),
+            plugins=[AtomicCheckpoints()],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=state,
+        )
         trainer.fit(
             training,
             batches,
