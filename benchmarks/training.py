@@ -280,7 +280,7 @@ def network(_: argparse.Namespace) -> dict:
                 model(torch.empty(1, 3, 224, 224))
         found[name] = {
             "parameters_millions": sum(each.numel() for each in model.parameters()) / 1e6,
-            "gflop_a_picture": counter.get_total_flops() / 2e9,
+            "gflop_a_picture": counter.get_total_flops() / 1e9,
         }
     return found
 
