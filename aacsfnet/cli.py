@@ -244,6 +244,22 @@ def audit(
         raise typer.Exit(1)
 
 
+@tool(
+    "aacsfnet fetch-models lllyasviel/control_v11f1p_sd15_depth /models/control-depth",
+    name="fetch-models",
+)
+def fetch_models(
+    repository: Annotated[str, typer.Argument(help="owner/name on the Hugging Face hub.")],
+    folder: Annotated[Path, typer.Argument(help="For the model; settings then name it.")],
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+) -> None:
+    """Fetch a model once and lock its files by checksum: the only command that uses the network."""
+    from aacsfnet.augmentation.fetch import fetch
+
+    lock = fetch(repository, folder, revision)
+    typer.echo(f"{len(lock['sha256'])} files of {repository} at {lock['commit']} in {folder}")
+
+
 @tool("aacsfnet calibrate --results results/demo")
 def calibrate(
     results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aacsfnet.augmentation.bundled import CARD, bundled_model
+from aacsfnet.augmentation.locked import LOCK, check_lock, digest_of
 from aacsfnet.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ def describe(folder: Path, controlnet: Path | None = None) -> dict[str, Any]:
     Args:
         folder: of the model.
         controlnet: of its ControlNet when that is not a subfolder.
+
+    Raises:
+        ModelFileError: a file differs from the folder's lock file.
     """
     card: dict[str, Any] = {}
     if (folder / CARD).is_file():
@@ -147,12 +151,14 @@ def describe(folder: Path, controlnet: Path | None = None) -> dict[str, Any]:
     digest = hashlib.sha256()
     elsewhere = controlnet is not None and controlnet.parent != folder
     for root in (folder, controlnet) if elsewhere and controlnet else (folder,):
-        for file in sorted(root.rglob("*.json")) + sorted(root.rglob("*.safetensors")):
-            if file.name == CARD:
-                continue
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-            with file.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "sha256").digest())
+        digests = {
+            file.relative_to(root).as_posix(): digest_of(file)
+            for pattern in ("*.json", "*.safetensors")
+            for file in sorted(root.rglob(pattern))
+            if file.name not in (CARD, LOCK) and ".cache" not in file.parts
+        }
+        check_lock(root, digests)
+        digest.update(json.dumps(digests, sort_keys=True).encode())
     name = card.get("name", folder.name)
     return {
         "name": f"{name} + {controlnet.name}" if elsewhere and controlnet else name,
