@@ -7,7 +7,7 @@ CORES ?= all
 BIN := $(VENV)/bin
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
-.PHONY: install demo test test-all check schemas
+.PHONY: install demo test test-all check schemas miniature
 
 install: $(VENV)/installed
 
@@ -40,3 +40,8 @@ check: install
 # config.yaml and its JSON schema follow from the classes in aacsfnet/config.py.
 schemas: install
 	$(BIN)/python -m aacsfnet.config_files
+
+# Trains the bundled generator anew: about two hours on one core. Stopped, it goes on where it was.
+miniature: install
+	$(RUN)/python -m tools.miniature --folder build/miniature \
+	  --output aacsfnet/augmentation/miniature

@@ -1,4 +1,4 @@
-"""Make the bundled generator anew: `python -m tools.miniature --folder build/miniature`.
+"""Make the bundled generator anew: `make miniature`.
 
 Each step goes on where it was stopped, and is left out when its result is there.
 """
@@ -34,8 +34,8 @@ def main() -> None:
     if not latents.exists():
         diffusion.encode(faces, weights, latents)
     diffusion.train(latents, denoiser, given.diffusion_minutes)
-    if given.output.exists():
-        shutil.rmtree(given.output)
+    for path in given.output.glob("*/"):  # the parts; the README beside them stays
+        shutil.rmtree(path)
     card = {"name": "miniature", "trained": True, "faces": given.faces}
     save(diffusion.assemble(weights, latents, denoiser), given.output, card)
 

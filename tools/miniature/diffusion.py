@@ -172,7 +172,8 @@ def train(encoded: Path, output: Path, minutes: float, batch: int = 32, rate: fl
         a, s = signal[levels].view(-1, 1, 1, 1), noise_share[levels].view(-1, 1, 1, 1)
         moved = torch.from_numpy(random.random(batch) < _DISPLACED) & (levels >= _DISPLACED_FROM)
         source = clean.clone()
-        source[moved] = displaced(clean[moved], random)
+        if moved.any():
+            source[moved] = displaced(clean[moved], random)
         noisy = a * source + s * noise
         with torch.autocast("cpu", dtype=torch.bfloat16):
             predicted = _predict(model, noisy, levels, tokens, depth)
