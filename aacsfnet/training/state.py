@@ -15,11 +15,19 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from aacsfnet import table
+from aacsfnet.errors import DataError
 
 
 def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
-    """Return the folder for the state of the run that would write `output`."""
+    """Return the folder for the state of the run that would write `output`.
+
+    Raises:
+        DataError: an input is not there.
+    """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in inputs:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file, which training reads")
     for path in inputs:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return output.parent / f".{output.name}-state" / digest.hexdigest()[:16]

@@ -43,6 +43,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     Raises:
         DataError: the merged data is missing or does not fit together.
         LeakError: a held-out subject would reach training.
+        ModelFileError: the file of pretrained weights is not usable.
         SettingsError: the network cannot be built with these settings.
         WorkError: the loss is no number, or the fold has nothing to train on.
     """
@@ -51,7 +52,8 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     material = read_material(merge, fold, settings.synthetic, open_dataset(config).label)
     state = state_folder(
         output,
-        [merge / "index.parquet", merge / "splits.parquet"],
+        [merge / "index.parquet", merge / "splits.parquet"]
+        + ([settings.pretrained] if isinstance(settings.pretrained, Path) else []),
         {"train": settings.model_dump(mode="json"), "fold": fold, "seed": seed}
         | {"version": aacsfnet.__version__, "torch": torch.__version__},
     )
