@@ -143,7 +143,23 @@ class Landmarks(Block):
 class Depth(Block):
     """The depth map that steers generation."""
 
-    method: Literal["mesh"] = Field("mesh", description="mesh: the landmarks' surface, rasterised")
+    method: Literal["mesh", "model", "composite"] = Field(
+        "mesh",
+        description="mesh: the landmarks' surface; model: a depth model's map; composite: the mesh "
+        "set into that map",
+    )
+    model: str = Field(
+        "",
+        description="folder of a depth model (DPT, MiDaS, Depth Anything, ZoeDepth); mesh: none",
+    )
+
+    @model_validator(mode="after")
+    def _model_fits_method(self) -> "Depth":
+        if self.method != "mesh" and not self.model:
+            raise ValueError(f"method {self.method} needs a model: the folder of a depth model")
+        if self.method == "mesh" and self.model:
+            raise ValueError("method mesh uses no model; leave model empty")
+        return self
 
 
 class Prompts(Block):
@@ -189,7 +205,7 @@ class Generate(Block):
         1.5,
         ge=0.0,
         le=50.0,
-        description="weight of the prompt; 1 and below leaves guidance out; Stable Diffusion: 5 to 8",
+        description="weight of the prompt; up to 1 there is no guidance; Stable Diffusion: 5 to 8",
     )
     conditioning_scale: float = Field(1.0, ge=0.0, le=2.0, description="weight of the depth map")
     batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
