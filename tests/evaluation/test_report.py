@@ -174,6 +174,10 @@ def test_an_untrained_generator_is_said_plainly(tmp_path):
     assert "landmark error # > #" in page.text
 
 
+def test_weights_learned_beforehand_are_told(finished):
+    assert "learned on rendered faces of other people" in Page(finished[1]).text
+
+
 def test_a_trained_generator_is_not_called_untrained(finished):
     assert "untrained" not in Page(finished[1]).text
 
