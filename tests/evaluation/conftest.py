@@ -235,7 +235,9 @@ def write_experiment(made: Made, name: str, rows, noise: float, seeds=(1,)) -> N
                     "validation_pcc": [float("nan"), 0.2, 0.4, 0.5],
                 }
             ).write_csv(folder / "history.csv")
-            (folder / "config.json").write_text(json.dumps({"seconds": 60.0, "training": {"pretrained": "bundled"}}))
+            (folder / "config.json").write_text(
+                json.dumps({"seconds": 60.0, "training": {"pretrained": "bundled"}})
+            )
     evaluate(made.config, paths, made.experiment(name))
 
 
