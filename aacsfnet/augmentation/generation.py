@@ -142,7 +142,8 @@ class Generator:
             results = self._results(latents[:count], self._decode(latents)[:count])
         if any(result.fault for result in results):
             parts = self._pipeline
-            with self._in_fp32(parts.vae, parts.unet, parts.controlnet):
+            # The text encoder too: the pipeline turns embeddings to its number format.
+            with self._in_fp32(parts.vae, parts.unet, parts.controlnet, parts.text_encoder):
                 latents = self._denoise(tasks)
                 complete = self._results(latents[:count], self._decode(latents)[:count])
             results = [
