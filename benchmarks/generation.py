@@ -11,6 +11,7 @@ Faces are rendered ones of people that neither the miniature's training nor the 
 import argparse
 import json
 import platform
+import re
 import subprocess
 import tempfile
 import time
@@ -88,7 +89,13 @@ def faces(count: int) -> dict:
     """The gate's verdict by strength; with another person's depth map, to see what steers."""
     images, depths, points, prompts = held_out(count)
     other = np.roll(np.arange(count), count // 2)
-    report = {"faces": count, "gate": Quality().model_dump(), "strengths": {}}
+    apart = [landmark_errors(points[i], points[j])["landmark"] for i, j in enumerate(other)]
+    report = {
+        "faces": count,
+        "gate": Quality().model_dump(),
+        "median_distance_of_right_and_wrong": float(np.median(apart)),
+        "strengths": {},
+    }
     for strength in STRENGTHS:
         generator = generator_of(Generate(strength=strength))
         results = {}
@@ -122,7 +129,7 @@ def judged(
                 errors.append(scores["landmark_error"])
                 asked_errors.append(landmark_errors(wanted, mesh.points)["landmark"])
             found = faults(scores, Quality())
-            reasons.append([" ".join(reason.split(" ")[:2]) for reason in found])
+            reasons.append([re.split(r" [\d.]+ | by ", reason)[0] for reason in found])
             if not found:
                 accepted_errors.append(scores["landmark_error"])
                 changes.append(seen_in_mirror(landmarker, picture, image))
