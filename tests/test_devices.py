@@ -1,5 +1,7 @@
-import multiprocessing
-import time
+import queue
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -21,42 +23,60 @@ def test_an_unknown_device_is_named(monkeypatch):
         pass
 
 
-def _hold(folder, names, taken, times, go_on):
-    with devices.first_free(names, folder) as number:
-        taken.put(number)
-        times.put(time.monotonic())
-        go_on.wait(20)
-    times.put(time.monotonic())
+HOLD = """
+import sys
+from pathlib import Path
+from aacsfnet import devices
+with devices.first_free(sys.argv[2:], Path(sys.argv[1])) as number:
+    print(number, flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Job:
+    """A process that takes a device, says which, and keeps it until it is told to let go."""
+
+    def __init__(self, folder, names):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder), *names],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._said = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in self.process.stdout:
+            self._said.put(int(line))
+
+    def device(self, timeout=60):
+        """Return the device taken; None if the job still waits for one."""
+        try:
+            return self._said.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def end(self):
+        """Let the job give its device back, and wait for its end."""
+        self.process.communicate("\n", timeout=60)
 
 
 def test_each_job_gets_a_device_of_its_own_and_the_third_waits(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    taken, times, go_on = context.Queue(), context.Queue(), context.Event()
-    jobs = [
-        context.Process(target=_hold, args=(tmp_path, ["a", "b"], taken, times, go_on))
-        for _ in range(3)
-    ]
-    for job in jobs:
-        job.start()
-    try:
-        assert {taken.get(timeout=60), taken.get(timeout=60)} == {0, 1}
-        time.sleep(1.5)
-        assert taken.empty()  # both are held
-        go_on.set()
-        assert taken.get(timeout=20) in (0, 1)
-    finally:
-        go_on.set()
-        for job in jobs:
-            job.join(20)
+    first, second = Job(tmp_path, ["a", "b"]), Job(tmp_path, ["a", "b"])
+    assert {first.device(), second.device()} == {0, 1}
+    third = Job(tmp_path, ["a", "b"])
+    assert third.device(timeout=3) is None  # both are held
+    first.end()
+    assert third.device() in (0, 1)
+    second.end()
+    third.end()
 
 
 def test_a_killed_job_gives_its_device_back(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    taken, times, go_on = context.Queue(), context.Queue(), context.Event()
-    job = context.Process(target=_hold, args=(tmp_path, ["a"], taken, times, go_on))
-    job.start()
-    assert taken.get(timeout=60) == 0
-    job.kill()
-    job.join(20)
+    job = Job(tmp_path, ["a"])
+    assert job.device() == 0
+    job.process.kill()
+    job.process.communicate(timeout=60)
     with devices.first_free(["a"], tmp_path) as number:
         assert number == 0

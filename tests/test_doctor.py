@@ -156,7 +156,7 @@ def test_a_plan_counts_what_a_run_makes():
     # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
     assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
     assert estimates.disk_bytes(config, plan, REHEARSAL) == (
-        100 * 47_000 + 80 * 30_000 + 180 * 3 * 96 * 96
+        100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64
     )
 
 

@@ -32,7 +32,7 @@ def test_the_run_ends_with_figures_and_a_report(finished):
         metrics = json.loads((folder / "metrics.json").read_text())
         assert metrics["frames"] == 4 * 8
         assert metrics["subjects"] == 4
-        assert set(metrics["pooled"]["mae"]) == {"value", "low", "high"}
+        assert {"value", "low", "high"} <= set(metrics["pooled"]["mae"])
         assert set(metrics["baselines"]) == {"zero", "mean"}
     page = (finished.results / "report.html").read_text()
     assert "<html" in page
