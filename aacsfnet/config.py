@@ -445,9 +445,8 @@ class Config(Block):
         merged["experiments"] = {name: {}}
         for stage, keys in self.experiments[name].items():
             if stage not in OVERRIDABLE:
-                raise ValueError(
-                    f"experiments.{name}.{stage}: an experiment may override {', '.join(OVERRIDABLE)}"
-                )
+                possible = ", ".join(OVERRIDABLE)
+                raise ValueError(f"experiments.{name}.{stage}: expected one of {possible}")
             merged[stage] |= keys
         try:
             return Config.model_validate(merged)
