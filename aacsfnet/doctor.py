@@ -238,7 +238,7 @@ def _models(config: Config) -> Iterator[Finding]:
             "its pictures are noise and the gate rejects them" if untrained else "",
         )
     weights = config.train.pretrained
-    if weights is not None:
+    if isinstance(weights, Path):
         there = weights.is_file() and weights.suffix == ".safetensors"
         yield Finding(
             "ok" if there else "error",

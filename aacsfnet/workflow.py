@@ -131,4 +131,3 @@ def _check_folds(experiment: str, config: Config, subjects: int) -> None:
             f" {experiment}): {subjects} subjects in {folds} folds leave none to train on;"
             " lower it or raise merge.folds"
         )
-
