@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet.table import SCHEMAS
+from aacsfnet.table import SCHEMAS, safe_name
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def shard_prefix(subject: str) -> str:
     >>> shard_prefix("../b").startswith("b-")
     True
     """
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", subject).strip("-")[:60]
+    plain = safe_name(subject)[:60]
     if plain == subject:
         return subject
     return f"{plain}-{hashlib.sha256(subject.encode()).hexdigest()[:8]}".lstrip("-")
