@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from aacsfnet.augmentation.bundled import build_pipeline
 from aacsfnet.augmentation.resemblance import REGIONS
+from tools.miniature.averaging import follow
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +116,7 @@ def train(data: Path, output: Path, minutes: float, batch: int = 16, rate: float
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
         step += 1
-        decay = min(0.998, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for slow, fast in zip(ema.parameters(), vae.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        follow(ema, vae, step)
         running += (loss.item() - running) / min(step, 50)
         spent = base + time.monotonic() - start
         if step % 50 == 0:

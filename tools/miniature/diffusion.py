@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from aacsfnet.augmentation.bundled import build_pipeline
 from aacsfnet.config import Prompts
+from tools.miniature.averaging import follow
 
 log = logging.getLogger(__name__)
 
@@ -186,10 +187,7 @@ def train(encoded: Path, output: Path, minutes: float, batch: int = 32, rate: fl
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        decay = min(0.998, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for averaged, fast in zip(slow.parameters(), model.parameters(), strict=True):
-                averaged.lerp_(fast, 1 - decay)
+        follow(slow, model, step)
         running += (loss.item() - running) / min(step, 100)
         spent = base + time.monotonic() - start
         if step % 50 == 0:
