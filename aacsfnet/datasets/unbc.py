@@ -13,10 +13,8 @@ is what the PSPI file says; PSPI recomputed from FACS is compared with it, never
 Source: Lucey et al. 2011, doi:10.1109/FG.2011.5771462.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,19 +33,14 @@ from aacsfnet.datasets.base import (
     pspi_of,
 )
 from aacsfnet.datasets.files import DataFolder
-from aacsfnet.datasets.pictures import PICTURE_SUFFIXES, PictureReader
-from aacsfnet.datasets.trees import Leaf, file_names, join, leaves, levels, subfolders
+from aacsfnet.datasets.pictures import PictureReader
+from aacsfnet.datasets.trees import Leaf
 from aacsfnet.datasets.unbc_labels import parse_aam, parse_facs, parse_scalar
-from aacsfnet.errors import DataError, SettingsError
-
-#: Sequence labels and the ends of their scales: affect and sensation as the patient told them
-#: (McGill words, 0–15), pain as an observer saw it (0–5), the patient's visual analogue scale.
-SEQUENCE_LABELS = {"aff": 15.0, "opr": 5.0, "sen": 15.0, "vas": 10.0}
+from aacsfnet.datasets.unbc_tree import SEQUENCE_LABELS, ArchiveTree, facs_frame
+from aacsfnet.errors import SettingsError
 
 #: Label files hold a few numbers; anything larger is something else.
 _LARGEST_LABEL_FILE = 65_536
-
-Sequences = dict[tuple[str, str], Leaf]
 
 
 class Unbc(Dataset):
@@ -60,26 +53,24 @@ class Unbc(Dataset):
             raise SettingsError("index.unbc.root: not given; name the folder that holds Images")
         self.folder = DataFolder(index.unbc.root, index.further_roots)
         self.reader = PictureReader(self.folder, index.max_megapixels)
+        self.tree = ArchiveTree(self.folder)
         self._remarks: Counter[str] = Counter()
 
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject: pictures, and labels without a picture."""
         found: Counter[str] = Counter()
-        for leaf, labels in self._sequences:
+        for leaf, labels in self.tree.sequences:
             extra = labels.files.keys() - leaf.files.keys()
             found[leaf.subject] += sum(map(len, leaf.files.values())) + len(extra)
         return {subject: frames for subject, frames in found.items() if frames}
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and frame."""
-        self._remarks.clear()
-        parts: dict[str, object] = {"FACS": self._facs, "AAM_landmarks": self._aam}
-        parts["Sequence_Labels"] = self._sequence_files
-        for name, files in parts.items():
-            if not files:
-                self._remarks[f"folder {name} that is not there, or is empty"] = 1
+        self._remarks = Counter(dict(self.tree.remarks()))
         rows = []
-        for leaf, labels in sorted(self._sequences, key=lambda s: (s[0].subject, s[0].sequence)):
+        for leaf, labels in sorted(
+            self.tree.sequences, key=lambda s: (s[0].subject, s[0].sequence)
+        ):
             if not leaf.files:
                 self._remarks["sequence without any picture"] += 1
             scores = self._sequence_labels(leaf)
@@ -102,86 +93,13 @@ class Unbc(Dataset):
         points = np.full((len(rows), 66, 2), np.nan)
         for i, names in enumerate(rows.select("subject", "sequence", "path").iter_rows()):
             subject, sequence, path = (name.lower() for name in names)
-            leaf, frame = self._aam.get((subject, sequence)), PurePosixPath(path).stem
+            leaf, frame = self.tree.aam.get((subject, sequence)), PurePosixPath(path).stem
             if leaf and frame in leaf.files:
                 data = self.folder.read(leaf.files[frame][0], _LARGEST_LABEL_FILE)
                 found = None if isinstance(data, Fault) else parse_aam(data)
                 if found is not None:
                     points[i] = found
         return points
-
-    # ---- where things lie ----
-
-    @cached_property
-    def _home(self) -> str:
-        """Return the folder that holds `Images`, relative to the root.
-
-        Raises:
-            DataError: there is no such folder, or it leads outside the root.
-        """
-        here = [""]
-        for _ in range(3):
-            for parent in here:
-                if levels(self.folder, [parent], "Images"):
-                    return parent
-            here = [child for parent in here for child in subfolders(self.folder, parent)][:1000]
-        root = self.folder.root
-        if not root.is_dir():
-            raise DataError(f"index.unbc.root {root}: no such folder")
-        found = ", ".join(subfolders(self.folder, "")[:8]) or "no folder"
-        raise DataError(
-            f"index.unbc.root {root}: no folder Images in it or two below; it holds {found}. "
-            "Name the folder that holds Images; if that is a link, add its target to "
-            "index.further_roots"
-        )
-
-    def _part(self, *names: str) -> list[str]:
-        here = [self._home]
-        for name in names:
-            # Frame_Labels/PSPI, and Frame_Labels/Frame_Labels/PSPI beside it
-            here = levels(self.folder, here, name)
-        return here
-
-    @cached_property
-    def _images(self) -> Sequences:
-        return leaves(self.folder, self._part("Images"), _picture_frame)
-
-    @cached_property
-    def _pspi(self) -> Sequences:
-        return leaves(self.folder, self._part("Frame_Labels", "PSPI"), _facs_frame)
-
-    @cached_property
-    def _facs(self) -> Sequences:
-        return leaves(self.folder, self._part("Frame_Labels", "FACS"), _facs_frame)
-
-    @cached_property
-    def _aam(self) -> Sequences:
-        return leaves(self.folder, self._part("AAM_landmarks"), _aam_frame)
-
-    @cached_property
-    def _sequences(self) -> list[tuple[Leaf, Leaf]]:
-        """Return pictures and PSPI files of each sequence that has any of the two.
-
-        Raises:
-            DataError: there is no picture or no PSPI file at all.
-        """
-        images, pspi = self._images, self._pspi
-        if not any(leaf.files for leaf in images.values()):
-            raise DataError(f"{self.folder.root}: no picture at Images/<subject>/<sequence>/")
-        if not any(leaf.files for leaf in pspi.values()):
-            raise DataError(
-                f"{self.folder.root}: no label at Frame_Labels/PSPI/<subject>/<sequence>/"
-                "<frame>_facs.txt; without labels there is nothing to learn"
-            )
-        subjects = {key[0]: leaf.subject for key, leaf in reversed((pspi | images).items())}
-        pairs = []
-        for key in sorted(images.keys() | pspi.keys()):
-            subject, sequence = subjects[key[0]], (images.get(key) or pspi[key]).sequence
-            leaf = Leaf(subject, sequence, images[key].files if key in images else {})
-            pairs.append((leaf, pspi.get(key) or Leaf(subject, sequence)))
-        return pairs
-
-    # ---- what they say ----
 
     def _rows_of(self, leaf: Leaf, labels: Leaf, name: str) -> list[dict[str, Any]]:
         """Return the row of a frame; several only if several pictures bear its name."""
@@ -197,7 +115,7 @@ class Unbc(Dataset):
         pictures = leaf.files.get(name, [""])
         for copy, path in enumerate(pictures, start=1):
             source = PurePosixPath(path or labels.files[name][0])
-            frame = source.stem if path else _facs_frame(source.name)
+            frame = source.stem if path else facs_frame(source.name)
             fault, look = self._look(path, copy, pictures[0], labels, name)
             if fault is None and wrong:
                 fault = Fault("bad_label", wrong)
@@ -245,18 +163,18 @@ class Unbc(Dataset):
         return value, f"{path}: {outside}" if outside else "", []
 
     def _units_of(self, key: tuple[str, str], name: str) -> tuple[dict[str, float], list[str]]:
-        if not self._facs:
+        if not self.tree.facs:
             return {}, []
-        leaf = self._facs.get(key)
+        leaf = self.tree.facs.get(key)
         if leaf is None or name not in leaf.files:
             return {}, ["no_facs_file"]
         data = self.folder.read(leaf.files[name][0], _LARGEST_LABEL_FILE)
         return ({}, ["bad_facs"]) if isinstance(data, Fault) else parse_facs(data)
 
     def _aam_notes(self, key: tuple[str, str], name: str) -> list[str]:
-        if not self._aam:
+        if not self.tree.aam:
             return []
-        leaf = self._aam.get(key)
+        leaf = self.tree.aam.get(key)
         if leaf is None or name not in leaf.files:
             return ["no_aam_file"]
         data = self.folder.read(leaf.files[name][0], _LARGEST_LABEL_FILE)
@@ -266,10 +184,10 @@ class Unbc(Dataset):
     def _sequence_labels(self, leaf: Leaf) -> dict[str, float]:
         """Return a sequence's self-reports and observer rating, without those unknown."""
         found: dict[str, float] = {}
-        if not self._sequence_files:
+        if not self.tree.sequence_files:
             return found
         for name, highest in SEQUENCE_LABELS.items():
-            path = self._sequence_files.get((name, leaf.subject.lower(), leaf.sequence.lower()))
+            path = self.tree.sequence_files.get((name, leaf.subject.lower(), leaf.sequence.lower()))
             if path is None:
                 self._remarks[f"sequence without a {name.upper()} label"] += 1
                 continue
@@ -280,29 +198,3 @@ class Unbc(Dataset):
             else:
                 found[name] = value
         return found
-
-    @cached_property
-    def _sequence_files(self) -> dict[tuple[str, str, str], str]:
-        """Return the files of sequence labels by label, subject and sequence."""
-        found = {}
-        for label in SEQUENCE_LABELS:
-            for part in self._part("Sequence_Labels", label):
-                for subject in subfolders(self.folder, part):
-                    for name in file_names(self.folder, subject):
-                        if name.lower().endswith(".txt"):
-                            who = PurePosixPath(subject).name.lower()
-                            found[label, who, name[:-4].lower()] = join(subject, name)
-        return found
-
-
-def _picture_frame(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot + suffix.lower() in PICTURE_SUFFIXES else ""
-
-
-def _facs_frame(name: str) -> str:
-    return re.sub(r"_facs\.txt$", "", name, flags=re.I) if name.lower().endswith(".txt") else ""
-
-
-def _aam_frame(name: str) -> str:
-    return re.sub(r"_aam\.txt$", "", name, flags=re.I) if name.lower().endswith(".txt") else ""
