@@ -1,19 +1,22 @@
 """Facial measures: what the regions of pain do, in units of the eye distance.
 
-Each measure is one function of a mesh `(478, 3)` x, y, z in pixels (y down, z smaller = nearer);
-`MEASURES` holds them by name. They are taken on the *level face*: turned upright and frontal by
-the head's pose, in eye distances (three-dimensional, so a turned head's is no shorter) from the
-middle of the eyes. Position, size and pose therefore cancel. Left and right are the person's own,
-so the person's right is at picture left. AU numbers are FACS action units.
+Each measure is one function of meshes `(..., 478, 3)` x, y, z in pixels (y down, z smaller =
+nearer) that gives `(...)`; `MEASURES` holds them by name. They are taken on the *level face*:
+turned upright and frontal by the head's pose, in eye distances (three-dimensional, so a turned
+head's is no shorter) from the middle of the eyes. Position, size and pose therefore cancel. Left
+and right are the person's own, so the person's right is at picture left. AU numbers are FACS
+action units.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aacsfnet.faces.pose import rotation_of
 
-Measure = Callable[[np.ndarray], float]
+Values = NDArray[np.float64]
+Measure = Callable[[np.ndarray], Values]
 
 #: The person's right (picture left) and left eye: outer and inner corner.
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
@@ -38,37 +41,40 @@ _COMPARED = {
 }
 
 _ON_LEVEL_FACE: dict[str, Measure] = {}
-#: Each measure by name: mesh `(478, 3)` in pixels -> eye distances.
+#: Each measure by name: meshes `(..., 478, 3)` in pixels -> `(...)` eye distances.
 MEASURES: dict[str, Measure] = {}
 
 
-def eye_distance(points: np.ndarray) -> float:
+def eye_distance(points: np.ndarray) -> Values:
     """Return the distance between the eyes' middles (halfway between corners), in three dimensions.
 
     Args:
-        points: `(478, 3)`.
+        points: `(..., 478, 3)`.
     """
-    right, left = points[list(RIGHT_EYE)].mean(axis=0), points[list(LEFT_EYE)].mean(axis=0)
-    return float(np.linalg.norm(left - right))
+    return _norm(_middle(points, LEFT_EYE) - _middle(points, RIGHT_EYE))
 
 
-def level(points: np.ndarray) -> np.ndarray:
-    """Return the level face `(478, 3)`: upright, frontal, in eye distances from mid-eyes.
+def level(points: np.ndarray) -> Values:
+    """Return level faces `(..., 478, 3)`: upright, frontal, in eye distances from mid-eyes.
 
     Args:
-        points: `(478, 3)` in pixels.
+        points: `(..., 478, 3)` in pixels.
     """
-    middle = points[[*RIGHT_EYE, *LEFT_EYE]].mean(axis=0)
-    return np.asarray((points - middle) @ rotation_of(points) / eye_distance(points))
+    middle = _middle(points, RIGHT_EYE + LEFT_EYE)[..., None, :]
+    scale = eye_distance(points)[..., None, None]
+    return np.asarray((points - middle) @ rotation_of(points) / scale)
 
 
-def measure_all(points: np.ndarray) -> dict[str, float]:
-    """Return every measure of a mesh `(478, 3)` in pixels, by name; the face is levelled once."""
+def measure_all(points: np.ndarray) -> dict[str, Values]:
+    """Return every measure `(...)` of meshes `(..., 478, 3)` in pixels, by name.
+
+    The faces are levelled once, and a whole recording takes little longer than one frame.
+    """
     face = level(points)
     return {name: on_level(face) for name, on_level in _ON_LEVEL_FACE.items()}
 
 
-def changes(measured: np.ndarray) -> np.ndarray:
+def changes(measured: np.ndarray) -> Values:
     """Return how measures differ from the person's usual face.
 
     Faces differ more in build than expressions move them, so a measure says most against the same
@@ -85,7 +91,7 @@ def changes(measured: np.ndarray) -> np.ndarray:
 def _measure(on_level: Measure) -> Measure:
     """Register a function of the level face as the measure of its name; return that of a mesh."""
 
-    def of_mesh(points: np.ndarray) -> float:
+    def of_mesh(points: np.ndarray) -> Values:
         return on_level(level(points))
 
     of_mesh.__name__, of_mesh.__doc__ = on_level.__name__, on_level.__doc__
@@ -95,19 +101,27 @@ def _measure(on_level: Measure) -> Measure:
     return of_mesh
 
 
-def _height(face: np.ndarray, points: tuple[int, ...]) -> float:
+def _middle(face: np.ndarray, points: tuple[int, ...]) -> Values:
+    return np.asarray(face[..., list(points), :].mean(axis=-2))
+
+
+def _norm(vectors: np.ndarray) -> Values:
+    return np.asarray(np.sqrt((vectors**2).sum(axis=-1)))
+
+
+def _height(face: np.ndarray, points: tuple[int, ...]) -> Values:
     """Return how far points lie above the eyes' line, on average."""
-    return -float(face[list(points), 1].mean())
+    return np.asarray(-face[..., list(points), 1].mean(axis=-1), np.float64)
 
 
-def _opening(face: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
+def _opening(face: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> Values:
     """Return the mean distance across an opening, within the face's plane."""
     upper, lower = (list(side) for side in zip(*pairs, strict=True))
-    return float(np.linalg.norm(face[upper, :2] - face[lower, :2], axis=1).mean())
+    return np.asarray(_norm(face[..., upper, :2] - face[..., lower, :2]).mean(axis=-1))
 
 
 @_measure
-def brow_height_right(face: np.ndarray) -> float:
+def brow_height_right(face: np.ndarray) -> Values:
     """Return how far the right brow lies above its eye's corners and lower lid.
 
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge)
@@ -117,7 +131,7 @@ def brow_height_right(face: np.ndarray) -> float:
 
 
 @_measure
-def brow_height_left(face: np.ndarray) -> float:
+def brow_height_left(face: np.ndarray) -> Values:
     """Return how far the left brow lies above its eye's corners and lower lid.
 
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
@@ -127,24 +141,24 @@ def brow_height_left(face: np.ndarray) -> float:
 
 
 @_measure
-def brow_height(face: np.ndarray) -> float:
+def brow_height(face: np.ndarray) -> Values:
     """Return the mean of `brow_height_right` and `brow_height_left` (AU4 lowers it)."""
-    sides = (_ON_LEVEL_FACE["brow_height_right"], _ON_LEVEL_FACE["brow_height_left"])
-    return sum(side(face) for side in sides) / 2
+    right, left = (_ON_LEVEL_FACE[f"brow_height_{side}"](face) for side in ("right", "left"))
+    return (right + left) / 2
 
 
 @_measure
-def brow_distance(face: np.ndarray) -> float:
+def brow_distance(face: np.ndarray) -> Values:
     """Return the distance between the inner ends of the brows.
 
     Falls with AU4, which draws them together; the mesh follows that less than the lowering.
     Points 55, 107 against 285, 336.
     """
-    return float(np.linalg.norm(face[[55, 107], :2].mean(0) - face[[285, 336], :2].mean(0)))
+    return _norm((_middle(face, (55, 107)) - _middle(face, (285, 336)))[..., :2])
 
 
 @_measure
-def lid_opening_right(face: np.ndarray) -> float:
+def lid_opening_right(face: np.ndarray) -> Values:
     """Return how far the right eye's lids stand apart.
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 160-144, 159-145, 158-153.
@@ -153,7 +167,7 @@ def lid_opening_right(face: np.ndarray) -> float:
 
 
 @_measure
-def lid_opening_left(face: np.ndarray) -> float:
+def lid_opening_left(face: np.ndarray) -> Values:
     """Return how far the left eye's lids stand apart.
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 387-373, 386-374, 385-380.
@@ -162,14 +176,14 @@ def lid_opening_left(face: np.ndarray) -> float:
 
 
 @_measure
-def lid_opening(face: np.ndarray) -> float:
+def lid_opening(face: np.ndarray) -> Values:
     """Return the mean of `lid_opening_right` and `lid_opening_left` (AU43, AU6, AU7 lower it)."""
-    sides = (_ON_LEVEL_FACE["lid_opening_right"], _ON_LEVEL_FACE["lid_opening_left"])
-    return sum(side(face) for side in sides) / 2
+    right, left = (_ON_LEVEL_FACE[f"lid_opening_{side}"](face) for side in ("right", "left"))
+    return (right + left) / 2
 
 
 @_measure
-def lower_lid_height(face: np.ndarray) -> float:
+def lower_lid_height(face: np.ndarray) -> Values:
     """Return how high the lower lids stand against the corners of the eyes (negative: below).
 
     Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
@@ -179,7 +193,7 @@ def lower_lid_height(face: np.ndarray) -> float:
 
 
 @_measure
-def cheek_raise(face: np.ndarray) -> float:
+def cheek_raise(face: np.ndarray) -> Values:
     """Return the height of the cheeks against the corners of the eyes (negative: below).
 
     Rises with AU6 (cheek raiser) and AU12. Points 50, 101, 118 and 280, 330, 347.
@@ -188,7 +202,7 @@ def cheek_raise(face: np.ndarray) -> float:
 
 
 @_measure
-def nose_wrinkle(face: np.ndarray) -> float:
+def nose_wrinkle(face: np.ndarray) -> Values:
     """Return the height of the nose's wings against the inner corners of the eyes (negative).
 
     Rises with AU9 (nose wrinkler), which pulls the wings up; the mesh hardly follows that
@@ -198,19 +212,18 @@ def nose_wrinkle(face: np.ndarray) -> float:
 
 
 @_measure
-def upper_lip_raise(face: np.ndarray) -> float:
+def upper_lip_raise(face: np.ndarray) -> Values:
     """Return how far the upper lip's border is drawn up.
 
     Its height against the corners of the mouth, less its distance to the bridge of the nose
     (negative). Rises with AU10 (upper lip raiser). Points 0, 37, 267 against 61, 291 and 6, 197.
     """
     against_corners = _height(face, UPPER_LIP) - _height(face, (RIGHT_CORNER, LEFT_CORNER))
-    bridge = face[list(NOSE_BRIDGE)].mean(axis=0)
-    return against_corners - float(np.linalg.norm(face[list(UPPER_LIP)].mean(axis=0) - bridge))
+    return against_corners - _norm(_middle(face, UPPER_LIP) - _middle(face, NOSE_BRIDGE))
 
 
 @_measure
-def mouth_opening(face: np.ndarray) -> float:
+def mouth_opening(face: np.ndarray) -> Values:
     """Return how far the lips stand apart.
 
     Rises with AU25 (lips part), AU26 (jaw drop) and AU27. Pairs 82-87, 13-14, 312-317.
@@ -219,16 +232,16 @@ def mouth_opening(face: np.ndarray) -> float:
 
 
 @_measure
-def mouth_width(face: np.ndarray) -> float:
+def mouth_width(face: np.ndarray) -> Values:
     """Return the distance between the corners of the mouth.
 
     Rises with AU20 (lip stretcher) and AU12, falls with AU18. Points 61 and 291.
     """
-    return float(np.linalg.norm(face[RIGHT_CORNER, :2] - face[LEFT_CORNER, :2]))
+    return _norm(face[..., RIGHT_CORNER, :2] - face[..., LEFT_CORNER, :2])
 
 
 @_measure
-def mouth_corner_pull(face: np.ndarray) -> float:
+def mouth_corner_pull(face: np.ndarray) -> Values:
     """Return the height of the mouth's corners against the middle of the lips.
 
     Rises with AU12 (lip corner puller), falls with AU15 and, less, with AU10. Points 61, 291
@@ -238,11 +251,11 @@ def mouth_corner_pull(face: np.ndarray) -> float:
 
 
 @_measure
-def asymmetry(face: np.ndarray) -> float:
+def asymmetry(face: np.ndarray) -> Values:
     """Return how much the two sides differ in height, on average over pairs of points.
 
     Rises with one-sided movement of any action unit; 0 on a face whose sides are alike. Brows,
     lids, wings of the nose, cheeks, lips; points as listed in `_COMPARED`.
     """
     right, left = (list(_COMPARED[side]) for side in ("right", "left"))
-    return float(np.abs(face[right, 1] - face[left, 1]).mean())
+    return np.asarray(np.abs(face[..., right, 1] - face[..., left, 1]).mean(axis=-1))

@@ -1,11 +1,15 @@
 """The landmarks stage: 478 points on each crop, the head's pose and the facial measures."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from aacsfnet import table
-from aacsfnet.config import Config
+from aacsfnet.config import Config, Landmarks
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
@@ -21,47 +25,65 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     """
     settings = config.landmarks
     rows: list[dict[str, object]] = []
+    found: list[int] = []
+    points: list[np.ndarray] = []
     crops = table.read(crop)
-    meshes = crops["mesh_px"].to_numpy()  # as a column: lists of numbers would take longer
-    crops = crops.drop("mesh_px")
-    with CropLandmarker(settings.min_confidence) as landmarker:
-        for source, points in zip(crops.iter_rows(named=True), meshes, strict=True):
-            row = table.carry(source, "landmarks")
-            rows.append(row)
-            if row["status"] != "ok":
-                continue
-            mesh = Mesh(points.astype(np.float64), source["presence"])
-            if settings.mode == "still":
-                mesh = landmarker.find(table.decode_png(source["image"]), mesh.points)
-            row["presence"] = mesh.presence
-            if landmarker.accepts(mesh):
-                row |= _described(mesh.points, np.reshape(source["to_frame"], (2, 3)))
-            else:
-                row["status"] = "no_landmarks"
-                row["reason"] = (
-                    f"the face mesh scores {mesh.presence:.2f}; landmarks.min_confidence is "
-                    f"{settings.min_confidence}"
-                )
-    _add_changes(rows)
+    for at, (source, mesh) in enumerate(_meshes(crops, settings)):
+        rows.append(table.carry(source, "landmarks"))
+        if mesh is None:
+            continue
+        rows[at]["presence"] = mesh.presence
+        if mesh.presence >= settings.min_confidence:
+            found.append(at)
+            points.append(mesh.points)
+        else:
+            rows[at]["status"] = "no_landmarks"
+            rows[at]["reason"] = (
+                f"the face mesh scores {mesh.presence:.2f}; landmarks.min_confidence is "
+                f"{settings.min_confidence}"
+            )
+    if found:
+        to_frame = np.array(crops["to_frame"][found].to_list()).reshape(-1, 2, 3)
+        described = _described(np.array(points), to_frame)
+        for at, values in zip(found, described, strict=True):
+            rows[at] |= values
     table.write(output, table.frame("landmarks", rows), "landmarks")
 
 
-def _add_changes(rows: list[dict[str, object]]) -> None:
-    """Add what differs from the person's usual face; a shard holds one person."""
-    found = [row for row in rows if row["status"] == "ok"]
-    names = list(MEASURES)
-    measured = np.array([[row["measures"][name] for name in names] for row in found])  # type: ignore[index]
-    for row, change in zip(found, changes(measured.reshape(-1, len(names))), strict=True):
-        row["changes"] = dict(zip(names, change.tolist(), strict=True))
+def _meshes(
+    crops: pl.DataFrame, settings: Landmarks
+) -> Iterator[tuple[dict[str, Any], Mesh | None]]:
+    """Yield each row of a crop table without its mesh, and the mesh on its crop if it has one."""
+    meshes = crops["mesh_px"].to_numpy()  # as a column: lists of numbers would take longer
+    rows = crops.drop("mesh_px").iter_rows(named=True)
+    still = settings.mode == "still"
+    with CropLandmarker(settings.min_confidence) if still else nullcontext() as landmarker:
+        for row, known in zip(rows, meshes, strict=True):
+            mesh = None
+            if row["status"] == "ok":
+                mesh = Mesh(known.astype(np.float64), row["presence"])
+                if landmarker:
+                    mesh = landmarker.find(table.decode_png(row["image"]), mesh.points)
+            yield row, mesh
 
 
-def _described(points: np.ndarray, to_frame: np.ndarray) -> dict[str, object]:
-    """Return what the table holds of a mesh in crop pixels."""
-    pose = pose_of(points)
-    turn = np.degrees(np.arctan2(to_frame[1, 0], to_frame[0, 0]))
-    return {
-        "landmarks_px": points.astype(np.float32),
-        "pose": pose.tolist(),
-        "frame_roll": float((pose[2] + turn + 180) % 360 - 180),
-        "measures": measure_all(points),
-    }
+def _described(points: np.ndarray, to_frame: np.ndarray) -> Iterator[dict[str, object]]:
+    """Yield what the table holds of each mesh of one person.
+
+    Args:
+        points: `(frames, 478, 3)` in crop pixels.
+        to_frame: `(frames, 2, 3)`, crop pixels -> frame pixels.
+    """
+    poses = pose_of(points)
+    turns = np.degrees(np.arctan2(to_frame[:, 1, 0], to_frame[:, 0, 0]))
+    rolls = (poses[:, 2] + turns + 180) % 360 - 180
+    measures = np.column_stack(list(measure_all(points).values()))
+    differences = changes(measures)
+    for at, mesh in enumerate(points.astype(np.float32)):
+        yield {
+            "landmarks_px": mesh,
+            "pose": poses[at].tolist(),
+            "frame_roll": float(rolls[at]),
+            "measures": dict(zip(MEASURES, measures[at].tolist(), strict=True)),
+            "changes": dict(zip(MEASURES, differences[at].tolist(), strict=True)),
+        }

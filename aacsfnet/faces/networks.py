@@ -176,11 +176,24 @@ class FaceMesh(_Network):
         from mediapipe.python import packet_getter
 
         packets = self._graph.run(square, roi=self._roi)
-        found = packet_getter.get_proto(packets["landmarks"]).landmark
-        points = np.array([(point.x, point.y, point.z) for point in found], np.float64)
-        points *= MESH_SIDE
+        points = points_of(packet_getter.get_proto(packets["landmarks"])) * float(MESH_SIDE)
         points[:, :2] -= 0.5  # the network's 0 is the square's edge, ours the first pixel's centre
         return points, float(packet_getter.get_float(packets[_PRESENCE]))
+
+
+#: One landmark as Protocol Buffers write it: tag and length, then tag and value of x, y and z.
+_LANDMARK = np.dtype("V2, V1, <f4, V1, <f4, V1, <f4")
+
+
+def points_of(landmarks: Any) -> np.ndarray:
+    """Return the points `(n, 3)` float64 of a list of landmarks.
+
+    Read from its encoded form: asking each landmark for its numbers takes a tenth of the time
+    that the network takes.
+    """
+    encoded = np.frombuffer(landmarks.SerializeToString(), _LANDMARK)
+    points: np.ndarray = np.stack([encoded[axis] for axis in ("f2", "f4", "f6")], axis=1)
+    return points.astype(np.float64)
 
 
 def _expanded(graph: str, key: str) -> tuple[str, str]:

@@ -42,35 +42,37 @@ _CENTERED = REFERENCE - REFERENCE.mean(axis=0)
 
 
 def rotation_of(points: np.ndarray) -> np.ndarray:
-    """Return the rotation `(3, 3)` from the upright head's axes to the picture's.
+    """Return the rotations `(..., 3, 3)` from the upright head's axes to the picture's.
 
     The orthogonal Procrustes solution (Schönemann 1966; reflections excluded after Kabsch 1976)
     between a reference head and the mesh's rigid points.
 
     Args:
-        points: `(478, 3)` x, y, z, z on x's scale, smaller = nearer.
+        points: `(..., 478, 3)` x, y, z, z on x's scale, smaller = nearer.
     """
-    rigid = points[RIGID]
-    left, _, right = np.linalg.svd((rigid - rigid.mean(axis=0)).T @ _CENTERED)
-    sign = np.sign(np.linalg.det(left @ right))
-    return np.asarray(left @ np.diag([1.0, 1.0, sign]) @ right)
+    rigid = points[..., RIGID, :]
+    centered = rigid - rigid.mean(axis=-2, keepdims=True)
+    left, _, right = np.linalg.svd(np.swapaxes(centered, -1, -2) @ _CENTERED)
+    left[..., 2] *= np.sign(np.linalg.det(left @ right))[..., None]
+    return np.asarray(left @ right)
 
 
 def pose_of(points: np.ndarray) -> np.ndarray:
-    """Return yaw, pitch, roll in degrees (see the module) of a mesh `(478, 3)`."""
+    """Return yaw, pitch, roll `(..., 3)` in degrees (see the module) of meshes `(..., 478, 3)`."""
     return angles_of(rotation_of(points))
 
 
 def angles_of(rotation: np.ndarray) -> np.ndarray:
-    """Return yaw, pitch, roll in degrees of a rotation from head to picture.
+    """Return yaw, pitch, roll `(..., 3)` in degrees of rotations `(..., 3, 3)` head to picture.
 
     >>> angles_of(np.eye(3)).tolist()
     [0.0, 0.0, 0.0]
     """
-    yaw = np.arctan2(rotation[2, 0], rotation[2, 2])
-    pitch = np.arcsin(np.clip(-rotation[2, 1], -1.0, 1.0))
-    roll = np.arctan2(-rotation[0, 1], rotation[1, 1])
-    return np.degrees([yaw, pitch, roll]) + 0.0  # no negative zero
+    yaw = np.arctan2(rotation[..., 2, 0], rotation[..., 2, 2])
+    pitch = np.arcsin(np.clip(-rotation[..., 2, 1], -1.0, 1.0))
+    roll = np.arctan2(-rotation[..., 0, 1], rotation[..., 1, 1])
+    degrees: np.ndarray = np.degrees(np.stack([yaw, pitch, roll], axis=-1))
+    return degrees + 0.0  # no negative zero
 
 
 def rotation_from(yaw: float, pitch: float, roll: float) -> np.ndarray:

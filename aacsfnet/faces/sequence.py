@@ -103,10 +103,12 @@ class SequenceCropper:
 
 def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:
     """Return which share of a crop's pixels lies inside the frame, on a 32 x 32 grid."""
-    last = size - 0.5
-    corners = np.array([[-0.5, -0.5], [last, -0.5], [-0.5, last], [last, last]])
-    where = transform(to_frame, corners)
-    if ((where >= -0.5) & (where <= np.array(frame_size) - 0.5)).all():
+    (a, b, x), (c, d, y) = to_frame.tolist()
+    ends = (-0.5, size - 0.5)
+    across = [a * u + b * v + x for u in ends for v in ends]
+    along = [c * u + d * v + y for u in ends for v in ends]
+    width, height = frame_size
+    if min(*across, *along) >= -0.5 and max(across) <= width - 0.5 and max(along) <= height - 0.5:
         return 1.0
     line = (np.arange(32) + 0.5) * size / 32 - 0.5
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)

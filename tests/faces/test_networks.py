@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh
+from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh, points_of
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,18 @@ def test_mesh_points_lie_on_the_face(square: np.ndarray) -> None:
         assert np.abs(points[point, :2] - (np.array([x, y]) - (120, 20)) * scale).max() < 5
     assert points[1, 2] < points[468, 2]  # the nose is nearer than the eyes
     assert np.array_equal(points, again)
+
+
+def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
+    from mediapipe.framework.formats import landmark_pb2
+
+    values = np.random.default_rng(1).normal(size=(POINTS, 3)).astype(np.float32)
+    values[7] = 0  # a zero is written out too
+    landmarks = landmark_pb2.NormalizedLandmarkList()
+    for x, y, z in values.tolist():
+        landmarks.landmark.add(x=x, y=y, z=z)
+    plain = np.array([(point.x, point.y, point.z) for point in landmarks.landmark])
+    assert np.array_equal(points_of(landmarks), plain)
 
 
 def test_pixel_centres_are_integers() -> None:
