@@ -7,6 +7,7 @@ of it that the crop may need waits, already shrunk to the crop's resolution.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from aacsfnet.faces.alignment import MAX_SHIFT, crop_matrix, is_jump, smoothed
@@ -102,16 +103,11 @@ class SequenceCropper:
 
 
 def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:
-    """Return which share of a crop's pixels lies inside the frame, on a 32 x 32 grid."""
-    (a, b, x), (c, d, y) = to_frame.tolist()
-    ends = (-0.5, size - 0.5)
-    across = [a * u + b * v + x for u in ends for v in ends]
-    along = [c * u + d * v + y for u in ends for v in ends]
-    width, height = frame_size
-    if min(*across, *along) >= -0.5 and max(across) <= width - 0.5 and max(along) <= height - 0.5:
-        return 1.0
-    line = (np.arange(32) + 0.5) * size / 32 - 0.5
-    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    where = transform(to_frame, grid)
-    inside = (where >= -0.5) & (where <= np.array(frame_size) - 0.5)
-    return float(inside.all(axis=1).mean())
+    """Return which share of a crop's area lies inside the frame."""
+    last = size - 0.5
+    corners = np.array([[-0.5, -0.5], [last, -0.5], [last, last], [-0.5, last]])
+    crop = transform(to_frame, corners).astype(np.float32)
+    right, bottom = (side - 0.5 for side in frame_size)
+    frame = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]], np.float32)
+    shared, _ = cv2.intersectConvexConvex(crop, frame)
+    return round(min(1.0, float(shared) / cv2.contourArea(crop)), 4)
