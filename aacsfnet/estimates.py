@@ -1,10 +1,16 @@
 """What a run will make, and how much disk and time that takes, from a rehearsal's figures."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aacsfnet.augmentation.plan import expected_variants, frames_by_level
+from aacsfnet.augmentation.recipe import steps_of
 from aacsfnet.config import Config
+from aacsfnet.datasets import Label
 from aacsfnet.rehearsal import Rehearsal
+from aacsfnet.stages import lineage_of
+from aacsfnet.training.splits import Folds
 
 #: Seconds of one denoising step at 128 pixels with the bundled miniature: 0.3 s a picture of ten
 #: steps was measured on two CPU cores.
@@ -19,40 +25,97 @@ GPU_TERAFLOPS, CORE_TERAFLOPS = 60.0, 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """How many pictures each part of a run handles."""
+    """How much each part of a run handles; experiments share what they agree on.
 
-    frames: int  # usable real frames
-    generated: int
-    trained: int  # pictures shown in training, over all epochs, folds, seeds and experiments
+    Attributes:
+        frames: usable real frames.
+        runs: how often crop, landmarks, depth and merge go over all of them.
+        generation: settings and number of pictures of each run of `generate`.
+        merged: sides and numbers of the pictures in each merged array.
+        trained: pictures shown in training, over all epochs, folds, seeds and experiments.
+    """
+
+    frames: int
+    runs: dict[str, int]
+    generation: tuple[tuple[Config, int], ...]
+    merged: tuple[tuple[int, int], ...]
+    trained: int
+
+    @property
+    def generated(self) -> int:
+        """Return how many pictures are generated in all."""
+        return sum(pictures for _, pictures in self.generation)
+
+    def rows(self, stage: str) -> int:
+        """Return how many frames a stage handles in all."""
+        return self.frames * self.runs[stage]
 
 
-def plan_of(config: Config, labels: Sequence[float], subjects: int) -> Plan:
+def plan_of(config: Config, labels: Sequence[float], label: Label, subjects: int) -> Plan:
     """Return what a run makes of usable frames with these labels."""
-    lowest = min(labels, default=0.0)
-    pain = sum(label > lowest for label in labels)
-    settings = config.prompts
-    calm = settings.neutral_share * (len(labels) - pain)
-    generated = round(settings.variants * (pain + calm))
+    owners = [config.for_experiment(name) for name in config.experiments]
     trained = 0.0
-    for name in config.experiments:
-        own = config.for_experiment(name)
-        folds = subjects if own.merge.folds == "loso" else own.merge.folds
-        kept = max(0.0, 1 - 1 / max(1, folds) - own.merge.validation_subjects / max(1, subjects))
-        pictures = len(labels) + (generated if own.train.synthetic else 0)
-        trained += kept * pictures * own.train.epochs * folds * len(config.training_seeds)
-    return Plan(len(labels), generated, round(trained))
+    for own in owners:
+        folds, held_out = _folds(own.merge.folds, subjects)
+        kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
+        generated = pictures_of(own, labels, label) if own.train.synthetic else 0
+        shown = kept * (len(labels) + generated) * own.train.epochs * folds
+        trained += shown * len(config.training_seeds)
+    return Plan(
+        frames=len(labels),
+        runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},
+        generation=tuple(
+            (own, pictures_of(own, labels, label)) for own in distinct(owners, "generate")
+        ),
+        merged=tuple(
+            (own.merge.image_size, len(labels) + pictures_of(own, labels, label))
+            for own in distinct(owners, "merge")
+        ),
+        trained=round(trained),
+    )
 
 
-def disk_bytes(config: Config, plan: Plan, rehearsal: Rehearsal) -> float:
+def distinct(owners: Sequence[Config], stage: str) -> list[Config]:
+    """Return one of the experiments' settings for each set of results that a stage has."""
+    found = {json.dumps(lineage_of(own, stage), sort_keys=True): own for own in reversed(owners)}
+    return list(reversed(found.values()))
+
+
+def pictures_of(config: Config, labels: Sequence[float], label: Label) -> int:
+    """Return how many pictures are generated from usable frames, about."""
+    settings = config.prompts
+    frames = frames_by_level(labels, label.low, label.high)
+    calm = settings.neutral_share * settings.variants * frames[0]
+    pain = sum(
+        count
+        * expected_variants(
+            level, frames, settings.variants, settings.balance, settings.max_variants
+        )
+        for level, count in frames.items()
+        if level
+    )
+    return round(calm + pain)
+
+
+def _folds(folds: Folds, subjects: int) -> tuple[int, float]:
+    """Return how many folds there are, and the share of subjects that each tests, about."""
+    if folds == "given":
+        return 1, 0.2
+    count = max(1, subjects if folds == "loso" else folds)
+    return count, 1 / count
+
+
+def disk_bytes(plan: Plan, rehearsal: Rehearsal) -> float:
     """Return the bytes that a run writes."""
     each = rehearsal.bytes
-    merged = 3 * config.merge.image_size**2 * (plan.frames + plan.generated)
-    return plan.frames * sum(each.values()) + plan.generated * each["crop"] + merged
+    merged = sum(3 * side**2 * pictures for side, pictures in plan.merged)
+    tables = sum(plan.rows(stage) * each[stage] for stage in each)
+    return tables + plan.generated * each["crop"] + merged
 
 
 def generation_seconds(config: Config, gpu: bool, cores: int) -> float:
     """Return the seconds that one generated picture takes, roughly."""
-    steps = max(1.0, config.generate.strength * config.generate.steps)
+    steps = max(1.0, config.generate.strength * steps_of(config.generate))
     if config.generate.model == "bundled":
         return MINIATURE_STEP * steps * (config.crop.size / 128) ** 2 * 2 / max(1, min(cores, 2))
     teraflop = (steps * STEP_TERAFLOP + PICTURE_TERAFLOP) * (config.crop.size / 512) ** 2

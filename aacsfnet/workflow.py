@@ -8,16 +8,17 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from aacsfnet.config import Config, validate
-from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets import Dataset, open_dataset
 from aacsfnet.datasets.base import shards_of
-from aacsfnet.errors import SettingsError, WorkError
+from aacsfnet.errors import InputError, WorkError
 from aacsfnet.stages import lineage_of, settings_of
+from aacsfnet.training.splits import fold_count, given_roles
 
 
 class Workflow:
@@ -29,7 +30,7 @@ class Workflow:
 
     Raises:
         SettingsError: the settings are wrong, or the data set has too few subjects for them.
-        DataError: the data set cannot be used.
+        DataError: the data set cannot be used, or its own split where `merge.folds` is given.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -44,10 +45,17 @@ class Workflow:
         self._configs = {"": self.config} | {
             f"experiments/{name}/": self.config.for_experiment(name) for name in self.experiments
         }
-        for name in self.experiments:
-            _check_folds(name, self._configs[f"experiments/{name}/"], len(subjects))
-        self._subjects = len(subjects)
+        self._folds = {name: self._fold_count(name, dataset, subjects) for name in self.experiments}
         self.scope = cache(self._scope)
+
+    def _fold_count(self, name: str, dataset: Dataset, subjects: Collection[str]) -> int:
+        merge = self._configs[f"experiments/{name}/"].merge
+        try:
+            if merge.folds == "given":
+                given_roles(dataset.splits(), merge.validation_subjects)
+            return fold_count(merge.folds, len(subjects), merge.validation_subjects)
+        except InputError as error:
+            raise type(error)(f"{error} (experiment {name})") from None
 
     def _scope(self, owner: str, stage: str) -> str:
         """Return the scope that holds a stage's results for the experiment that owns a scope."""
@@ -69,8 +77,7 @@ class Workflow:
 
     def folds(self, experiment: str) -> range:
         """Return the fold numbers of an experiment."""
-        folds = self._configs[f"experiments/{experiment}/"].merge.folds
-        return range(self._subjects if folds == "loso" else folds)
+        return range(self._folds[experiment])
 
     def tables(self, stage: str) -> list[str]:
         """Return every table that a stage with one table a shard writes."""
@@ -115,19 +122,3 @@ class Workflow:
         lock.flush()
         self._held = lock
         return lock
-
-
-def _check_folds(experiment: str, config: Config, subjects: int) -> None:
-    folds = subjects if config.merge.folds == "loso" else config.merge.folds
-    if not 2 <= folds <= subjects:
-        raise SettingsError(
-            f"merge.folds = {config.merge.folds!r} (experiment {experiment}): expected 2 to"
-            f" {subjects}, the number of subjects, or loso"
-        )
-    held_out = -(-subjects // folds)
-    if subjects - held_out - config.merge.validation_subjects < 1:
-        raise SettingsError(
-            f"merge.validation_subjects = {config.merge.validation_subjects} (experiment"
-            f" {experiment}): {subjects} subjects in {folds} folds leave none to train on;"
-            " lower it or raise merge.folds"
-        )

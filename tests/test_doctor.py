@@ -6,9 +6,11 @@ from PIL import Image
 
 from aacsfnet import doctor, estimates
 from aacsfnet.config import validate
+from aacsfnet.datasets import Label
 from aacsfnet.doctor import Finding, diagnose, render
 from aacsfnet.rehearsal import Rehearsal
 
+PSPI = Label("pspi", 0.0, 16.0, "observed expression")
 REHEARSAL = Rehearsal(
     {"ok": 3, "no_face": 1},
     {"no_face": "no face was found"},
@@ -20,9 +22,9 @@ REHEARSAL = Rehearsal(
 @pytest.fixture
 def quick(monkeypatch):
     """Leave rehearsal and models out: they take seconds and have tests of their own."""
-    monkeypatch.setattr(doctor, "rehearse", lambda config, rows: REHEARSAL)
-    monkeypatch.setattr(doctor, "training_seconds", lambda config: 0.01)
-    monkeypatch.setattr(doctor, "_models", lambda config: iter(()))
+    monkeypatch.setattr(doctor.outlook, "rehearse", lambda config, rows: REHEARSAL)
+    monkeypatch.setattr(doctor.outlook, "training_seconds", lambda config: 0.01)
+    monkeypatch.setattr(doctor, "look_at_models", lambda config: iter(()))
 
 
 def manifest(folder, text, pictures=(), **settings):
@@ -90,6 +92,36 @@ def test_too_few_subjects_is_an_error_before_anything_runs(quick, tmp_path):
     assert about(findings, "merge.folds")[0].level == "error"
     findings = diagnose(study(tmp_path, merge={"folds": "loso", "validation_subjects": 2}))
     assert not about(findings, "merge.folds")
+    one = {"merge": {"folds": 5}}
+    findings = diagnose(study(tmp_path, experiments={"full": {}, "more": one, "same": one}))
+    assert [finding.level for finding in about(findings, "merge.folds")] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ("train train test test", ""),
+        ("train train/test test test", "'b' is in several splits: train and test"),
+        ("train train test ", "'d': the split says nothing"),
+        ("train train train train", "no subject's split is test"),
+    ],
+)
+def test_a_given_split_is_looked_at(quick, tmp_path, splits, words):
+    lines, names = [], []
+    for subject, split in zip("abcd", splits.split(" "), strict=True):
+        for i, word in enumerate(f"{split}/{split}".split("/")[:2]):
+            names.append(f"{subject}{i}.png")
+            lines.append(f"{names[-1]},{subject},{i},{word}\n")
+    text = "path,subject,label,split\n" + "".join(lines)
+    given = {"merge": {"folds": "given", "validation_subjects": 1}}
+    findings = about(diagnose(manifest(tmp_path, text, names, **given)), "merge.folds")
+    if not words:
+        assert [finding.level for finding in findings] == []
+        return
+    errors = [finding for finding in findings if finding.level == "error"]
+    assert len(errors) == 1
+    assert words in errors[0].message
+    assert "split" in errors[0].advice
 
 
 def test_a_useless_data_set_is_one_error(quick, tmp_path):
@@ -112,11 +144,18 @@ def test_missing_models_are_errors(tmp_path):
         {
             "generate": {"model": str(tmp_path / "no")},
             "train": {"pretrained": str(tmp_path / "w.bin")},
+            "experiments": {
+                "full": {},
+                "scene": {"depth": {"method": "model", "model": str(tmp_path)}},
+                "same": {"train": {"epochs": 1}},
+            },
         }
     )
-    model, weights = doctor._models(config)
-    assert model.level == weights.level == "error"
+    model, depth, weights = doctor.look_at_models(config)
+    assert {finding.level for finding in (model, depth, weights)} == {"error"}
     assert "no such folder" in model.message
+    assert depth.about == "depth.model"
+    assert "no .safetensors file" in depth.message
     assert "no such safetensors file" in weights.message
 
 
@@ -150,14 +189,45 @@ def test_a_plan_counts_what_a_run_makes():
             "experiments": {"full": {}, "real": {"train": {"synthetic": False}}},
         }
     )
-    plan = estimates.plan_of(config, [0.0] * 80 + [3.0] * 20, subjects=8)
+    plan = estimates.plan_of(config, [0.0] * 80 + [3.0] * 20, PSPI, subjects=8)
     assert plan.frames == 100
     assert plan.generated == 2 * 20 + 2 * 20
     # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
     assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
-    assert estimates.disk_bytes(config, plan, REHEARSAL) == (
-        100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64
-    )
+    assert estimates.disk_bytes(plan, REHEARSAL) == (100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64)
+
+
+def test_what_an_experiment_has_of_its_own_is_made_once_more():
+    experiments = {
+        "full": {},
+        "large": {"crop": {"size": 256}},
+        "strong": {"generate": {"strength": 0.9}},
+        "strong-long": {"generate": {"strength": 0.9}, "train": {"epochs": 99}},
+        "more": {"prompts": {"variants": 3}},
+    }
+    config = validate({"prompts": {"neutral_share": 0.0}, "experiments": experiments})
+    plan = estimates.plan_of(config, [0.0] * 60 + [2.0] * 40, PSPI, subjects=8)
+    assert plan.runs == {"crop": 2, "landmarks": 2, "depth": 2}
+    assert [pictures for _, pictures in plan.generation] == [40, 40, 40, 120]
+    assert plan.generated == 240
+    assert plan.rows("crop") == 200
+    assert [pictures for _, pictures in plan.merged] == [140, 140, 140, 220]
+
+
+def test_rare_levels_that_get_more_pictures_are_counted():
+    config = validate({"prompts": {"balance": 0.5, "neutral_share": 0.0}, "experiments": {"a": {}}})
+    # 20 frames where the commonest level has 80: sqrt(80 / 20) = 2 pictures each
+    plan = estimates.plan_of(config, [0.0] * 900 + [1.0] * 80 + [4.0] * 20, PSPI, subjects=8)
+    assert plan.generated == 80 + 2 * 20
+
+
+def test_every_finding_about_the_machine_or_the_data_that_is_bad_says_what_to_do(quick, tmp_path):
+    extra = "no.png,a,1\nb0.png,c,1\n../x.png,a,1\na0.png,a,\nd0.png,e,99\nA9.png,A,1\n"
+    Image.new("L", (32, 24), 200).save(tmp_path / "A9.png")
+    findings = diagnose(study(tmp_path, extra, merge={"folds": 50}))
+    grave = [finding for finding in findings if finding.level in ("warning", "error")]
+    assert len(grave) >= 7
+    assert not [finding for finding in grave if not finding.advice]
 
 
 def test_generation_takes_longer_with_more_steps_and_without_a_gpu():

@@ -77,6 +77,10 @@ class Dataset(ABC):
     def subjects(self) -> dict[str, int]:
         """Return how many frames each subject has, from names alone: no picture is opened."""
 
+    def splits(self) -> dict[str, set[str]]:
+        """Return what the rows of each subject say of its split, "" for nothing; as `subjects`."""
+        return {subject: {""} for subject in self.subjects()}
+
     def sources(self) -> list[Path]:
         """Return the files whose change makes the index stale (a manifest, say)."""
         return []

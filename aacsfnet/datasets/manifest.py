@@ -68,6 +68,15 @@ class Manifest(Dataset):
             found[fields.subject_of(subject)] += frames
         return dict(found)
 
+    def splits(self) -> dict[str, set[str]]:
+        """Return what the rows of each subject say in the column `split`."""
+        sheet = read_sheet(self.file, {"subject", "split"})
+        found: dict[str, set[str]] = {}
+        for i, subject in enumerate(sheet.columns["subject"]):
+            said = fields.text_of(sheet, "split", i)
+            found.setdefault(fields.subject_of(subject), set()).add(said)
+        return found
+
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
         sheet = self._checked(read_sheet(self.file))

@@ -42,7 +42,7 @@ def merge(
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
-    frames = table.read(index, ["frame_id", "subject", "sequence", "label", "shard"])
+    frames = table.read(index, ["subject", "shard", "split"])
     shards = frames["shard"].unique(maintain_order=True).to_list()
     rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
     rows = place(rows)
@@ -69,6 +69,7 @@ def merge(
         config.merge.folds,
         config.merge.validation_subjects,
         seed_of(config.seed, "merge", "splits"),
+        dict(frames.group_by("subject").agg(pl.col("split").unique()).iter_rows()),
     )
     with table.replacing(output / "splits.parquet") as temporary:
         splits.write_parquet(temporary)

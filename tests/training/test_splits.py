@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aacsfnet.errors import SettingsError
-from aacsfnet.training.splits import ROLES, fold_count, split
+from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.training.splits import ROLES, fold_count, given_roles, split
 
 
 def labels_of(shares, frames=100):
@@ -72,7 +72,61 @@ def test_subjects_without_pictures_are_dealt_too():
     assert set(found["subject"]) == set("abcd")
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_subjects_without_pictures_leave_no_fold_empty_and_validate_nothing(seed):
+    names = [f"p{number}" for number in range(9)]
+    labels = labels_of([0.5, 0.3, 0.0, 0.0, 0.0]) + [np.empty(0)] * 4
+    found = split(names, labels, 5, 2, seed)
+    useful = set(names[:5])
+    for fold in found.partition_by("fold"):
+        role = dict(fold.select("subject", "role").iter_rows())
+        assert [role[name] for name in useful].count("test") == 1
+        assert {name for name, each in role.items() if each == "validation"} <= useful
+
+
 @pytest.mark.parametrize("folds", [1, 9])
 def test_impossible_folds_are_named(folds):
     with pytest.raises(SettingsError, match=f"folds = {folds}"):
-        fold_count(folds, 8)
+        fold_count(folds, 8, 1)
+
+
+GIVEN = {"a": {"train"}, "b": {"Training"}, "c": {"val"}, "d": {"test"}, "e": {" TEST "}, "": {""}}
+
+
+def test_a_given_split_is_one_fold_with_the_roles_it_says():
+    found = split([*"edcba", ""], labels_of([0.1] * 6), "given", 2, 0, GIVEN)
+    assert dict(found.select("subject", "role").iter_rows()) == {
+        "a": "train",
+        "b": "train",
+        "c": "validation",
+        "d": "test",
+        "e": "test",
+    }
+    assert found["fold"].unique().to_list() == [0]
+
+
+def test_validation_is_drawn_from_training_where_the_split_names_none():
+    given = dict.fromkeys("abcd", {"train"}) | {"x": {"test"}, "y": {"test"}}
+    found = split(list("abcdxy"), labels_of([0.1] * 6), "given", 2, 0, given)
+    by_role = found.group_by("role").agg(pl.col("subject")).rows_by_key("role", named=True)
+    assert sorted(by_role["test"][0]["subject"]) == ["x", "y"]
+    assert len(by_role["validation"][0]["subject"]) == 2
+    assert set(by_role["validation"][0]["subject"]) < set("abcd")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"a": {"train", "test"}}, "subject 'a' is in several splits: train and test"),
+        ({"c": {"val", "training"}}, "subject 'c' is in several splits: train and validation"),
+        ({"b": {""}}, "subject 'b': the split says nothing"),
+        ({"b": {"train", ""}}, "subject 'b': the split says nothing"),
+        ({"b": {"fold1"}}, "'b': the split says 'fold1'; with merge.folds: given, each"),
+        ({"d": {"train"}, "e": {"train"}}, "no subject's split is test"),
+        ({"a": {"test"}, "b": {"test"}}, "marks 0 subjects for training; expected at least 1"),
+        ({"c": {"train"}}, "marks 3 subjects for training; expected at least 4"),
+    ],
+)
+def test_a_given_split_that_leaks_or_lacks_somebody_is_refused(change, words):
+    with pytest.raises(DataError, match=words):
+        given_roles(GIVEN | change, validation_subjects=3)

@@ -1,0 +1,31 @@
+"""A look at the configured data set and the machine before anything runs.
+
+Every finding says what was met and what to do about it. Nothing is written but a few temporary
+files: a sample of frames goes through the first stages, to see faces found and time taken.
+"""
+
+from aacsfnet.config import Config
+from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.index import check_plan, judge, with_defaults
+from aacsfnet.doctor.data import look_at_data
+from aacsfnet.doctor.findings import Finding, Level, render
+from aacsfnet.doctor.machine import look_at_machine
+from aacsfnet.doctor.models import look_at_models
+from aacsfnet.doctor.outlook import look_ahead
+from aacsfnet.errors import AacsfnetError
+
+__all__ = ["Finding", "Level", "diagnose", "render"]
+
+
+def diagnose(config: Config) -> list[Finding]:
+    """Return everything worth knowing before a run; "error" findings would stop it."""
+    findings = [*look_at_machine(), *look_at_models(config)]
+    try:
+        dataset = open_dataset(config)
+        rows = judge(with_defaults(dataset.index()), dataset.label)
+        check_plan(rows, dataset.subjects(), dataset.exact_scan)
+    except AacsfnetError as error:
+        return [*findings, Finding("error", "data", str(error), "correct this first")]
+    findings += look_at_data(config, rows, dataset)
+    findings += look_ahead(config, rows.filter(rows["status"] == "ok"), dataset.label)
+    return findings

@@ -1,0 +1,66 @@
+"""The model files that the settings name: found and whole, or not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from aacsfnet.config import Config, Generate
+from aacsfnet.doctor.findings import Finding
+from aacsfnet.errors import AacsfnetError
+
+
+def look_at_models(config: Config) -> Iterator[Finding]:
+    """Yield one finding for each model that the settings, or an experiment's, name."""
+    everybody = [config, *map(config.for_experiment, config.experiments)]
+    for settings in dict.fromkeys(own.generate for own in everybody):
+        yield _generator(settings)
+    folders = dict.fromkeys(
+        (key, folder)
+        for own in everybody
+        for key, folder in (
+            ("depth.model", own.depth.model),
+            ("quality.identity_model", own.quality.identity_model),
+            ("generate.safety_checker", own.generate.safety_checker),
+        )
+        if folder
+    )
+    for key, folder in folders:
+        yield _folder(key, Path(folder))
+    for weights in dict.fromkeys(own.train.pretrained for own in everybody):
+        if isinstance(weights, Path):
+            yield _weights(weights)
+
+
+def _generator(settings: Generate) -> Finding:
+    from aacsfnet.augmentation import model_files
+    from aacsfnet.augmentation.recipe import recipe_of
+
+    try:
+        files = model_files.find_model(settings)
+        recipe_of(settings, files.kind)
+        card = model_files.describe(files)
+    except AacsfnetError as error:
+        return Finding("error", "generate.model", str(error), "or keep the default: bundled")
+    untrained = card.get("trained") is False
+    return Finding(
+        "warning" if untrained else "ok",
+        "generate.model",
+        f"{settings.model}: {'untrained' if untrained else 'found'} in {files.folder}",
+        "its pictures are noise and the gate rejects them" if untrained else "",
+    )
+
+
+def _folder(key: str, folder: Path) -> Finding:
+    if not folder.is_dir():
+        advice = "name the folder of a model, or fetch one: aacsfnet fetch-models"
+        return Finding("error", key, f"{folder}: no such folder", advice)
+    if not any(folder.glob("*.safetensors")):
+        advice = "weights in other formats are not loaded; fetch the model again"
+        return Finding("error", key, f"{folder}: no .safetensors file in it", advice)
+    return Finding("ok", key, f"{folder}: found")
+
+
+def _weights(file: Path) -> Finding:
+    if file.is_file() and file.suffix == ".safetensors":
+        return Finding("ok", "train.pretrained", f"{file}: found")
+    advice = "name a safetensors file, 'bundled' or null"
+    return Finding("error", "train.pretrained", f"{file}: no such safetensors file", advice)

@@ -1,0 +1,83 @@
+"""What a run will find, take and need: told from a rehearsal on a few frames."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from aacsfnet import estimates
+from aacsfnet.config import Config
+from aacsfnet.datasets import Label
+from aacsfnet.doctor.findings import Finding
+from aacsfnet.doctor.machine import cores_here
+from aacsfnet.errors import AacsfnetError
+from aacsfnet.rehearsal import Rehearsal, rehearse, training_seconds
+
+
+def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[Finding]:
+    """Rehearse on a sample of usable frames; yield faces found, disk needed and time."""
+    if not len(usable):
+        return
+    try:
+        rehearsal = rehearse(config, usable.with_columns(shard=pl.lit("")))
+        training = training_seconds(config)
+        labels, subjects = usable["label"].to_list(), usable["subject"].n_unique()
+        plan = estimates.plan_of(config, labels, label, subjects)
+    except AacsfnetError as error:
+        yield Finding("error", "rehearsal", str(error), "correct this first")
+        return
+    yield _faces(rehearsal)
+    yield _disk(config, plan, rehearsal)
+    yield _time(plan, rehearsal, training)
+
+
+def _faces(rehearsal: Rehearsal) -> Finding:
+    seen = sum(rehearsal.statuses.values())
+    found = rehearsal.statuses.get("ok", 0)
+    lines = [f"{found} of {seen} sampled frames gave a face with landmarks"]
+    lines += [f"{status}: {reason}" for status, reason in sorted(rehearsal.reasons.items())]
+    if found >= 0.9 * seen:
+        return Finding("ok", "faces", "\n".join(lines))
+    advice = "look at these frames; crop.min_face, crop.min_confidence and crop.people decide"
+    return Finding("warning", "faces", "\n".join(lines), advice)
+
+
+def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding:
+    needed = estimates.disk_bytes(plan, rehearsal)
+    folder = Path(config.results).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    message = f"about {estimates.gigabytes(needed)} needed in {config.results}, "
+    message += f"{estimates.gigabytes(free)} free"
+    if needed > free:
+        return Finding("error", "disk", message, "name another folder in results, or make room")
+    tight = needed > 0.5 * free
+    advice = "make room, if others write here too" if tight else ""
+    return Finding("warning" if tight else "ok", "disk", message, advice)
+
+
+def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Finding:
+    import torch
+
+    cores, gpu = cores_here(), torch.cuda.is_available()
+    each = rehearsal.seconds
+    first = sum(plan.rows(stage) * each[stage] for stage in each) / cores
+    check = plan.generated * (each["landmarks"] + each["crop"]) / cores
+    generate = sum(
+        pictures * estimates.generation_seconds(config, gpu, cores)
+        for config, pictures in plan.generation
+    )
+    train = plan.trained * training
+    words = estimates.hours_minutes
+    message = (
+        f"about {words(first + check + generate + train)} with {cores} cores"
+        f"{' and a GPU' if gpu else ''}, without starting up\n"
+        f"crop, landmarks and depth of {plan.frames} frames: {words(first)} (rehearsed)\n"
+        f"generate {plan.generated} pictures: {words(generate)} (rough), quality: {words(check)}\n"
+        f"train, {plan.trained} pictures in all: {words(train)} (from one step)"
+    )
+    long = first + check + generate + train > 2 * 86_400
+    advice = "a GPU, fewer prompts.variants, or a cluster (see docs/running.md)" if long else ""
+    return Finding("note" if long else "ok", "time", message, advice)
