@@ -119,11 +119,13 @@ def prompts(
 
 @stage(
     "aacsfnet generate --crop results/demo/crop/s01.00.parquet"
+    " --landmarks results/demo/landmarks/s01.00.parquet"
     " --depth results/demo/depth/s01.00.parquet --prompts results/demo/prompts/s01.00.parquet"
     " --output results/demo/generate/s01.00.parquet"
 )
 def generate(
     crop: CropTable,
+    landmarks: LandmarksTable,
     depth: DepthTable,
     prompts: PromptsTable,
     output: Output,
@@ -132,7 +134,7 @@ def generate(
     """Generate pictures by depth-guided diffusion."""
     from aacsfnet.augmentation.generate import generate as run
 
-    run(load(config), crop, depth, prompts, output)
+    run(load(config), crop, landmarks, depth, prompts, output)
 
 
 @stage(
@@ -265,19 +267,23 @@ def calibrate(
     results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
     config: Settings = "config.yaml",
 ) -> None:
-    """Tell which bound on facial measures keeps labels apart on this data set's real frames."""
+    """Tell which bounds of the gate keep labels apart on this data set's real frames."""
     from aacsfnet.augmentation.calibration import calibrate as run
 
     settings = load(config)
-    found = run(settings, results)
-    typer.echo(
-        f"{found.same_pairs} pairs of one subject's frames with equal labels, "
-        f"{found.different_pairs} with labels far apart; area under the ROC curve {found.area:.3f}"
-    )
-    configured = settings.quality.max_measure_difference
-    for words, bound in (("quality.max_measure_difference", configured), ("best", found.best)):
-        same, different = found.at(bound)
-        typer.echo(f"{words} {bound:g}: {same:.1%} of equal and {different:.1%} of others pass")
+    for score, pairs in run(settings, results).items():
+        key = f"max_{score}"
+        typer.echo(
+            f"{score}: {pairs.same_pairs} pairs of one subject's frames with equal labels, "
+            f"{pairs.different_pairs} with labels far apart; area under the ROC curve "
+            f"{pairs.area:.3f}"
+        )
+        configured = getattr(settings.quality, key)
+        for words, bound in ((f"quality.{key}", configured), ("best", pairs.best)):
+            same, different = pairs.at(bound)
+            typer.echo(
+                f"  {words} {bound:g}: {same:.1%} of equal and {different:.1%} of others pass"
+            )
 
 
 @tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from aacsfnet.augmentation.recipe import preset_of, steps_of
 from aacsfnet.errors import SettingsError
 
 DatasetName = Literal["demo", "manifest", "unbc", "biovid", "data_pre"]
@@ -196,29 +197,65 @@ class Generate(Block):
     """The diffusion model and how it is run."""
 
     model: str = Field("bundled", description="'bundled', or a folder in diffusers layout")
+    pipeline: Literal["auto", "sd-controlnet", "sdxl-controlnet", "sd-depth2img"] = Field(
+        "auto", description="what the folder holds; auto: as its model_index.json says"
+    )
     controlnet: str = Field(
         "", description="folder of a depth ControlNet; empty: the model's own subfolder controlnet"
     )
-    strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
-    steps: int = Field(20, ge=1, le=1000, description="scheduler steps; about strength x steps run")
-    guidance_scale: float = Field(
-        1.5,
-        ge=0.0,
-        le=50.0,
-        description="weight of the prompt; up to 1 there is no guidance; Stable Diffusion: 5 to 8",
+    conditioning_scale: float | None = Field(
+        None, ge=0.0, le=2.0, description="weight of the depth map; null: 1, and none in depth2img"
     )
-    conditioning_scale: float = Field(1.0, ge=0.0, le=2.0, description="weight of the depth map")
+    landmarks_controlnet: str = Field(
+        "", description="folder of a second ControlNet, for MediaPipe face drawings; empty: none"
+    )
+    landmarks_scale: float = Field(
+        1.0, ge=0.0, le=2.0, description="weight of the drawing, if there is a second ControlNet"
+    )
+    preset: Literal["quality", "balanced", "fast"] = Field(
+        "balanced",
+        description="decides the keys below that are null: quality 30 steps, balanced 20, fast 8 "
+        "with a LoRA and no guidance",
+    )
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="scheduler steps; about strength x steps run"
+    )
+    guidance_scale: float | None = Field(
+        None, ge=0.0, le=50.0, description="weight of the prompt; up to 1 there is no guidance"
+    )
+    scheduler: Literal["model", "ddim", "unipc", "dpm++", "lcm"] | None = Field(
+        None, description="how noise is taken away; model: as the folder says"
+    )
+    lora: str = Field(
+        "", description="LoRA in safetensors, file or folder, put into the weights; none: without"
+    )
+    lora_scale: float = Field(1.0, gt=0.0, le=2.0, description="weight of the LoRA, if any")
+    strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
     batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
+    compile: Literal["auto", "always", "never"] = Field(
+        "auto", description="translate the networks for the device; auto: on a GPU, for long shards"
+    )
+    safety_checker: str = Field(
+        "", description="folder of a safety checker whose score is written down; empty: none"
+    )
 
     @model_validator(mode="after")
-    def _some_step_runs(self) -> "Generate":
-        if int(self.strength * self.steps) < 1:
+    def _fits_together(self) -> "Generate":
+        steps = steps_of(self)
+        if int(self.strength * steps) < 1:
             raise ValueError(
-                f"strength {self.strength} x steps {self.steps} is below 1, so no step would run; "
+                f"strength {self.strength} x steps {steps} is below 1, so no step would run; "
                 "raise one of them"
             )
-        if self.model == "bundled" and self.controlnet:
-            raise ValueError("the bundled model has its own ControlNet; leave controlnet empty")
+        if self.model == "bundled" and (self.controlnet or self.pipeline != "auto"):
+            raise ValueError(
+                "the bundled model has its own ControlNet; leave controlnet empty, pipeline auto"
+            )
+        if preset_of(self).distilled and not self.lora:
+            raise ValueError(
+                f"preset {self.preset} needs a LoRA for few steps: name its file in lora, or write "
+                "lora: none if the model itself is made for few steps"
+            )
         return self
 
 
@@ -232,7 +269,32 @@ class Quality(Block):
         0.06, gt=0.0, description="likewise in eyes, brows and mouth, each on its own"
     )
     max_measure_difference: float = Field(
-        0.06, gt=0.0, description="largest change of a facial measure of pain, eye distances"
+        0.06,
+        gt=0.0,
+        description="most that a facial measure of pain may change, error margin included, eye "
+        "distances",
+    )
+    max_pspi_difference: float = Field(
+        3.0, gt=0.0, description="most that the PSPI estimated from these measures may change"
+    )
+    calibrate: bool = Field(
+        True,
+        description="a lower bound on the measures' change where the person's own real frames tell "
+        "equal labels from others by it",
+    )
+    max_pose_difference: float = Field(
+        10.0, gt=0.0, description="most that the head may turn (yaw, pitch or roll), degrees"
+    )
+    identity_model: str = Field(
+        "",
+        description="folder of a model that embeds faces (transformers or timm, safetensors); "
+        "empty: identity is not judged",
+    )
+    min_identity: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="least cosine of source's and picture's embedding; null: only recorded",
     )
     min_sharpness: float = Field(
         0.2, ge=0.0, description="least variance of the Laplacian, share of the source's"
@@ -249,6 +311,12 @@ class Quality(Block):
         description="mean absolute difference, of 1, below which two pictures count as the same",
     )
 
+    @model_validator(mode="after")
+    def _identity_has_a_model(self) -> "Quality":
+        if self.min_identity is not None and not self.identity_model:
+            raise ValueError("min_identity needs identity_model, the folder of a model")
+        return self
+
 
 class Merge(Block):
     """The pictures for training, and who is held out when."""
@@ -257,8 +325,10 @@ class Merge(Block):
     kept: float = Field(
         0.7, ge=0.3, le=1.0, description="middle of the crop that is used, share of its side"
     )
-    folds: int | Literal["loso"] = Field(
-        4, description="number of subject-grouped folds, or loso: one subject held out at a time"
+    folds: int | Literal["loso", "given"] = Field(
+        4,
+        description="number of subject-grouped folds; loso: one subject held out at a time; given: "
+        "one fold, as the manifest's column split says",
     )
     validation_subjects: int = Field(
         2, ge=1, description="training subjects of each fold kept for model selection"

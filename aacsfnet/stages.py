@@ -26,13 +26,13 @@ class Stage:
 #: of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(1, ("data", "index.shard_frames")),
-    "crop": Stage(1, ("data", "crop"), ("index",)),
+    "crop": Stage(2, ("data", "crop"), ("index",)),
     "landmarks": Stage(1, ("landmarks",), ("crop",)),
     "depth": Stage(1, ("depth",), ("crop", "landmarks")),
     "prompts": Stage(1, ("data", "seed", "prompts", "generate.model"), ("index", "landmarks")),
-    "generate": Stage(1, ("seed", "generate"), ("crop", "depth", "prompts")),
-    "quality": Stage(1, ("landmarks", "quality"), ("crop", "landmarks", "generate")),
-    "merge": Stage(1, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
+    "generate": Stage(2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts")),
+    "quality": Stage(2, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
+    "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
     "train": Stage(1, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.

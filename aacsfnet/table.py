@@ -134,11 +134,11 @@ SCHEMAS: dict[str, Columns] = {
         "mouth_error": pl.Float32,
         # Changes of the facial measures that pain moves, generated minus source, eye distances:
         **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
-        "measure_difference": pl.Float32,  # largest of these, without sign, error margin added
-        "worst_measure": pl.String,
-        "measure_margin": pl.Float32,  # its error margin, from several looks, eye distances
+        "measure_difference": pl.Float32,  # largest of these, without sign
+        "possible_difference": pl.Float32,  # the same with each measure's error margin added
+        "worst_measure": pl.String,  # which one that is
         "pspi_change": pl.Float32,  # of the PSPI estimated from the measures; null: too few frames
-        "pspi_difference": pl.Float32,  # the same without sign, error margin added
+        "pspi_difference": pl.Float32,  # the same without sign
         "pose_difference": pl.Float32,  # largest change of yaw, pitch and roll, degrees
         "identity": pl.Float32,  # cosine of the embeddings, -1 to 1; null without a model
         "sharpness": pl.Float32,  # variance of the Laplacian over the source's
@@ -233,9 +233,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write(
-    path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | None = None
-) -> None:
+def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | None = None) -> None:
     """Write a stage's table atomically.
 
     Args:

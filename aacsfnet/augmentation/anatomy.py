@@ -1,12 +1,14 @@
-"""Action units estimated from a face's measures, for frames that nobody has coded.
+"""Action units and PSPI estimated from a face's measures.
 
-The estimate serves the words of a prompt, no more: it is coarse, and it compares a face with the
-same person's usual one, so it needs some frames of the person.
+The estimates serve the words of a prompt, where nobody has coded a frame, and the comparison of a
+generated picture with its source, no more: they are coarse, and they compare a face with the same
+person's usual one, so they need some frames of the person.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: Frames of a person from which a usual face can be told.
 ENOUGH_FRAMES = 5
@@ -24,6 +26,7 @@ _CHANGES = {
 _NOISE_SHARE = 0.25  # a smaller share of the strongest change is not told from noise
 
 _CLOSED_LIDS = 0.07
+_LIDS_RANGE = (0.04, 0.10)  # AU43 counts fully below and not above, in part between
 _PARTED_LIPS, _DROPPED_JAW, _WIDE_MOUTH = 0.05, 0.20, 0.45
 
 
@@ -61,6 +64,32 @@ def estimated_units(
 
 def _share(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def estimated_pspi(
+    measures: Mapping[str, NDArray[np.floating]], usual: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """Return PSPI, 0 to 16, as the measures show it, without the threshold that words need.
+
+    PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43 (Prkachin and Solomon 2008).
+
+    Args:
+        measures: `(n,)` of each measure of pain, eye distances.
+        usual: the person's, from `usual_face`.
+    """
+    unit = {}
+    for name in ("au4", "au6", "au7", "au9", "au10"):
+        measure, strongest = _CHANGES[name]
+        unit[name] = 5.0 * np.clip((measures[measure] - usual[measure]) / strongest, 0.0, 1.0)
+    low, high = _LIDS_RANGE
+    closed = np.clip((high - measures["lid_opening"]) / (high - low), 0.0, 1.0)
+    return np.asarray(
+        unit["au4"]
+        + np.maximum(unit["au6"], unit["au7"])
+        + np.maximum(unit["au9"], unit["au10"])
+        + closed,
+        np.float64,
+    )
 
 
 def known_or_estimated(

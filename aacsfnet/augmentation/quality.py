@@ -4,61 +4,142 @@ A picture is of use only if it still shows what its label says. So the landmarks
 on the picture alone, and compared with those of the frame that it was made from.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aacsfnet import table
+from aacsfnet.augmentation.anatomy import usual_face
+from aacsfnet.augmentation.calibration import bound_of, pairs_of
 from aacsfnet.augmentation.resemblance import (
+    Seen,
+    change,
     difference,
     landmark_errors,
     look_of,
-    measure_changes,
+    pose_difference,
+    seen,
 )
 from aacsfnet.config import Config, Quality
-from aacsfnet.faces.geometry import measure_all
+from aacsfnet.datasets import open_dataset
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.table import PAIN_MEASURES
+
+Scores = dict[str, Any]
 
 
 def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output: Path) -> None:
     """Write scores and verdict for the generated pictures of one shard.
 
+    The bound on measures and the pairs of real frames behind it are noted in the table's metadata.
+
     Args:
-        config: `landmarks` and `quality` are used.
+        config: `dataset`, `index`, `landmarks` and `quality` are used.
         crop: table of the sources' crops.
         landmarks: table of their landmarks.
         generate: table of the generated pictures.
         output: table to write.
-    """
-    from aacsfnet.faces.mesh import CropLandmarker
 
+    Raises:
+        ModelFileError: `quality.identity_model` is missing or no vision model.
+    """
+    faces = table.read(landmarks, ["frame_id", "label", "status", "landmarks_px", "measures"])
+    sources = {face["frame_id"]: face for face in faces.iter_rows(named=True)}
+    pairs = pairs_of(list(sources.values()), open_dataset(config).label)
+    bound = bound_of(pairs["measure_difference"], config.quality)
+    usual = usual_face([face["measures"] for face in sources.values() if face["status"] == "ok"])
     crops = dict(table.read(crop, ["frame_id", "image"]).iter_rows())
-    sources = {row["frame_id"]: row for row in table.read(landmarks).iter_rows(named=True)}
     rows = []
-    seen: dict[str, list[np.ndarray]] = {}  # pictures already judged, by source
-    with CropLandmarker(config.landmarks.min_confidence) as landmarker:
+    with (
+        CropLandmarker(config.landmarks.min_confidence) as landmarker,
+        _embedding(config.quality) as embed,
+    ):
+        judge = Judge(landmarker, usual, embed)
         for row in table.read(generate).iter_rows(named=True):
             kept = table.carry(row, "quality") | {"source_frame_id": row["source_frame_id"]}
             rows.append(kept)
             if row["status"] != "ok":
                 continue
             frame_id = row["source_frame_id"]
-            picture, source = table.decode_png(row["image"]), table.decode_png(crops[frame_id])
-            others = seen.setdefault(frame_id, [])
-            kept |= look_scores(picture, source, others)
-            mesh = landmarker.find(picture, None)
-            if landmarker.accepts(mesh):
-                kept |= face_scores(sources[frame_id], mesh.points)
-            others.append(picture)
-            reasons = faults(kept, config.quality)
+            source = table.decode_png(crops[frame_id])
+            points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
+            judge.turn_to(frame_id, source, points)
+            kept |= judge.scores(table.decode_png(row["image"]))
+            reasons = faults(kept, config.quality, bound)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
-    table.write(output, table.frame("quality", rows), "quality")
+    notes = {"bound": bound, "pairs": {score: each.noted() for score, each in pairs.items()}}
+    table.write(output, table.frame("quality", rows), "quality", {"calibration": notes})
 
 
-def look_scores(
-    picture: np.ndarray, source: np.ndarray, others: list[np.ndarray]
-) -> dict[str, float | None]:
+@contextmanager
+def _embedding(settings: Quality) -> Iterator[Callable[[np.ndarray], np.ndarray] | None]:
+    """Yield what embeds a picture, on a device that is held meanwhile; None without a model."""
+    if not settings.identity_model:
+        yield None
+        return
+    from aacsfnet import devices
+    from aacsfnet.augmentation.identity import FaceEmbedder
+
+    with devices.lease() as device:
+        yield FaceEmbedder(Path(settings.identity_model).expanduser(), device).embed
+
+
+class Judge:
+    """Scores pictures of one person, those of a frame one after the other.
+
+    Args:
+        landmarker: finds landmarks.
+        usual: the person's usual measures, None when they are not known.
+        embed: picture to embedding of length 1; None without a model.
+    """
+
+    def __init__(
+        self,
+        landmarker: CropLandmarker,
+        usual: dict[str, float] | None,
+        embed: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._landmarker, self._usual, self._embed = landmarker, usual, embed
+        self._frame_id = ""
+
+    def turn_to(self, frame_id: str, source: np.ndarray, points: np.ndarray) -> None:
+        """Take a frame as the source of the pictures that follow.
+
+        Args:
+            frame_id: of the frame; where it is the last one, nothing is done.
+            source: its crop `(H, W, 3)` uint8 RGB.
+            points: its landmarks `(478, 3)`.
+        """
+        if frame_id == self._frame_id:
+            return
+        self._frame_id, self._source = frame_id, source
+        self._seen = seen(self._landmarker.looks(source, points), self._usual)
+        self._embedding = self._embed(source) if self._embed else None
+        self._others: list[np.ndarray] = []  # pictures of this frame already judged
+
+    def scores(self, picture: np.ndarray) -> Scores:
+        """Return every score of a picture made from the frame that was turned to.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+        """
+        scores = look_scores(picture, self._source, self._others)
+        self._others.append(picture)
+        scores["faces"] = self._landmarker.count(picture)
+        if self._embed is not None:
+            scores["identity"] = float(self._embed(picture) @ self._embedding)
+        mesh = self._landmarker.find(picture)
+        if self._landmarker.accepts(mesh):
+            looks = self._landmarker.looks(picture, mesh.points)
+            scores |= face_scores(self._seen, seen(looks, self._usual))
+        return scores
+
+
+def look_scores(picture: np.ndarray, source: np.ndarray, others: list[np.ndarray]) -> Scores:
     """Return the scores that need no face.
 
     Args:
@@ -76,39 +157,49 @@ def look_scores(
     }
 
 
-def face_scores(source: dict[str, Any], found: np.ndarray) -> dict[str, float | str]:
+def face_scores(source: Seen, found: Seen) -> Scores:
     """Return the scores of a found face.
 
     Args:
-        source: row of the landmarks table.
-        found: `(478, 3)` landmarks on the generated picture.
+        source: the face that the picture was made from.
+        found: the face on the picture.
     """
-    errors = landmark_errors(np.asarray(source["landmarks_px"], np.float64), found)
-    changes = measure_changes(source["measures"], measure_all(found))
-    worst = max(changes, key=lambda name: abs(changes[name]))
-    return {
-        **{f"{region}_error": error for region, error in errors.items()},
-        **{f"{name}_change": change for name, change in changes.items()},
-        "measure_difference": abs(changes[worst]),
-        "worst_measure": worst,
+    changes = {name: change(source.measures[name], found.measures[name]) for name in PAIN_MEASURES}
+    possible = {name: abs(by) + margin for name, (by, margin) in changes.items()}
+    worst = max(possible, key=lambda name: possible[name])
+    scores: Scores = {
+        f"{region}_error": error
+        for region, error in landmark_errors(source.points, found.points).items()
     }
+    scores |= {f"{name}_change": each for name, (each, _) in changes.items()}
+    scores |= {
+        "measure_difference": max(abs(each) for each, _ in changes.values()),
+        "possible_difference": possible[worst],
+        "worst_measure": worst,
+        "pose_difference": pose_difference(source.points, found.points),
+    }
+    if source.pspi is not None and found.pspi is not None:
+        by, _ = change(source.pspi, found.pspi)
+        scores |= {"pspi_change": by, "pspi_difference": abs(by)}
+    return scores
 
 
-def faults(scores: dict[str, Any], limits: Quality) -> list[str]:
+def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
     """Return everything that is wrong with a picture, in words; empty when it passes.
 
     Args:
         scores: of `look_scores`, and of `face_scores` when a face was found.
         limits: the gate's settings.
+        bound: on the change of measures for this person, see `calibration.bound_of`.
     """
     found: list[str] = []
 
     def above(name: str, limit: float, words: str) -> None:
-        if scores[name] is not None and scores[name] > limit:
+        if scores.get(name) is not None and scores[name] > limit:
             found.append(f"{words} {scores[name]:.3f} > {limit:g}")
 
     def below(name: str, limit: float, words: str) -> None:
-        if scores[name] is not None and scores[name] < limit:
+        if scores.get(name) is not None and scores[name] < limit:
             found.append(f"{words} {scores[name]:.3f} < {limit:g}")
 
     if scores.get("landmark_error") is None:
@@ -117,11 +208,15 @@ def faults(scores: dict[str, Any], limits: Quality) -> list[str]:
         above("landmark_error", limits.max_landmark_error, "landmark error")
         for region in ("eyes", "brows", "mouth"):
             above(f"{region}_error", limits.max_region_error, f"{region} error")
-        above(
-            "measure_difference",
-            limits.max_measure_difference,
-            f"{scores['worst_measure']} differs by",
-        )
+        above("measure_difference", bound, "measures differ by")
+        may = f"{scores['worst_measure']} may differ by"
+        above("possible_difference", limits.max_measure_difference, may)
+        above("pspi_difference", limits.max_pspi_difference, "estimated PSPI differs by")
+        above("pose_difference", limits.max_pose_difference, "head turned by")
+    if scores["faces"] > 1:
+        found.append(f"{scores['faces']} faces found")
+    if limits.min_identity is not None:
+        below("identity", limits.min_identity, "identity")
     below("sharpness", limits.min_sharpness, "sharpness")
     below("brightness", limits.min_brightness, "brightness")
     above("brightness", limits.max_brightness, "brightness")

@@ -1,10 +1,12 @@
 """How far a generated face is from its source: geometry, and the picture as such."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet.augmentation.anatomy import estimated_pspi
 from aacsfnet.faces.geometry import (
     LEFT_BROW,
     LEFT_BROW_TOP,
@@ -15,9 +17,13 @@ from aacsfnet.faces.geometry import (
     RIGHT_EYE,
     RIGHT_LIDS,
     eye_distance,
+    measure_all,
 )
+from aacsfnet.faces.pose import pose_of
 from aacsfnet.table import PAIN_MEASURES
 
+#: 95 % quantile of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`).
+_STUDENT = 1.860
 _LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
 _LIPS = (
     *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
@@ -42,13 +48,62 @@ def landmark_errors(source: NDArray[np.floating], found: NDArray[np.floating]) -
         source: `(478, 3)` in pixels.
         found: `(478, 3)` in pixels of a picture of the same size.
     """
-    distance = np.linalg.norm(found[:, :2] - source[:, :2], axis=1) / eye_distance(source)
+    distance = np.linalg.norm(found[:, :2] - source[:, :2], axis=1) / float(eye_distance(source))
     return {name: float(distance[list(points)].mean()) for name, points in REGIONS.items()}
 
 
-def measure_changes(source: dict[str, float], found: dict[str, float]) -> dict[str, float]:
-    """Return how much each measure of pain differs, found minus source, in eye distances."""
-    return {name: found[name] - source[name] for name in PAIN_MEASURES}
+@dataclass(frozen=True)
+class Seen:
+    """What several looks saw of a face.
+
+    Attributes:
+        points: `(478, 3)`, the mean mesh, pixels.
+        measures: `(looks,)` of each measure of pain, eye distances.
+        pspi: `(looks,)`, estimated from them; None where the person's usual face is not known.
+    """
+
+    points: NDArray[np.float64]
+    measures: dict[str, NDArray[np.float64]]
+    pspi: NDArray[np.float64] | None
+
+
+def seen(looks: NDArray[np.floating], usual: Mapping[str, float] | None) -> Seen:
+    """Return what looks `(n, 478, 3)` at a face say.
+
+    Args:
+        looks: meshes in pixels.
+        usual: the person's usual measures, see `anatomy.usual_face`.
+    """
+    measured = measure_all(looks)
+    return Seen(
+        points=looks.mean(axis=0),
+        measures={name: measured[name] for name in PAIN_MEASURES},
+        pspi=None if usual is None else estimated_pspi(measured, usual),
+    )
+
+
+def change(source: NDArray[np.floating], found: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the mean change, found minus source, and its error margin.
+
+    The looks at both pictures are taken from the same displaced squares, so they are compared pair
+    by pair. The true mean lies above the found one by more than the margin once in twenty times
+    (one-sided Student's t).
+
+    Args:
+        source: `(LOOKS,)`.
+        found: `(LOOKS,)`.
+
+    >>> change(np.zeros(9), np.arange(9.0))
+    (4.0, 1.69...)
+    """
+    each = found - source
+    return float(each.mean()), _STUDENT * float(each.std(ddof=1)) / len(each) ** 0.5
+
+
+def pose_difference(source: NDArray[np.floating], found: NDArray[np.floating]) -> float:
+    """Return the largest change of yaw, pitch and roll between two meshes `(478, 3)`, degrees."""
+    turned = pose_of(found) - pose_of(source)
+    return float(np.abs((turned + 180) % 360 - 180).max())
 
 
 @dataclass(frozen=True)

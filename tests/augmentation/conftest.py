@@ -72,7 +72,7 @@ def shard(tmp_path, face_picture, face_landmarks):
                 {
                     "landmarks_px": face_landmarks.astype(np.float32),
                     "pose": pose_of(face_landmarks).tolist(),
-                    "measures": measure_all(face_landmarks),
+                    "measures": {k: float(v) for k, v in measure_all(face_landmarks).items()},
                 }
                 if number < 4
                 else {}
@@ -100,7 +100,7 @@ def run_shard(shard):
     calls = {
         "depth": (depth, ("crop", "landmarks")),
         "prompts": (prompts, ("index", "landmarks")),
-        "generate": (generate, ("crop", "depth", "prompts")),
+        "generate": (generate, ("crop", "landmarks", "depth", "prompts")),
         "quality": (quality, ("crop", "landmarks", "generate")),
     }
 

@@ -1,6 +1,13 @@
+import numpy as np
 import pytest
 
-from aacsfnet.augmentation.anatomy import estimated_units, known_or_estimated, usual_face
+from aacsfnet.augmentation.anatomy import (
+    estimated_pspi,
+    estimated_units,
+    known_or_estimated,
+    usual_face,
+)
+from aacsfnet.datasets.demo.action_units import pspi
 
 REST = {
     "brow_height": 0.35,
@@ -56,3 +63,24 @@ def test_without_a_usual_face_only_lids_and_mouth_are_judged():
 def test_what_was_coded_goes_before_what_is_estimated():
     merged = known_or_estimated({"au4": 0.0, "au9": None}, {"au4": 3.0, "au9": 2.0})
     assert merged == {"au4": 0.0, "au9": 2.0}
+
+
+def test_estimated_pspi_follows_its_formula():
+    faces = [
+        REST,
+        REST | {"brow_height": 0.29},  # AU4 half way
+        REST | {"cheek_raise": -0.5, "lower_lid_height": -0.08},  # AU6 counts, AU7 is less
+        REST | {"nose_wrinkle": -0.6, "upper_lip_raise": 0.9},  # both full: the larger counts
+        REST | {"lid_opening": 0.0},
+        REST | {"lid_opening": 0.07, "brow_height": 0.1},
+    ]
+    units = [
+        {},
+        {"au4": 2.5},
+        {"au6": 5, "au7": 2},
+        {"au9": 5, "au10": 5},
+        {"au43": 1},
+        {"au43": 0.5, "au4": 5},
+    ]
+    together = {name: np.array([face[name] for face in faces]) for name in REST}
+    assert estimated_pspi(together, REST) == pytest.approx([pspi(each) for each in units])

@@ -4,6 +4,7 @@ import pytest
 from aacsfnet import table
 from aacsfnet.augmentation.quality import faults, quality
 from aacsfnet.config import Quality, validate
+from aacsfnet.errors import SettingsError
 
 GOOD = {
     "landmark_error": 0.01,
@@ -11,7 +12,12 @@ GOOD = {
     "brows_error": 0.01,
     "mouth_error": 0.01,
     "measure_difference": 0.01,
+    "possible_difference": 0.02,
     "worst_measure": "lid_opening",
+    "pspi_difference": 0.4,
+    "pose_difference": 1.0,
+    "faces": 1,
+    "identity": 0.8,
     "sharpness": 0.9,
     "brightness": 0.5,
     "contrast": 0.2,
@@ -20,8 +26,18 @@ GOOD = {
 }
 
 
+#: No look at the picture's face is among these.
+LOOK = (
+    *("faces", "identity", "sharpness", "brightness", "contrast"),
+    *("source_difference", "variant_difference"),
+)
+BOUND = 0.05
+
+
 def test_a_good_picture_has_no_fault():
-    assert faults(GOOD, Quality()) == []
+    assert faults(GOOD, Quality(), BOUND) == []
+    unknown = GOOD | {"pspi_difference": None, "identity": None}
+    assert faults(unknown, Quality(), BOUND) == []
 
 
 @pytest.mark.parametrize(
@@ -31,7 +47,12 @@ def test_a_good_picture_has_no_fault():
         ("eyes_error", 1.0, "eyes error"),
         ("brows_error", 1.0, "brows error"),
         ("mouth_error", 1.0, "mouth error"),
-        ("measure_difference", 1.0, "lid_opening differs by"),
+        ("measure_difference", 0.051, "measures differ by 0.051 > 0.05"),
+        ("possible_difference", 0.061, "lid_opening may differ by 0.061 > 0.06"),
+        ("pspi_difference", 9.0, "estimated PSPI differs by 9.000 > 3"),
+        ("pose_difference", 30.0, "head turned by 30.000 > 10"),
+        ("faces", 2, "2 faces found"),
+        ("identity", 0.1, "identity 0.100 < 0.5"),
         ("sharpness", 0.0, "sharpness 0.000 < "),
         ("brightness", 0.0, "brightness"),
         ("brightness", 1.0, "brightness"),
@@ -41,18 +62,24 @@ def test_a_good_picture_has_no_fault():
     ],
 )
 def test_each_fault_is_named(name, value, words):
-    (fault,) = faults(GOOD | {name: value}, Quality())
+    limits = Quality(identity_model="folder", min_identity=0.5)
+    (fault,) = faults(GOOD | {name: value}, limits, BOUND)
     assert words in fault
 
 
 def test_all_faults_are_named():
     bad = GOOD | {"landmark_error": 1.0, "brightness": 0.0, "contrast": 0.0}
-    assert len(faults(bad, Quality())) == 3
+    assert len(faults(bad, Quality(), BOUND)) == 3
 
 
 def test_without_a_face_only_the_look_is_judged():
-    look = {name: GOOD[name] for name in list(GOOD)[6:]}
-    assert faults(look, Quality()) == ["no face found"]
+    look = {name: GOOD[name] for name in LOOK}
+    assert faults(look, Quality(), BOUND) == ["no face found"]
+
+
+def test_a_threshold_of_identity_needs_a_model():
+    with pytest.raises(SettingsError, match="min_identity needs identity_model"):
+        validate({"quality": {"min_identity": 0.5}})
 
 
 @pytest.fixture
@@ -113,3 +140,33 @@ def test_blank_and_noise_are_refused(judged, face_picture):
         assert row["status"] == "rejected"
         assert "no face found" in row["reason"]
     assert "contrast" in judged(blank)[0]["reason"]
+
+
+def test_two_faces_are_refused(judged, face_picture):
+    import cv2
+
+    half = cv2.resize(face_picture, (64, 64), interpolation=cv2.INTER_AREA)
+    two = np.zeros_like(face_picture)
+    two[32:96, :64] = two[32:96, 64:] = half
+    (row,) = judged(two)
+    assert row["faces"] == 2
+    assert "2 faces found" in row["reason"]
+
+
+def test_every_score_is_a_column_with_a_value(judged, face_picture):
+    brighter = np.clip(face_picture.astype(int) + 6, 0, 255).astype(np.uint8)
+    first, second = judged(brighter, np.clip(brighter.astype(int) + 6, 0, 255).astype(np.uint8))
+    # Four frames are too few to tell a usual face, and there is no model of identity.
+    unknown = {"pspi_change", "pspi_difference", "identity"}
+    assert {name for name, value in second.items() if value is None} == unknown
+    assert first["pose_difference"] < 3
+    assert first["possible_difference"] > first["measure_difference"]
+
+
+def test_the_bound_and_its_pairs_are_noted(judged, face_picture, shard):
+    judged(face_picture)
+    noted = table.notes(shard["quality"])["calibration"]
+    assert noted["bound"] == 0.06  # six pairs tell nothing, so the settings' bound holds
+    pairs = noted["pairs"]["measure_difference"]
+    assert (pairs["same_pairs"], pairs["different_pairs"]) == (1, 5)
+    assert noted["pairs"]["pspi_difference"]["same_pairs"] == 0

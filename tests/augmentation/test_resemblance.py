@@ -3,6 +3,7 @@ import pytest
 
 from aacsfnet.augmentation import resemblance
 from aacsfnet.faces.geometry import eye_distance, measure_all
+from aacsfnet.faces.mesh import LOOKS
 from aacsfnet.table import PAIN_MEASURES
 
 
@@ -23,13 +24,45 @@ def test_a_region_moves_alone(face_landmarks, region):
     assert set(errors.values()) == {0.0}
 
 
-def test_changes_are_found_minus_source(face_landmarks):
-    source, found = measure_all(face_landmarks), measure_all(face_landmarks)
-    found["lid_opening"] -= 0.1
-    changes = resemblance.measure_changes(source, found)
-    assert set(changes) == set(PAIN_MEASURES)
-    assert changes["lid_opening"] == pytest.approx(-0.1)
-    assert sum(map(abs, changes.values())) == pytest.approx(0.1)
+def test_a_change_is_found_minus_source_with_a_margin_that_holds_nineteen_times_in_twenty():
+    stats = pytest.importorskip("scipy.stats")
+    random = np.random.default_rng(0)
+    by, margin = resemblance.change(np.zeros(LOOKS), sample := random.normal(1, 0.3, LOOKS))
+    assert by == pytest.approx(sample.mean())
+    one_sided = stats.ttest_1samp(sample, by + margin, alternative="less")
+    assert one_sided.pvalue == pytest.approx(0.05, abs=1e-4)
+    held = 0
+    for _ in range(2000):
+        by, margin = resemblance.change(random.normal(5, 1, LOOKS), random.normal(6, 1, LOOKS))
+        held += by + margin >= 1
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_what_displaced_looks_do_to_both_pictures_cancels():
+    both = np.linspace(0, 9, LOOKS)
+    assert resemblance.change(both, both + 0.5) == (0.5, 0.0)
+
+
+def test_looks_are_averaged_and_measured_one_by_one(face_landmarks):
+    looks = face_landmarks + np.random.default_rng(0).normal(0, 0.3, (LOOKS, 478, 3))
+    usual = measure_all(face_landmarks)
+    found = resemblance.seen(looks, usual)
+    np.testing.assert_allclose(found.points, looks.mean(axis=0))
+    assert set(found.measures) == set(PAIN_MEASURES)
+    for name, values in found.measures.items():
+        assert values == pytest.approx([float(measure_all(look)[name]) for look in looks])
+    assert found.pspi.shape == (LOOKS,)
+    assert resemblance.seen(looks, None).pspi is None
+
+
+def test_a_turned_head_shows_as_degrees(face_landmarks):
+    angle = np.radians(12)
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )
+    turned = face_landmarks @ turn.T
+    assert resemblance.pose_difference(face_landmarks, turned) == pytest.approx(12)
+    assert resemblance.pose_difference(face_landmarks, face_landmarks) == 0
 
 
 def test_looks():
