@@ -36,9 +36,9 @@ with devices.first_free(sys.argv[2:], Path(sys.argv[1])) as number:
 class Job:
     """A process that takes a device, says which, and keeps it until it is told to let go."""
 
-    def __init__(self, folder, names):
+    def __init__(self, folder, names, script=HOLD):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(folder), *names],
+            [sys.executable, "-c", script, str(folder), *names],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -71,6 +71,43 @@ def test_each_job_gets_a_device_of_its_own_and_the_third_waits(tmp_path):
     assert third.device() in (0, 1)
     second.end()
     third.end()
+
+
+LEASE = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+from aacsfnet import devices
+
+uuids = sys.argv[2:]
+torch.cuda.is_available = lambda: True
+torch.cuda.device_count = lambda: len(uuids)
+torch.cuda.get_device_properties = lambda device: SimpleNamespace(uuid=uuids[device.index])
+with devices.lease(Path(sys.argv[1])) as device:
+    assert device.type == "cuda"
+    print(device.index, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_as_many_jobs_as_gpus_run_at_once_each_on_its_own(tmp_path, monkeypatch):
+    """Folds, seeds and experiments are jobs: on three GPUs three of them train, the fourth waits.
+
+    One job numbers the GPUs otherwise, as CUDA_VISIBLE_DEVICES makes it do: what counts is which
+    GPU it is.
+    """
+    monkeypatch.setenv("AACSFNET_DEVICE", "auto")
+    first, second = (Job(tmp_path, ["A", "B", "C"], LEASE) for _ in range(2))
+    assert {first.device(), second.device()} == {0, 1}
+    third = Job(tmp_path, ["C", "B", "A"], LEASE)
+    assert third.device() == 0  # C, which it sees first
+    fourth = Job(tmp_path, ["A", "B", "C"], LEASE)
+    assert fourth.device(timeout=5) is None
+    third.end()
+    assert fourth.device() == 2
+    for job in (first, second, fourth):
+        job.end()
 
 
 def test_a_killed_job_gives_its_device_back(tmp_path):

@@ -19,8 +19,6 @@ from aacsfnet.models.backbone import Backbone
 from aacsfnet.models.network import Network
 
 PATCHES = (32, 16, 8)  # three scales, although the network is called BiScale
-_WIDTH = 192
-_HEADS = 6
 _BRANCH = 16
 _DROP = 0.1
 
@@ -34,29 +32,29 @@ def sequence_encoder(width: int, heads: int, depth: int) -> nn.TransformerEncode
 class PublishedScale(nn.Module):
     """Patches of one size, a class token, learned positions, three pre-norm blocks."""
 
-    def __init__(self, patch: int, image_size: int) -> None:
+    def __init__(self, patch: int, image_size: int, width: int, depth: int, heads: int) -> None:
         super().__init__()
-        self.embed = nn.Conv2d(3, _WIDTH, patch, stride=patch)
-        self.class_token = nn.Parameter(torch.zeros(1, 1, _WIDTH))
-        self.positions = nn.Parameter(torch.zeros(1, (image_size // patch) ** 2 + 1, _WIDTH))
+        self.embed = nn.Conv2d(3, width, patch, stride=patch)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, (image_size // patch) ** 2 + 1, width))
         self.drop = nn.Dropout(_DROP)
         self.blocks = nn.Sequential(
             *(
                 Block(
-                    _WIDTH,
-                    _HEADS,
+                    width,
+                    heads,
                     qkv_bias=True,
                     proj_drop=_DROP,
                     attn_drop=_DROP,
                     norm_layer=nn.LayerNorm,
                 )
-                for _ in range(3)
+                for _ in range(depth)
             )
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return tokens `(B, 1 + N, 192)` of pictures `(B, 3, S, S)`."""
-        patches = self.embed(pictures).flatten(2).transpose(1, 2)  # (B, N, 192)
+        """Return tokens `(B, 1 + N, width)` of pictures `(B, 3, S, S)`."""
+        patches = self.embed(pictures).flatten(2).transpose(1, 2)  # (B, N, width)
         class_token = self.class_token.expand(len(pictures), -1, -1)
         tokens: Tensor = self.blocks(
             self.drop(torch.cat([class_token, patches], dim=1) + self.positions)
@@ -67,16 +65,17 @@ class PublishedScale(nn.Module):
 class PublishedCrossAttention(nn.Module):
     """A class token attends to the other scales' class tokens: two keys, one of them for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.q, self.k, self.v, self.proj = (nn.Linear(_WIDTH, _WIDTH) for _ in range(4))
+        self.heads = heads
+        self.q, self.k, self.v, self.proj = (nn.Linear(width, width) for _ in range(4))
         self.drop = nn.Dropout(_DROP)
 
     def forward(self, query: Tensor, others: Tensor) -> Tensor:
-        """Return `(B, 192)` from a class token `(B, 192)` and the others' `(B, 2, 192)`."""
+        """Return `(B, width)` from a class token `(B, width)` and the others' `(B, 2, width)`."""
 
-        def heads(tokens: Tensor) -> Tensor:  # (B, N, 192) -> (B, 6, N, 32)
-            split: Tensor = tokens.unflatten(2, (_HEADS, -1)).transpose(1, 2)
+        def heads(tokens: Tensor) -> Tensor:  # (B, N, width) -> (B, heads, N, width / heads)
+            split: Tensor = tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
             return split
 
         found = functional.scaled_dot_product_attention(
@@ -85,7 +84,7 @@ class PublishedCrossAttention(nn.Module):
             heads(self.v(others)),
             dropout_p=_DROP if self.training else 0.0,
         )
-        mixed: Tensor = self.drop(self.proj(found.transpose(1, 2).flatten(2)))  # (B, 1, 192)
+        mixed: Tensor = self.drop(self.proj(found.transpose(1, 2).flatten(2)))  # (B, 1, width)
         token: Tensor = mixed.squeeze(1)
         return token
 
@@ -93,15 +92,21 @@ class PublishedCrossAttention(nn.Module):
 class Published(Network):
     """The original's forward pass.
 
-    At 224 pixels with resnet50 it is the published network, number for number. At other sizes the
-    positions of the last feature map, which are its encoder's channels, are as many as there are,
-    and it has as many heads as the map has columns (7 at 224).
+    With resnet50, 224 pixels and the other defaults it is the published network, number for number.
+    At other sizes the positions of the last feature map, which are its encoder's channels, are as
+    many as there are, and it has as many heads as the map has columns (7 at 224). Widths and depths
+    are settable so that a small one can be compared with a small one of ours.
 
     Args:
         backbone: a timm network with a feature map of stride 32.
         pretrained: as for `aacsfnet.models.create.aacsfnet`.
         image_size: side of the pictures, pixels; a multiple of 32.
         batch: the only batch size that it takes (32 in the original).
+        context_width: channels of the narrowed feature map; a multiple of 4.
+        context_depth: layers of the encoder that was meant for its positions.
+        width: channels of a patch token.
+        depth: transformer blocks of each scale.
+        heads: attention heads of each scale and of the crossing.
 
     Raises:
         SettingsError: a value is impossible.
@@ -114,12 +119,22 @@ class Published(Network):
         pretrained: Any = False,
         image_size: int = 224,
         batch: int = 32,
+        context_width: int = 512,
+        context_depth: int = 3,
+        width: int = 192,
+        depth: int = 3,
+        heads: int = 6,
     ) -> None:
-        super().__init__(
-            "published", {"backbone": backbone, "image_size": image_size, "batch": batch}
-        )
+        settings = {
+            name: value
+            for name, value in locals().items()
+            if name not in ("self", "__class__", "pretrained")
+        }
+        super().__init__("published", settings)
         if image_size % 32:
             raise SettingsError(f"image_size = {image_size}: expected a multiple of 32")
+        if width % heads:
+            raise SettingsError(f"width = {width}: expected a multiple of heads = {heads}")
         self.fixed_batch = batch
         side = image_size // 32
         self.backbone = Backbone(backbone, 32, pretrained)
@@ -131,15 +146,22 @@ class Published(Network):
             nn.Sigmoid(),
         )
         self.spatial_gate = nn.Conv2d(2, 1, 7, padding=3)
-        self.narrow = nn.Sequential(nn.Conv2d(channels, 512, 1), nn.BatchNorm2d(512), nn.ReLU())
-        self.context = sequence_encoder(side * side, side, 3)
-        self.reduce = nn.Sequential(
-            *self._reducing(512, 256), *self._reducing(256, 128), nn.Linear(128, _BRANCH)
+        self.narrow = nn.Sequential(
+            nn.Conv2d(channels, context_width, 1), nn.BatchNorm2d(context_width), nn.ReLU()
         )
-        self.scales = nn.ModuleList(PublishedScale(patch, image_size) for patch in PATCHES)
-        self.scale_norm = nn.LayerNorm(_WIDTH)
-        self.crossing = PublishedCrossAttention()
-        self.join = nn.Linear(_WIDTH * len(PATCHES), _BRANCH)
+        self.context = sequence_encoder(side * side, side, context_depth)
+        half, quarter = context_width // 2, context_width // 4
+        self.reduce = nn.Sequential(
+            *self._reducing(context_width, half),
+            *self._reducing(half, quarter),
+            nn.Linear(quarter, _BRANCH),
+        )
+        self.scales = nn.ModuleList(
+            PublishedScale(patch, image_size, width, depth, heads) for patch in PATCHES
+        )
+        self.scale_norm = nn.LayerNorm(width)
+        self.crossing = PublishedCrossAttention(width, heads)
+        self.join = nn.Linear(width * len(PATCHES), _BRANCH)
         self.fusion = sequence_encoder(_BRANCH, 1, 2)
         self.head = nn.Sequential(
             nn.Linear(4 * _BRANCH, 32),
@@ -163,10 +185,10 @@ class Published(Network):
         features = features * self.channel_gate(features.mean((2, 3)))[:, :, None, None]
         maps = torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], dim=1)
         features = features * self.spatial_gate(maps).sigmoid()
-        tokens = self.narrow(features).flatten(2)  # (B, 512, H*W)
+        tokens = self.narrow(features).flatten(2)  # (B, context_width, H*W)
         # Fault: the encoder takes the first axis for its sequence, so pictures attend to pictures.
         # Fault: its last norm is over the H*W positions, whose mean is then near nothing.
-        pooled = self.context(tokens).mean(dim=2)  # (B, 512)
+        pooled = self.context(tokens).mean(dim=2)  # (B, context_width)
         reduced: Tensor = self.reduce(pooled)
         return reduced
 

@@ -24,6 +24,8 @@ NETWORK_KEYS = (
     "dropout",
     "levels",
 )
+#: Those that the published network has as well.
+PUBLISHED_KEYS = ("context_width", "context_depth", "width", "depth", "heads")
 
 
 def build(settings: Train, material: Material, seed: int) -> Network:
@@ -40,7 +42,12 @@ def build(settings: Train, material: Material, seed: int) -> Network:
         "image_size": material.images.shape[1],
     }
     if settings.model == "published":
-        model = create_model("published", batch=settings.batch, **common)
+        model = create_model(
+            "published",
+            batch=settings.batch,
+            **common,
+            **settings.model_dump(include=set(PUBLISHED_KEYS)),
+        )
     else:
         model = create_model(
             settings.model,
