@@ -72,6 +72,35 @@ def score_histograms(
     return out[0]
 
 
+def roc(
+    name: str,
+    curves: Mapping[str, tuple[Floats, Floats, Mapping[str, tuple[float, float]]]],
+) -> str:
+    """Return receiver operating characteristics of bounds on a score, with operating points.
+
+    Args:
+        name: of the figure, for ids.
+        curves: by score: which share of pairs with other labels and of pairs with equal labels
+            passes each bound, and by name of a bound: the share of equal and of other pairs at it.
+    """
+    marks = dict.fromkeys(words for _, _, points in curves.values() for words in points)
+    looks = dict(zip(marks, zip("os^", (SECOND, INK, MUTED), strict=True), strict=False))
+    out: list[str] = []
+    with drawing(name, (3.4 * len(curves), 3.3), out, 1, len(curves)) as axes:
+        for ax, (title, (different, same, points)) in zip(axes, curves.items(), strict=True):
+            ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+            ax.plot([0, *different, 1], [0, *same, 1], color=ACCENT, linewidth=1.6)
+            for words, (equal, others) in points.items():
+                marker, colour = looks[words]
+                ax.plot(others, equal, marker, color=colour, markersize=6, label=words)
+            ax.set(
+                title=title, xlabel="other labels: share that passes", xlim=(0, 1), ylim=(0, 1.02)
+            )
+            ax.legend(fontsize=8, loc="lower right")
+        axes[0].set_ylabel("equal labels: share that passes")
+    return out[0]
+
+
 def learning_curves(name: str, panels: Mapping[str, Series]) -> str:
     """Return one panel a quantity (training loss, validation measures), one thin line a fold.
 

@@ -1,35 +1,20 @@
-"""The report's sections on frames, faces, prompts, generated pictures and the gate."""
+"""The report's sections on frames, faces, prompts and generated pictures."""
 
-import json
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from aacsfnet import table
-from aacsfnet.config import Config
 from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation import figures
+from aacsfnet.evaluation.gate_section import SCORES, SHORT, judged, reasons_table
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.names import Names
 from aacsfnet.evaluation.pictures import data_uri, side_for, thumbnail, with_landmarks
 from aacsfnet.evaluation.results import SHARDED, Results, spread
 
 Section = dict[str, Any]
-
-#: The gate's scores as a reader would name them.
-SCORES = {
-    "landmark_error": "landmark error (eye distances)",
-    "measure_difference": "largest change of a measure (eye distances)",
-    "sharpness": "sharpness (share of the source's)",
-}
-_SHORT = {
-    "landmark_error": "landmarks",
-    "measure_difference": "measures",
-    "sharpness": "sharpness",
-}
-_REASONS_SHOWN = 8
 
 
 def axis_of(label: Label) -> str:
@@ -58,7 +43,7 @@ def data_section(results: Results, names: Names, label: Label) -> Section:
         "sequences": index.select("subject", "sequence").n_unique(),
         "stages": stages,
         "meanings": {status: table.STATUSES[status] for status in table.STATUSES if status in seen},
-        "reasons": _reasons(_all_reasons(results), names),
+        "reasons": reasons_table(_allreasons_table(results), names),
         "notes": _note_counts(index),
         "histogram": figures.histogram(
             "labels", values.tolist(), counts.tolist(), axis_of(label), step
@@ -81,29 +66,12 @@ def _status_row(stage: str, rows: pl.DataFrame) -> Section:
     }
 
 
-def _all_reasons(results: Results) -> pl.DataFrame:
+def _allreasons_table(results: Results) -> pl.DataFrame:
     """Return status and reason of every frame as the last stage of faces and depth knew it."""
     last = next((stage for stage in ("depth", "landmarks", "crop") if results.paths(stage)), None)
     if last is None:
         return results.index.select("status", "reason")
     return results.columns(last, ["status", "reason"])
-
-
-def _reasons(rows: pl.DataFrame, names: Names) -> list[Section]:
-    """Return the commonest reasons with their counts, like ones together.
-
-    A row can have several reasons, with "; " between them, and counts under each.
-    """
-    counted: dict[tuple[str, str], int] = {}
-    bad = rows.filter(pl.col("status") != "ok").group_by("status", "reason").len()
-    for status, reason, count in bad.sort("status", "reason").iter_rows():
-        for kind in {names.kind(part) for part in (reason or "").split("; ")}:
-            counted[status, kind] = counted.get((status, kind), 0) + count
-    ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        {"status": status, "reason": reason, "count": count}
-        for (status, reason), count in ranked[:_REASONS_SHOWN]
-    ]
 
 
 def _note_counts(index: pl.DataFrame) -> dict[str, int]:
@@ -218,72 +186,9 @@ def generated_section(results: Results, names: Names, count: int) -> Section:
                 "accepted": verdict["status"] == "ok",
                 "reason": names.text(verdict["reason"] or ""),
                 "scores": {
-                    _SHORT[name]: verdict[name] for name in scores if verdict[name] is not None
+                    SHORT[name]: verdict[name] for name in scores if verdict[name] is not None
                 },
                 **dict(zip(("source", "depth", "picture"), pictures, strict=True)),
             }
         )
-    return {"examples": examples, "side": side, "made": bool(len(rows.filter(_judged())))}
-
-
-def _judged() -> pl.Expr:
-    return pl.col("status").is_in(["ok", "rejected"])
-
-
-def gate_section(results: Results, names: Names, label: Label, config: Config) -> Section:
-    """Return what the gate let through and why not, by label level, and the generator's state."""
-    scores = [name for name in SCORES if name in table.schema_of("quality")]
-    rows = results.columns("quality", ["label", "status", "reason", *scores])
-    judged = rows.filter(_judged())
-    failed = len(rows.filter(pl.col("status") == "failed"))
-    levels = level_of(judged["label"].fill_null(label.low).to_numpy(), label.low, label.high)
-    by_level = (
-        judged.with_columns(pl.Series("level", levels))
-        .group_by("level")
-        .agg(pl.len().alias("judged"), (pl.col("status") == "ok").sum().alias("accepted"))
-        .sort("level")
-    )
-    distributions = {}
-    for name in scores:
-        known = judged.filter(pl.col(name).is_finite())
-        if len(known):
-            kept = known.filter(pl.col("status") == "ok")[name].to_numpy()
-            refused = known.filter(pl.col("status") != "ok")[name].to_numpy()
-            limits = [getattr(config.quality, f"{end}_{name}", None) for end in ("max", "min")]
-            limit = next((value for value in limits if value is not None), None)
-            distributions[name] = (kept, refused, limit)
-    return {
-        "judged": len(judged),
-        "accepted": int((judged["status"] == "ok").sum()),
-        "failed": failed,
-        "by_level": by_level.to_dicts(),
-        "reasons": _reasons(rows.filter(pl.col("status").is_in(["rejected", "failed"])), names),
-        "figure": figures.score_histograms("scores", distributions, SCORES)
-        if distributions
-        else "",
-        "untrained": _is_untrained(results),
-    }
-
-
-def _is_untrained(results: Results) -> bool:
-    """Return whether any recipe says that its model was never trained."""
-    for text in results.first_values("generate", "recipe"):
-        try:
-            recipe = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if any(value is False for value in _values_of(recipe, "trained")):
-            return True
-    return False
-
-
-def _values_of(node: object, key: str) -> Iterator[object]:
-    """Yield every value under a key, however deep it stands."""
-    if isinstance(node, Mapping):
-        for name, value in node.items():
-            if name == key:
-                yield value
-            yield from _values_of(value, key)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _values_of(value, key)
+    return {"examples": examples, "side": side, "made": bool(len(rows.filter(judged())))}

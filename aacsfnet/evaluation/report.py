@@ -10,6 +10,7 @@ from aacsfnet import table
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation import picture_sections, result_sections
+from aacsfnet.evaluation.gate_section import gate_section
 from aacsfnet.evaluation.names import Names
 from aacsfnet.evaluation.provenance import provenance
 from aacsfnet.evaluation.results import Results
@@ -46,7 +47,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         faces=picture_sections.faces_section(found, names, count),
         prompts=picture_sections.prompts_section(found, names, count),
         generated=picture_sections.generated_section(found, names, count),
-        gate=picture_sections.gate_section(found, names, label, config),
+        gate=gate_section(found, names, label, config),
         merged=result_sections.merged_section(found),
         training=result_sections.training_section(found),
         results=result_sections.results_section(found, names, label),

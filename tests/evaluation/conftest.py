@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from aacsfnet import table
+from aacsfnet.augmentation.calibration import BOUNDS, Pairs
 from aacsfnet.config import Config
 from aacsfnet.datasets.base import Label, shards_of
 
@@ -127,7 +128,8 @@ def write_frames(folder: Path, subjects, rows) -> None:
 
 def write_generated(folder: Path, subjects, rows, accept: bool, trained: bool) -> None:
     """Write prompts, generate and quality: one picture from each frame with pain."""
-    recipe = json.dumps({"model": {"name": "bundled", "trained": trained}, "steps": 20})
+    model = {"name": "bundled", "trained": trained}
+    recipe = json.dumps({"model": model, "steps": 20, "strength": 0.5})
     shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     for subject, shard in zip(sorted(subjects), shards, strict=True):
         prompts, generate, quality = [], [], []
@@ -157,8 +159,21 @@ def write_generated(folder: Path, subjects, rows, accept: bool, trained: bool) -
             )
             scores = {"landmark_error": error, "measure_difference": 0.02, "sharpness": 0.8}
             quality.append(kept | source | scores | verdict)
+        notes = {"quality": {"calibration": calibration_notes()}}
         for stage, found in (("prompts", prompts), ("generate", generate), ("quality", quality)):
-            table.write(folder / stage / f"{shard}.parquet", table.frame(stage, found), stage)
+            path = folder / stage / f"{shard}.parquet"
+            table.write(path, table.frame(stage, found), stage, notes.get(stage))
+
+
+def calibration_notes() -> dict[str, object]:
+    """Pairs of real frames: 8 of 10 with equal and 1 of 4 with other labels pass the own bound."""
+    same, different = np.repeat([0.01, 0.2], [8, 2]), np.repeat([0.04, 0.1, 0.25], [1, 2, 1])
+    pairs = {
+        "measure_difference": Pairs.of(BOUNDS["measure_difference"], same, different),
+        "pspi_difference": Pairs.of(BOUNDS["pspi_difference"], 20 * same, 20 * different),
+    }
+    noted = {score: counted.noted() for score, counted in pairs.items()}
+    return {"bound": 0.05, "pairs": noted}
 
 
 def write_merge(folder: Path, subjects, rows) -> None:

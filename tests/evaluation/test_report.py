@@ -174,6 +174,54 @@ def test_an_untrained_generator_is_said_plainly(tmp_path):
     assert "landmark error # > #" in page.text
 
 
+def section(text: str, name: str) -> str:
+    """Return the visible text of one section."""
+    found = re.search(rf'<section aria-labelledby="{name}">.*?</section>', text, flags=re.DOTALL)
+    return Page(found.group()).text
+
+
+def test_the_gate_is_shown_by_level_subject_and_strength(finished, made):
+    words = section(finished[1], "gate")
+    rows = pl.concat([table.read(path) for path in (made.folder / "quality").glob("*.parquet")])
+    judged = rows.filter(pl.col("status").is_in(["ok", "rejected"]))
+    accepted = judged.filter(status="ok")
+    for number, subject in enumerate(sorted(made.subjects), 1):
+        counts = [len(part.filter(subject=subject)) for part in (judged, accepted)]
+        assert f"S{number} {counts[0]} {counts[1]} " in words
+        assert subject not in words
+    assert f"0.5 {len(judged)} {len(accepted)} " in words  # the strength
+
+
+def test_an_experiments_own_generation_is_a_row_of_its_own(made):
+    own = made.experiment("full") / "quality"
+    shutil.copytree(made.folder / "quality", own)
+    generate = made.experiment("full") / "generate"
+    shutil.copytree(made.folder / "generate", generate)
+    for path in generate.glob("*.parquet"):
+        rows = table.read(path)
+        stronger = pl.col("recipe").str.replace('"strength": 0.5', '"strength": 0.75', literal=True)
+        table.write(path, rows.with_columns(stronger), "generate")
+    words = section(written(made), "gate")
+    assert re.search(r"Experiment Strength .* shared 0\.5 24 .* full 0\.75 24 ", words)
+
+
+def test_the_calibration_shows_its_errors(finished):
+    words = section(finished[1], "gate")
+    # Four people with ten and four pairs each, alike.
+    row = "largest difference of a measure in force 0.05, by person 20.0 % 25.0 %"
+    assert row in words
+    assert "40 + 16" in words
+    # By hand: of the 40 combinations of an equal and another pair, 34 are in the right order.
+    assert "25.0 % 0.85 40 + 16" in words
+    assert "difference of estimated PSPI settings 3 20.0 % 75.0 %" in words
+
+
+def test_tables_of_the_gate_without_pairs_show_no_calibration(made):
+    for path in (made.folder / "quality").glob("*.parquet"):
+        table.write(path, table.read(path), "quality")
+    assert "Calibration on real frames" not in written(made)
+
+
 def test_weights_learned_beforehand_are_told(finished):
     assert "learned on rendered faces of other people" in Page(finished[1]).text
 
