@@ -43,7 +43,9 @@ def limits(field: FieldInfo) -> str:
         span = low if low.startswith("above") else f"at least {low}"
     else:
         span = f"at most {high}" if high else ""
-    words = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    # Of a choice that may be null too, the choices stand one level deeper.
+    parts = [field.annotation, *get_args(field.annotation)]
+    words = [word for part in parts for word in get_args(part) if isinstance(word, str)]
     choices = " | ".join(words) if len(words) > 1 else ""
     return ", ".join(part for part in (choices, span, step) if part)
 

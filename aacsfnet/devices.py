@@ -117,3 +117,10 @@ def precision(device: "torch.device") -> "torch.dtype":
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def name(device: "torch.device") -> str:
+    """Return what a device is called: "cpu", or the GPU's model."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

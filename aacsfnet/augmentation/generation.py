@@ -1,20 +1,24 @@
 """Pictures from a depth-guided diffusion model: batches of arrays in, pictures out.
 
-The model is loaded once; each distinct text is encoded once; every pass has the same batch shape
-(the last one is padded), because a picture's last bits depend on the shape it was computed in. Each
-picture has a generator of its own on the CPU, so its noise depends on its seed alone.
+The model is loaded once; each distinct text and each distinct source is encoded once; every pass
+has the same batch shape (the last one is padded), because a picture's last bits depend on the shape
+it was computed in. Each picture has a generator of its own on the CPU, so its noise depends on its
+seed alone.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.texts import encode_text, to_length
+from aacsfnet.augmentation.latents import SourceLatents, decode
+from aacsfnet.augmentation.pipelines import control_arguments, networks, text_encoders
+from aacsfnet.augmentation.recipe import Recipe
+from aacsfnet.augmentation.texts import Encoded, encode_texts, to_length
 from aacsfnet.errors import WorkError
 
 if TYPE_CHECKING:
@@ -24,25 +28,48 @@ log = logging.getLogger(__name__)
 
 #: A picture whose brightest value (of 255) is lower counts as black.
 BLACK_BELOW = 8
+#: What SDXL's pipeline calls the pooled embeddings of each text.
+_POOLED = {"prompt": "pooled_prompt_embeds", "negative_prompt": "negative_pooled_prompt_embeds"}
+
+
+class AnyTask(Protocol):
+    """One picture to make. Its arrays may be read when they are asked for."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The source, `(H, W, 3)` uint8 RGB."""
+
+    @property
+    def depth(self) -> NDArray[np.uint16]:
+        """The depth map, `(H, W)` uint16, near = white."""
+
+    @property
+    def prompt(self) -> str:
+        """What it shall show."""
+
+    @property
+    def negative_prompt(self) -> str:
+        """What it shall not show."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of its noise."""
+
+    @property
+    def drawing(self) -> NDArray[np.uint8] | None:
+        """The landmarks drawn, `(H, W, 3)` uint8 RGB, for a second ControlNet."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to make.
-
-    Attributes:
-        image: `(H, W, 3)` uint8 RGB, the source.
-        depth: `(H, W)` uint16, near = white.
-        prompt: what it shall show.
-        negative_prompt: what it shall not.
-        seed: of its noise.
-    """
+    """A task whose arrays are there; see `AnyTask`."""
 
     image: NDArray[np.uint8]
     depth: NDArray[np.uint16]
     prompt: str
     negative_prompt: str
     seed: int
+    drawing: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,43 +89,40 @@ class Result:
     precision: str
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The settings under which a picture is made; see the block `generate`."""
-
-    strength: float
-    steps: int
-    guidance_scale: float
-    conditioning_scale: float
-    batch: int
-
-
 class Generator:
-    """A loaded pipeline with the texts that it has encoded so far."""
+    """A loaded pipeline of any kind, with what it has encoded so far.
+
+    Embeddings are kept of every text until the process ends: a shard has at most as many as
+    pictures, of 0.1 MB each (SDXL: 0.3 MB) in half precision.
+    """
 
     def __init__(self, pipeline: Any, recipe: Recipe) -> None:
         self._pipeline = pipeline
         self._recipe = recipe
         self._batch = recipe.batch
-        self._texts: dict[str, torch.Tensor] = {}
+        self._texts: dict[str, Encoded] = {}
+        self._length = 0  # of the longest text so far, in tokens
+        self._sources = SourceLatents(pipeline.vae)
 
-    def generate(self, tasks: list[Task]) -> Iterator[list[Result]]:
+    def generate(self, tasks: Sequence[AnyTask]) -> Iterator[list[Result]]:
         """Yield the results of one batch of tasks after another, in order.
 
-        When the device runs out of memory the batch is halved and the work goes on; every result
-        tells the batch that it was made in.
+        Pictures are asked for a batch and some sources ahead at a time. When the device runs out of
+        memory the batch is halved and the work goes on; every result tells the batch that it was
+        made in.
 
         Raises:
             WorkError: tasks differ in size, or not even one picture fits into memory.
         """
         import torch
 
-        _check_sizes(tasks)
         self.encode_texts({text for t in tasks for text in (t.prompt, t.negative_prompt)})
         done = 0
         while done < len(tasks):
-            part = tasks[done : done + self._batch]
+            part = list(tasks[done : done + self._batch])
+            _check_sizes(part)
             try:
+                self._encode_sources(part, tasks[done + len(part) :])
                 results = self._pass(part)
             except torch.OutOfMemoryError as error:
                 if self._batch == 1:
@@ -107,6 +131,7 @@ class Generator:
                         "(crop.size) or a device with more memory"
                     ) from error
                 self._batch //= 2
+                self._sources.clear()
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
                 log.warning("out of memory: going on with batches of %d", self._batch)
@@ -114,7 +139,15 @@ class Generator:
             yield results
             done += len(part)
 
-    def _pass(self, tasks: list[Task]) -> list[Result]:
+    def _encode_sources(self, part: Sequence[AnyTask], later: Sequence[AnyTask]) -> None:
+        """Have the sources of a batch encoded, and some of later ones if there is room."""
+        import torch
+
+        with torch.inference_mode():
+            ahead = (task.image for task in later)
+            self._sources.of([task.image for task in part], self._batch, ahead)
+
+    def _pass(self, tasks: list[AnyTask]) -> list[Result]:
         """Return results of at most one batch; it is filled up by repeating the last task.
 
         Values that are not finite come from half precision as a rule. So the VAE is tried again in
@@ -135,15 +168,15 @@ class Generator:
         return [_without_black(result) for result in results]
 
     def _again_in_fp32(
-        self, tasks: list[Task], latents: "torch.Tensor", count: int
+        self, tasks: list[AnyTask], latents: "torch.Tensor", count: int
     ) -> list[Result]:
         """Return results with the VAE in fp32 where the latents allow it, else all in fp32."""
         with self._in_fp32(self._pipeline.vae):
             results = self._results(latents[:count], self._decode(latents)[:count])
         if any(result.fault for result in results):
-            parts = self._pipeline
-            # The text encoder too: the pipeline turns embeddings to its number format.
-            with self._in_fp32(parts.vae, parts.unet, parts.controlnet, parts.text_encoder):
+            # The text encoders too: the pipeline turns embeddings to their number format.
+            encoders = [encoder for _, encoder in text_encoders(self._pipeline)]
+            with self._in_fp32(*networks(self._pipeline), *encoders):
                 latents = self._denoise(tasks)
                 complete = self._results(latents[:count], self._decode(latents)[:count])
             results = [
@@ -153,14 +186,18 @@ class Generator:
 
     @contextmanager
     def _in_fp32(self, *parts: Any) -> Iterator[None]:
-        """Turn parts of the pipeline to fp32 for a while; nothing is lost on the way back."""
+        """Turn parts of the pipeline to fp32 for a while; nothing is lost on the way back.
+
+        Translated networks run as they are written meanwhile: no minute is spent on a rare case.
+        """
         import torch
 
         before = [part.dtype for part in parts]
         try:
             for part in parts:
                 part.to(torch.float32)
-            yield
+            with torch.compiler.set_stance("force_eager"):
+                yield
         finally:
             for part, dtype in zip(parts, before, strict=True):
                 part.to(dtype)
@@ -172,87 +209,88 @@ class Generator:
         )
         return unet if unet == vae else f"{unet}, VAE {vae}"
 
-    def _denoise(self, tasks: list[Task]) -> "torch.Tensor":
+    def _denoise(self, tasks: list[AnyTask]) -> "torch.Tensor":
         """Return scaled latents `(B, C, h, w)`."""
         import torch
 
-        height, width = tasks[0].image.shape[:2]
         depth = np.stack([task.depth for task in tasks]).astype(np.float32) / 65535
-        control = torch.from_numpy(depth)[:, None].repeat(1, 3, 1, 1)  # (B, 3, H, W), 0..1
-        dtype = self._pipeline.unet.dtype
         latents: torch.Tensor = self._pipeline(
-            prompt_embeds=torch.cat([self._texts[t.prompt] for t in tasks]).to(dtype),
-            negative_prompt_embeds=torch.cat([self._texts[t.negative_prompt] for t in tasks]).to(
-                dtype
+            **self._text_arguments(tasks),
+            **control_arguments(
+                self._pipeline, self._recipe, torch.from_numpy(depth), _drawings(tasks)
             ),
-            image=self._encode(tasks),
-            control_image=control,
-            height=height,
-            width=width,
+            image=self._sources.of([task.image for task in tasks], self._batch),
             strength=self._recipe.strength,
             num_inference_steps=self._recipe.steps,
             guidance_scale=self._recipe.guidance_scale,
-            controlnet_conditioning_scale=self._recipe.conditioning_scale,
             generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
             output_type="latent",
         ).images
         return latents
 
-    def _encode(self, tasks: list[Task]) -> "torch.Tensor":
-        """Return the sources as scaled latents `(B, 4, h, w)`; the pipeline takes them as they are.
-
-        The mean of the VAE's distribution is used, so no randomness enters here, and the whole
-        batch is encoded at once (given pictures, the pipeline would encode one at a time).
-        """
-        import torch
-
-        vae = self._pipeline.vae
-        pictures = np.stack([task.image for task in tasks])
-        x = torch.from_numpy(pictures).permute(0, 3, 1, 2)  # (B, 3, H, W)
-        x = x.to(vae.device, vae.dtype) / 127.5 - 1
-        latents: torch.Tensor = vae.encode(x).latent_dist.mode() * vae.config.scaling_factor
-        return latents
-
     def encode_texts(self, texts: set[str]) -> None:
-        """Encode each distinct text once, all to the length of the longest so far.
+        """Encode each distinct text once; all are used at the length of the longest so far.
 
         That length enters the pictures' last bits, so a job that goes on behind finished batches
         gives all its texts first, those of finished pictures too.
         """
         import torch
 
-        pipeline = self._pipeline
-        with torch.inference_mode():
-            for text in sorted((texts | {""}) - set(self._texts)):
-                encoded = encode_text(pipeline.tokenizer, pipeline.text_encoder, text)
-                self._texts[text] = encoded
-        length = max(embedding.shape[1] for embedding in self._texts.values())
-        empty = self._texts[""][:, : pipeline.tokenizer.model_max_length]
-        for text, embedding in self._texts.items():
-            self._texts[text] = to_length(embedding, empty, length)
+        new = sorted((texts | {""}) - set(self._texts))
+        if new:
+            with torch.inference_mode():
+                self._texts |= encode_texts(self._pipeline, new)
+            self._length = max(len(encoded.tokens) for encoded in self._texts.values())
+
+    def _text_arguments(self, tasks: list[AnyTask]) -> dict[str, Any]:
+        """Return the embeddings of prompts and negative prompts as the pipeline takes them."""
+        import torch
+
+        dtype = self._pipeline.unet.dtype
+        # SDXL was trained with zeros for an empty negative prompt (diffusers, encode_prompt).
+        zeroed = getattr(self._pipeline.config, "force_zeros_for_empty_prompt", False)
+        arguments: dict[str, torch.Tensor] = {}
+        for name in ("prompt", "negative_prompt"):
+            texts = [getattr(task, name) for task in tasks]
+            chosen = [
+                self._embedding(t, zeros=zeroed and not t and name != "prompt") for t in texts
+            ]
+            arguments[f"{name}_embeds"] = torch.stack([tokens for tokens, _ in chosen]).to(dtype)
+            pooled = [vector for _, vector in chosen if vector is not None]
+            if pooled:
+                arguments[_POOLED[name]] = torch.stack(pooled).to(dtype)
+        return arguments
+
+    def _embedding(self, text: str, zeros: bool) -> "tuple[torch.Tensor, torch.Tensor | None]":
+        """Return a text's embedding `(n, C)` and pooled embedding, or zeros of their shapes."""
+        import torch
+
+        encoded, empty = self._texts[text], self._texts[""].tokens
+        tokens = to_length(encoded.tokens, empty, self._length)
+        if not zeros or encoded.pooled is None:
+            return tokens, encoded.pooled
+        return torch.zeros_like(tokens), torch.zeros_like(encoded.pooled)
 
     def _decode(self, latents: "torch.Tensor") -> "torch.Tensor":
         """Return pictures `(B, 3, H, W)`, float32, about -1..1; NaN where they went wrong."""
-        vae = self._pipeline.vae
-        latents = latents.to(vae.dtype)
-        decoded: torch.Tensor = vae.decode(latents / vae.config.scaling_factor).sample
-        return decoded.float()
+        return decode(self._pipeline.vae, latents)
 
     def _results(self, latents: "torch.Tensor", pictures: "torch.Tensor") -> list[Result]:
         """Return each picture `(3, H, W)` as a result, or what is wrong with it."""
         import torch
 
         precision = self._precision()
-        results = []
-        for latent, picture in zip(latents, pictures, strict=True):
-            if not bool(torch.isfinite(latent).all()) or not bool(torch.isfinite(picture).all()):
-                fault = f"values that are not finite, in {precision}"
-                results.append(Result(None, fault, self._batch, precision))
-                continue
-            pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-            array = np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())  # (H, W, 3)
-            results.append(Result(array, "", self._batch, precision))
-        return results
+        sound = latents.isfinite().flatten(1).all(1) & pictures.isfinite().flatten(1).all(1)
+        levels = ((pictures.nan_to_num().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        # One transfer for the batch: the device has nothing to do meanwhile.
+        arrays = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (B, H, W, 3)
+        fault = f"values that are not finite, in {precision}"
+        return [
+            Result(array, "", self._batch, precision)
+            if good
+            else Result(None, fault, self._batch, precision)
+            for array, good in zip(arrays, sound.tolist(), strict=True)
+        ]
 
 
 def _without_black(result: Result) -> Result:
@@ -261,12 +299,33 @@ def _without_black(result: Result) -> Result:
     return result
 
 
-def _check_sizes(tasks: list[Task]) -> None:
-    """Raise unless every source and depth map has one size, divisible by 8.
+def _drawings(tasks: list[AnyTask]) -> "torch.Tensor | None":
+    """Return the drawings of landmarks `(B, 3, H, W)`, 0..1, or None where tasks have none."""
+    import torch
+
+    pictures = [task.drawing for task in tasks if task.drawing is not None]
+    if len(pictures) != len(tasks):
+        return None
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+
+
+def _check_sizes(tasks: Sequence[AnyTask]) -> None:
+    """Raise unless the pictures of every task have one size, divisible by 8.
 
     The pipeline would resize a map that is not divisible by 8 without a word.
     """
-    sizes = {task.image.shape[:2] for task in tasks} | {task.depth.shape for task in tasks}
+    pictures = [
+        p for task in tasks for p in (task.image, task.depth, task.drawing) if p is not None
+    ]
+    one_size({picture.shape[:2] for picture in pictures})
+
+
+def one_size(sizes: set[tuple[int, ...]]) -> None:
+    """Raise unless there is one size (height, width), divisible by 8.
+
+    Raises:
+        WorkError: there are others.
+    """
     if len(sizes) > 1 or any(side % 8 for size in sizes for side in size):
         shown = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
         raise WorkError(

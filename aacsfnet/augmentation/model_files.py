@@ -1,72 +1,175 @@
-"""The generator's folder: found, checked, described and loaded, with the network off."""
+"""The generator's files: found, checked and described, with the network off."""
 
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from aacsfnet.augmentation.bundled import CARD, bundled_model
 from aacsfnet.augmentation.locked import LOCK, check_lock, digest_of
-from aacsfnet.errors import ModelFileError
+from aacsfnet.augmentation.recipe import Kind
+from aacsfnet.errors import ModelFileError, SettingsError
 
 if TYPE_CHECKING:
-    import torch
+    from aacsfnet.config import Generate
 
-_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+#: Pipelines that a folder may name, and the kind of model that it then holds.
+CLASSES: dict[str, Kind] = {
+    "StableDiffusionPipeline": "sd-controlnet",
+    "StableDiffusionImg2ImgPipeline": "sd-controlnet",
+    "StableDiffusionControlNetPipeline": "sd-controlnet",
+    "StableDiffusionControlNetImg2ImgPipeline": "sd-controlnet",
+    "StableDiffusionXLPipeline": "sdxl-controlnet",
+    "StableDiffusionXLImg2ImgPipeline": "sdxl-controlnet",
+    "StableDiffusionXLControlNetPipeline": "sdxl-controlnet",
+    "StableDiffusionXLControlNetImg2ImgPipeline": "sdxl-controlnet",
+    "StableDiffusionDepth2ImgPipeline": "sd-depth2img",
+}
+#: Parts of each kind beside the ControlNet; those with weights first.
+_WEIGHED = ("vae", "text_encoder", "unet")
+_PARTS: dict[Kind, tuple[str, ...]] = {
+    "sd-controlnet": (*_WEIGHED, "tokenizer", "scheduler"),
+    "sdxl-controlnet": (*_WEIGHED, "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"),
+    "sd-depth2img": (*_WEIGHED, "tokenizer", "scheduler"),
+}
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def model_folder(model: str, controlnet: str = "") -> Path:
-    """Return the folder that `generate.model` names, after a look at what is in it.
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where a generator's parts lie; None for a part that it has not."""
 
-    Args:
-        model: "bundled", or a folder in diffusers layout.
-        controlnet: folder of a ControlNet; empty when it is the model's own subfolder.
+    kind: Kind
+    folder: Path
+    controlnet: Path | None
+    landmarks_controlnet: Path | None = None
+    lora: Path | None = None
+
+
+def find_model(settings: "Generate") -> ModelFiles:
+    """Return the files that the block `generate` names, after a look at what is in them.
 
     Raises:
-        ModelFileError: no folder, a part missing, or a part without safetensors weights.
+        ModelFileError: a folder or file is missing, or holds something else.
+        SettingsError: a key that this kind of model would ignore.
     """
-    if model == "bundled":
-        return bundled_model()
-    folder = Path(model).expanduser()
+    if settings.model == "bundled":
+        folder = bundled_model()
+        kind: Kind = "sd-controlnet"
+    else:
+        folder = _folder("model", settings.model, "; or 'bundled'")
+        kind = _kind(folder, settings)
+        _check_parts(folder, kind)
+    second = settings.landmarks_controlnet
+    return ModelFiles(
+        kind,
+        folder,
+        None if kind == "sd-depth2img" else _controlnet(folder, settings),
+        _weighed(_folder("landmarks_controlnet", second)) if second else None,
+        _lora(settings.lora),
+    )
+
+
+def _folder(key: str, value: str, otherwise: str = "") -> Path:
+    folder = Path(value).expanduser()
     if not folder.is_dir():
         raise ModelFileError(
-            f"generate.model = {model!r}: no such folder; give a folder in diffusers layout, "
-            "or 'bundled'"
+            f"generate.{key} = {value!r}: no such folder; give a folder in diffusers layout"
+            + otherwise
         )
-    parts = _PARTS if controlnet else (*_PARTS, "controlnet")
-    missing = [part for part in parts if not (folder / part).is_dir()]
-    if missing or not (folder / "model_index.json").is_file():
-        raise ModelFileError(
-            f"generate.model = {model!r}: the folder lacks "
-            f"{', '.join(missing) or 'model_index.json'}; expected the layout of diffusers' "
-            "StableDiffusionControlNetImg2ImgPipeline"
-            + ("; a ControlNet elsewhere goes into generate.controlnet" * ("controlnet" in missing))
-        )
-    for part in ("vae", "text_encoder", "unet"):
-        _check_weights(folder / part)
-    _check_weights(controlnet_folder(folder, controlnet))
     return folder
 
 
-def controlnet_folder(folder: Path, controlnet: str) -> Path:
-    """Return the ControlNet's folder for a model's folder and `generate.controlnet`."""
-    return Path(controlnet).expanduser() if controlnet else folder / "controlnet"
+def _kind(folder: Path, settings: "Generate") -> Kind:
+    """Return what a model's folder holds: as the settings say, else as it says of itself."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise ModelFileError(
+            f"generate.model = {settings.model!r}: the folder lacks model_index.json; expected the "
+            "layout of a diffusers pipeline"
+        )
+    kind: str | None = settings.pipeline
+    if kind == "auto":
+        name = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+        kind = CLASSES.get(name)
+        if kind is None:
+            raise ModelFileError(
+                f"{index} names the pipeline {name!r}; expected one of {', '.join(CLASSES)}; if "
+                f"its parts are those of one, say which: generate.pipeline = {_kinds()}"
+            )
+    if kind == "sd-depth2img":
+        for key in ("controlnet", "landmarks_controlnet"):
+            if getattr(settings, key):
+                raise SettingsError(
+                    f"generate.{key} = {getattr(settings, key)!r}: a depth2img model has no "
+                    "ControlNet and would ignore it; leave it empty"
+                )
+    return cast(Kind, kind)
 
 
-def _check_weights(part: Path) -> None:
-    """Raise unless a part of a model has safetensors weights."""
-    if not part.is_dir():
-        raise ModelFileError(f"generate.controlnet = '{part}': no such folder")
+def _kinds() -> str:
+    return " or ".join(get_args(Kind))
+
+
+def _check_parts(folder: Path, kind: Kind) -> None:
+    """Raise unless a model's folder has every part of its kind, with safe weights."""
+    missing = [part for part in _PARTS[kind] if not (folder / part).is_dir()]
+    if missing:
+        raise ModelFileError(
+            f"generate.model = '{folder}': the folder lacks {', '.join(missing)}; expected the "
+            f"layout of diffusers for {kind} (generate.pipeline)"
+        )
+    for part in _PARTS[kind]:
+        if part.startswith(_WEIGHED):
+            _weighed(folder / part)
+
+
+def _controlnet(folder: Path, settings: "Generate") -> Path:
+    if settings.controlnet:
+        return _weighed(_folder("controlnet", settings.controlnet))
+    if not (folder / "controlnet").is_dir():
+        raise ModelFileError(
+            f"generate.model = {settings.model!r}: the folder lacks controlnet; a ControlNet "
+            "elsewhere goes into generate.controlnet"
+        )
+    return _weighed(folder / "controlnet")
+
+
+def _weighed(part: Path) -> Path:
+    """Return a part of a model that has safetensors weights.
+
+    Raises:
+        ModelFileError: it has none.
+    """
     if any(part.glob("*.safetensors")):
-        return
+        return part
     unsafe = sorted(file.name for file in part.iterdir() if file.suffix in _UNSAFE)
     raise ModelFileError(
         f"{part}: no *.safetensors file"
         + (f" (only {', '.join(unsafe)}, which may run code when loaded)" if unsafe else "")
         + "; save the model with safe_serialization=True"
     )
+
+
+def _lora(value: str) -> Path | None:
+    """Return the file that `generate.lora` names, None where it names none."""
+    if value in ("", "none"):
+        return None
+    path = Path(value).expanduser()
+    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
+    if not path.exists():
+        raise ModelFileError(
+            f"generate.lora = {value!r}: no such file or folder; give a LoRA's *.safetensors file"
+        )
+    if len(files) != 1 or files[0].suffix != ".safetensors":
+        names = ", ".join(file.name for file in files) or "none"
+        raise ModelFileError(
+            f"generate.lora = {value!r}: expected one *.safetensors file, found {names}; give the "
+            "file itself"
+        )
+    return files[0]
 
 
 def load_tokenizer(model: str) -> Any:
@@ -89,39 +192,6 @@ def load_tokenizer(model: str) -> Any:
         raise ModelFileError(f"{folder / 'tokenizer'}: not a CLIP tokenizer ({error})") from None
 
 
-def load_pipeline(
-    folder: Path, controlnet: Path, device: "torch.device", dtype: "torch.dtype"
-) -> Any:
-    """Return the ControlNet image-to-image pipeline of a model folder, ready on a device.
-
-    Only safetensors are read and nothing is fetched. The safety checker stays off: it was trained
-    on other pictures, blanks faces without a word, and a gate of our own follows.
-
-    Raises:
-        ModelFileError: the files are no such pipeline, or are damaged.
-    """
-    from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline
-
-    quieten()
-    local: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
-    try:
-        pipeline = StableDiffusionControlNetImg2ImgPipeline.from_pretrained(
-            folder,
-            controlnet=ControlNetModel.from_pretrained(controlnet, **local),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-            **local,
-        )
-    except Exception as error:  # diffusers, safetensors and torch each raise kinds of their own
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelFileError(
-            f"{folder}: cannot be loaded as a ControlNet image-to-image pipeline: {lines[0]}"
-        ) from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
-
-
 def quieten() -> None:
     """Turn off the progress bars of diffusers and transformers; a log is no place for them."""
     from diffusers.utils import logging as of_diffusers
@@ -132,36 +202,56 @@ def quieten() -> None:
 
 
 @cache
-def describe(folder: Path, controlnet: Path | None = None) -> dict[str, Any]:
+def describe(files: ModelFiles) -> dict[str, Any]:
     """Return what a recipe says of a model: its name, whether it was trained, a checksum.
 
     The checksum is over names and contents of all settings and weights but the card, so a renamed
-    or altered part shows.
-
-    Args:
-        folder: of the model.
-        controlnet: of its ControlNet when that is not a subfolder.
+    or altered part shows. That of a LoRA is given besides.
 
     Raises:
         ModelFileError: a file differs from the folder's lock file.
     """
     card: dict[str, Any] = {}
-    if (folder / CARD).is_file():
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    if (files.folder / CARD).is_file():
+        card = json.loads((files.folder / CARD).read_text(encoding="utf-8"))
+    elsewhere = [
+        part
+        for part in (files.controlnet, files.landmarks_controlnet)
+        if part is not None and part.parent != files.folder
+    ]
     digest = hashlib.sha256()
-    elsewhere = controlnet is not None and controlnet.parent != folder
-    for root in (folder, controlnet) if elsewhere and controlnet else (folder,):
-        digests = {
-            file.relative_to(root).as_posix(): digest_of(file)
-            for pattern in ("*.json", "*.safetensors")
-            for file in sorted(root.rglob(pattern))
-            if file.name not in (CARD, LOCK) and ".cache" not in file.parts
-        }
-        check_lock(root, digests)
-        digest.update(json.dumps(digests, sort_keys=True).encode())
-    name = card.get("name", folder.name)
-    return {
-        "name": f"{name} + {controlnet.name}" if elsewhere and controlnet else name,
+    for root in (files.folder, *elsewhere):
+        digest.update(json.dumps(_digests(root), sort_keys=True).encode())
+    about = {
+        "name": " + ".join(
+            [card.get("name", files.folder.name), *(part.name for part in elsewhere)]
+        ),
         "trained": bool(card.get("trained", True)),
         "sha256": digest.hexdigest(),
     }
+    if files.lora is not None:
+        checksum = digest_of(files.lora)
+        check_lock(files.lora.parent, {files.lora.name: checksum})
+        about["lora"] = {"name": files.lora.name, "sha256": checksum}
+    return about
+
+
+def checksum_of(folder: Path) -> str:
+    """Return one checksum for all settings and weights in a folder.
+
+    Raises:
+        ModelFileError: a file differs from the folder's lock file.
+    """
+    return hashlib.sha256(json.dumps(_digests(folder), sort_keys=True).encode()).hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the checksums of a folder's files by name, after a comparison with its lock file."""
+    digests = {
+        file.relative_to(folder).as_posix(): digest_of(file)
+        for pattern in ("*.json", "*.safetensors")
+        for file in sorted(folder.rglob(pattern))
+        if file.name not in (CARD, LOCK) and ".cache" not in file.parts
+    }
+    check_lock(folder, digests)
+    return digests

@@ -11,6 +11,7 @@ from aacsfnet.augmentation import model_files
 from aacsfnet.augmentation.bundled import bundled_model
 from aacsfnet.augmentation.fetch import fetch
 from aacsfnet.augmentation.locked import LOCK
+from aacsfnet.config import Generate
 from aacsfnet.errors import InputError, ModelFileError, WorkError
 
 
@@ -53,7 +54,7 @@ def test_a_commit_is_fetched_and_locked(hub, tmp_path):
     assert hub.calls == ["abc123"]  # never a branch, which may move meanwhile
     assert json.loads((model / LOCK).read_text()) == lock
     assert (lock["repository"], lock["commit"]) == ("owner/model", "abc123")
-    assert model_files.model_folder(str(model)) == model
+    assert model_files.find_model(Generate(model=str(model))).folder == model
     suffixes = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".txt", ".safetensors"}
     assert not list(model.rglob("*fp16*"))
@@ -62,15 +63,16 @@ def test_a_commit_is_fetched_and_locked(hub, tmp_path):
 def test_an_altered_file_is_refused_by_name(hub, tmp_path):
     model = tmp_path / "model"
     fetch("owner/model", model)
-    assert model_files.describe(model)["sha256"]
+    files = model_files.find_model(Generate(model=str(model)))
+    assert model_files.describe(files)["sha256"]
     weights = model / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     model_files.describe.cache_clear()
     with pytest.raises(ModelFileError, match=r"vae/diffusion_pytorch_model.* has SHA-256"):
-        model_files.describe(model)
+        model_files.describe(files)
     weights.unlink()
     with pytest.raises(ModelFileError, match=r"vae/diffusion_pytorch_model.* is missing"):
-        model_files.describe(model)
+        model_files.describe(files)
 
 
 def test_an_unknown_repository_is_named(hub, tmp_path):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from aacsfnet.augmentation import generation
 from aacsfnet.augmentation.bundled import build_pipeline
-from aacsfnet.augmentation.generation import Generator, Recipe, Task
+from aacsfnet.augmentation.generation import Generator, Task
+from aacsfnet.augmentation.recipe import Recipe
 from aacsfnet.errors import WorkError
 
 RECIPE = Recipe(strength=0.5, steps=4, guidance_scale=2.0, conditioning_scale=1.0, batch=8)
@@ -68,12 +70,10 @@ def test_seed_depth_prompt_and_source_all_matter(pipeline):
 
 
 def test_each_distinct_text_is_encoded_once(pipeline, monkeypatch):
-    from aacsfnet.augmentation import generation
-
     encoded = []
-    encode = generation.encode_text
+    encode = generation.encode_texts
     monkeypatch.setattr(
-        generation, "encode_text", lambda *args: encoded.append(args[-1]) or encode(*args)
+        generation, "encode_texts", lambda *args: encoded.extend(args[-1]) or encode(*args)
     )
     generator = Generator(pipeline, RECIPE)
     flat(generator.generate(tasks(9)))

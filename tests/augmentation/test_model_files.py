@@ -4,6 +4,9 @@ import shutil
 import pytest
 
 from aacsfnet.augmentation import bundled, model_files
+from aacsfnet.augmentation.pipelines import load_pipeline
+from aacsfnet.augmentation.recipe import recipe_of
+from aacsfnet.config import Generate
 from aacsfnet.errors import ModelFileError
 
 
@@ -14,21 +17,27 @@ def copy(tmp_path):
     return folder
 
 
-def load(folder, controlnet=""):
+def find(folder, **keys):
+    return model_files.find_model(Generate(model=str(folder), **keys))
+
+
+def describe(folder, **keys):
+    model_files.describe.cache_clear()
+    return model_files.describe(find(folder, **keys))
+
+
+def load(folder, **keys):
     import torch
 
-    checked = model_files.model_folder(str(folder), str(controlnet))
-    return model_files.load_pipeline(
-        checked,
-        model_files.controlnet_folder(checked, str(controlnet)),
-        torch.device("cpu"),
-        torch.float32,
-    )
+    settings = Generate(model=str(folder), **keys)
+    files = model_files.find_model(settings)
+    recipe = recipe_of(settings, files.kind)
+    return load_pipeline(files, recipe, torch.device("cpu"), torch.float32, settings.lora_scale)
 
 
 def test_a_missing_folder_names_the_key():
     with pytest.raises(ModelFileError, match=r"generate\.model = '/nowhere': no such folder"):
-        model_files.model_folder("/nowhere")
+        find("/nowhere")
 
 
 def test_a_folder_without_a_controlnet_says_so(copy):
@@ -38,19 +47,18 @@ def test_a_folder_without_a_controlnet_says_so(copy):
 
 
 def test_a_controlnet_elsewhere_is_loaded_and_enters_the_checksum(copy, tmp_path):
-    within = model_files.describe(copy, copy / "controlnet")
-    elsewhere = shutil.move(copy / "controlnet", tmp_path / "depth-net")
-    assert load(copy, elsewhere).controlnet.config.block_out_channels == [32, 64, 128]
-    model_files.describe.cache_clear()
-    about = model_files.describe(copy, elsewhere)
+    within = describe(copy)
+    elsewhere = str(shutil.move(copy / "controlnet", tmp_path / "depth-net"))
+    loaded = load(copy, controlnet=elsewhere)
+    assert loaded.controlnet.config.block_out_channels == [32, 64, 128]
+    about = describe(copy, controlnet=elsewhere)
     assert about["name"].endswith("+ depth-net")
     assert about["sha256"] != within["sha256"]
-    assert about != model_files.describe(copy)
 
 
 def test_a_controlnet_that_is_not_there_is_an_error(copy):
     with pytest.raises(ModelFileError, match=r"generate\.controlnet = '/nowhere'"):
-        load(copy, "/nowhere")
+        load(copy, controlnet="/nowhere")
 
 
 def test_pickled_weights_are_refused(copy):
@@ -68,17 +76,15 @@ def test_cut_off_weights_are_an_error_of_one_line(copy):
 
 
 def test_the_checksum_shows_any_change_of_weights_or_settings(copy):
-    before = model_files.describe(copy)["sha256"]
+    before = describe(copy)["sha256"]
     settings = copy / "scheduler" / "scheduler_config.json"
     settings.write_text(settings.read_text().replace("1000", "999"))
-    model_files.describe.cache_clear()
-    assert model_files.describe(copy)["sha256"] != before
+    assert describe(copy)["sha256"] != before
 
 
 def test_the_card_says_whether_the_model_was_trained(copy):
     (copy / bundled.CARD).write_text(json.dumps({"name": "mine", "trained": False}))
-    model_files.describe.cache_clear()
-    about = model_files.describe(copy)
+    about = describe(copy)
     assert (about["name"], about["trained"]) == ("mine", False)
 
 
@@ -86,13 +92,12 @@ def test_an_untrained_model_is_built_once_for_jobs_in_parallel(tmp_path, monkeyp
     monkeypatch.setattr(bundled, "_FOLDER", tmp_path / "not there")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = bundled.bundled_model()
-    before = model_files.describe(folder)["sha256"]
+    before = describe("bundled")["sha256"]
     bundled._build_once(
         folder
     )  # a second job that found nothing yet: it must not fail or change it
-    model_files.describe.cache_clear()
-    assert model_files.describe(folder)["sha256"] == before
-    assert model_files.describe(folder)["trained"] is False
+    assert describe("bundled")["sha256"] == before
+    assert describe("bundled")["trained"] is False
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 

@@ -51,6 +51,7 @@ rule prompts_shard:
 rule generate_shard:
     input:
         crop=table("crop"),
+        landmarks=table("landmarks"),
         depth=table("depth"),
         prompts=table("prompts"),
     output:
@@ -72,8 +73,8 @@ rule generate_shard:
         "Generating pictures from {wildcards.shard}"
     shell:
         "python -m aacsfnet generate --config {params.config:q} --crop {input.crop:q}"
-        " --depth {input.depth:q} --prompts {input.prompts:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        " --landmarks {input.landmarks:q} --depth {input.depth:q} --prompts {input.prompts:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule quality_shard:
