@@ -166,6 +166,11 @@ class Depth(Block):
 class Prompts(Block):
     """Which pictures to make, and the words for each."""
 
+    style: Literal["words", "published"] = Field(
+        "words",
+        description="published: the original's 68 coordinates as text, cut by the tokenizer, only "
+        "to compare with",
+    )
     template: str = Field(
         "{anatomy}, face of {subject}, {level}, {head}",
         min_length=1,

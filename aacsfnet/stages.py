@@ -29,7 +29,11 @@ STAGES = {
     "crop": Stage(2, ("data", "crop"), ("index",)),
     "landmarks": Stage(1, ("landmarks",), ("crop",)),
     "depth": Stage(1, ("depth",), ("crop", "landmarks")),
-    "prompts": Stage(1, ("data", "seed", "prompts", "generate.model"), ("index", "landmarks")),
+    "prompts": Stage(
+        2,
+        ("data", "seed", "crop.size", "prompts", "generate.model"),
+        ("index", "landmarks"),
+    ),
     "generate": Stage(2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts")),
     "quality": Stage(2, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
     "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
@@ -37,7 +41,7 @@ STAGES = {
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
-        1,
+        2,
         (
             *("data", "seed", "index.shard_frames", "crop", "landmarks", "depth", "prompts"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),

@@ -111,7 +111,9 @@ SCHEMAS: dict[str, Columns] = {
         "prompt": pl.String,
         "negative_prompt": pl.String,
         "left_out": pl.String,  # phrases that had no room, least important first; "; " between
+        "left_out_tokens": pl.Int32,  # how many tokens they have
         "tokens": pl.Int32,  # of the prompt, with start and end token
+        "points": pl.Int32,  # of 68 landmarks in the prompt; null but in the published style
         "seed": pl.Int64,
     },
     "generate": _IMAGE
@@ -265,7 +267,9 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
         metadata["huggingface"] = json.dumps({"info": {"features": _features(arrow, pictures)}})
     with replacing(path) as temporary:
         plain = _with_plain_lists(arrow).replace_schema_metadata(metadata)
-        pq.write_table(plain, temporary, compression="zstd")
+        # A dictionary of pictures or points would only cost time and space.
+        repeating = [name for name, kind in expected.items() if kind == pl.String]
+        pq.write_table(plain, temporary, compression="zstd", use_dictionary=repeating)
 
 
 def _with_plain_lists(arrow: Any) -> Any:

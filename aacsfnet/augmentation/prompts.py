@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aacsfnet import table
 from aacsfnet.augmentation.anatomy import estimated_units, known_or_estimated, usual_face
 from aacsfnet.augmentation.plan import drawn, expected_variants, frames_by_level, level_of
+from aacsfnet.augmentation.published_prompt import coordinate_prompt, cut
 from aacsfnet.augmentation.words import (
     fit,
     head_words,
@@ -35,15 +38,19 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     A frame from which none is made keeps one row, `not_selected`.
 
     Args:
-        config: `dataset`, `index`, `seed`, `prompts` and `generate.model` are used.
+        config: `dataset`, `index`, `seed`, `prompts`, `generate.model` and `crop.size` are used.
         index: table of the whole index.
         landmarks: table of the shard.
         output: table to write.
 
     Raises:
         SettingsError: a template that cannot be filled or does not fit.
+        ModelFileError: the generator's folder has no tokenizer.
     """
-    count = token_counter(config.generate.model)
+    from aacsfnet.augmentation.model_files import load_tokenizer
+
+    tokenizer = load_tokenizer(config.generate.model)
+    count = token_counter(tokenizer)
     _check_negative(config.prompts, count)
     label = open_dataset(config).label
     everything = table.read(index)
@@ -60,7 +67,10 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
         if number == 0:
             rows.append(kept | _without_picture(face))
             continue
-        texts = _texts(by_frame[face["frame_id"]], face, usual, config.prompts, label, count)
+        if config.prompts.style == "published":
+            texts = published_texts(face, config.prompts, config.crop.size, tokenizer)
+        else:
+            texts = texts_of(by_frame[face["frame_id"]], face, usual, config.prompts, label, count)
         rows += [kept | texts | _variant(face, variant, config) for variant in range(number)]
     planned = sum(row["status"] == "ok" for row in rows)
     log.info("%d pictures planned from %d frames", planned, len(faces))
@@ -116,7 +126,7 @@ def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Coun
     return drawn(expected, draw)
 
 
-def _texts(
+def texts_of(
     frame: dict[str, Any],
     face: dict[str, Any],
     usual: dict[str, float] | None,
@@ -124,6 +134,19 @@ def _texts(
     label: Label,
     count: Callable[[str], int],
 ) -> dict[str, Any]:
+    """Return the prompts of a face in words, with their lengths.
+
+    Args:
+        frame: row of the index.
+        face: row of the landmarks table.
+        usual: the person's usual measures, None when they are not known.
+        settings: the block `prompts`.
+        label: of the data set.
+        count: tokens of a text as the text encoder sees them.
+
+    Raises:
+        SettingsError: the template is wrong, or the prompt too long for the settings.
+    """
     known = {unit: frame[unit] for unit in table.ACTION_UNITS}
     units = known_or_estimated(known, estimated_units(face["measures"], usual))
     words = {
@@ -145,22 +168,41 @@ def _texts(
         "prompt": prompt,
         "negative_prompt": settings.negative,
         "left_out": "; ".join(left_out),
+        "left_out_tokens": count(", ".join(left_out)) - 2 if left_out else 0,
         "tokens": tokens,
     }
 
 
-def token_counter(model: str) -> Callable[[str], int]:
+def published_texts(
+    face: dict[str, Any], settings: Prompts, size: int, tokenizer: Any
+) -> dict[str, Any]:
+    """Return the published script's prompt of a face as the text encoder reads it.
+
+    Args:
+        face: row of the landmarks table.
+        settings: the block `prompts`.
+        size: side of the crop, pixels.
+        tokenizer: of the generator.
+    """
+    whole = coordinate_prompt(np.asarray(face["landmarks_px"]), size)
+    read, lost, lost_tokens, points = cut(whole, tokenizer, settings.max_tokens)
+    return {
+        "prompt": read,
+        "negative_prompt": settings.negative,
+        "left_out": lost,
+        "left_out_tokens": lost_tokens,
+        "tokens": token_counter(tokenizer)(read),
+        "points": points,
+    }
+
+
+def token_counter(tokenizer: Any) -> Callable[[str], int]:
     """Return a function that counts a text's tokens, start and end token with them.
 
     The generator's own tokenizer counts, so nothing is cut later.
-
-    Raises:
-        ModelFileError: the model folder has no tokenizer.
     """
-    from aacsfnet.augmentation.model_files import load_tokenizer
     from aacsfnet.augmentation.texts import count_tokens
 
-    tokenizer = load_tokenizer(model)
     return lambda text: count_tokens(tokenizer, text) + 2
 
 

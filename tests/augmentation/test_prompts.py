@@ -1,6 +1,12 @@
+import numpy as np
 import pytest
 
+from aacsfnet import table
+from aacsfnet.augmentation.prompts import texts_of, token_counter
+from aacsfnet.datasets import Label
 from aacsfnet.errors import ModelFileError, SettingsError
+from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.pose import pose_of
 
 
 def texts(run_shard, settings, **keys):
@@ -55,3 +61,56 @@ def test_coded_units_go_before_the_geometry(run_shard, settings):
     assert "strongly lowered brows" in coded  # au4 4.5 of 5
     assert "lips" not in coded.split("face of")[0]  # coded as closed, whatever the mesh says
     assert "lowered brows" not in uncoded
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from aacsfnet.augmentation.model_files import load_tokenizer
+
+    return load_tokenizer("bundled")
+
+
+LONG = "{anatomy}, face of {subject}, {level}, {head}, natural light from the side, sharp, detailed"
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_no_prompt_is_above_the_limit_whatever_the_face(count, tokenizer, face_landmarks, settings):
+    """Random landmarks, codes, labels and limits; the tokenizer itself counts, not our function."""
+    random = np.random.default_rng(count)
+    label = Label("pspi", 0.0, 16.0, "observed expression")
+    counter = token_counter(tokenizer)
+    scale = random.uniform(0, 12, (count, 1, 1))  # pixels: from faint to torn faces
+    meshes = face_landmarks + scale * random.normal(size=(count, *face_landmarks.shape))
+    measured, poses = measure_all(meshes), [pose_of(mesh) for mesh in meshes]
+    usual = {name: float(value) for name, value in measure_all(face_landmarks).items()}
+    longest = 0
+    for number in range(count):
+        face = {
+            "frame_id": str(number),
+            "measures": {name: float(values[number]) for name, values in measured.items()},
+            "pose": poses[number],
+            "label": random.choice((0.0, random.uniform(0, 16), 16.0)),
+        }
+        known = random.random(len(table.ACTION_UNITS)) < random.random()
+        codes = random.uniform(0, 5, len(table.ACTION_UNITS))
+        frame = {
+            unit: float(code) if is_known else None
+            for unit, code, is_known in zip(table.ACTION_UNITS, codes, known, strict=True)
+        }
+        frame |= {"sex": str(random.choice(("", "f", "m"))), "age_group": "middle-aged adult"}
+        limit = int(random.integers(45, 78))
+        block, roomy = (
+            settings(prompts={"template": LONG, "max_tokens": limit, "overflow": overflow}).prompts
+            for overflow in ("drop", "chunk")
+        )
+        known_face = usual if number % 3 else None
+        texts, whole = (
+            texts_of(frame, face, known_face, each, label, counter) for each in (block, roomy)
+        )
+        tokens = len(tokenizer(texts["prompt"], truncation=False).input_ids)
+        assert tokens == texts["tokens"] <= limit <= 77
+        longest = max(longest, tokens)
+        dropped = texts["left_out"].split("; ") if texts["left_out"] else []
+        assert all(phrase in whole["prompt"] for phrase in dropped)
+        assert (tokens < whole["tokens"]) == bool(dropped)
+    assert longest > 65  # the run came near the limit
