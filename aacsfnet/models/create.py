@@ -129,7 +129,6 @@ def _channel_network(
     if "global" in attention:
         heads = max(1, width // 32)
         stages.append(GlobalContext(channels, width, depth, heads, dropout))
-        channels = width
     return ChannelNetwork(backbone, HybridAttention(stages, channels), channels)
 
 

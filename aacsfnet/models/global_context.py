@@ -9,9 +9,11 @@ from aacsfnet.models.positions import position_codes
 class GlobalContext(nn.Module):
     """Let every position of the feature map attend to every other one of the same picture.
 
-    A 1×1 convolution narrows the features, then a pre-norm transformer encoder runs over the
-    positions. The published code runs its encoder across the pictures of a batch and normalises
-    over the positions that it then averages, which leaves nothing; see `docs/deviations.md`.
+    A 1×1 convolution narrows the features, a pre-norm transformer encoder runs over the positions,
+    and what it finds is widened and added to the features. The way back starts at zero, so that a
+    pretrained backbone's features first pass as they are. The published code runs its encoder
+    across the pictures of a batch and normalises over the positions that it then averages, which
+    leaves nothing; see `docs/deviations.md`.
     """
 
     def __init__(
@@ -30,14 +32,17 @@ class GlobalContext(nn.Module):
         self.encoder = nn.Sequential(
             *(Block(width, heads, mlp_ratio=2.0, proj_drop=dropout) for _ in range(depth))
         )
+        self.widen = nn.Linear(width, channels)
+        nn.init.zeros_(self.widen.weight)
+        nn.init.zeros_(self.widen.bias)
         self.width = width
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return context features `(B, width, H, W)` from `(B, C, H, W)`."""
+        """Return features with their context, `(B, C, H, W)` as given."""
         narrow = self.narrow(features)
         height, width = narrow.shape[-2:]
         tokens = narrow.flatten(2).transpose(1, 2)  # (B, H*W, width)
         tokens = tokens + position_codes(height, width, self.width, tokens)
-        tokens = self.encoder(tokens)
-        context: Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))  # (B, width, H, W)
-        return context
+        found = self.widen(self.encoder(tokens))  # (B, H*W, C)
+        context: Tensor = found.transpose(1, 2).unflatten(2, (height, width))  # (B, C, H, W)
+        return features + context
