@@ -109,9 +109,10 @@ def _robust_lines_at_zero(
         values: `(n, k)`, one line a column.
         in_time: `(n,)` weights.
     """
+    basis = np.array([np.ones_like(offset), offset, offset**2])
     weights = np.repeat(in_time[:, None], values.shape[1], axis=1)
     for _ in range(2):
-        level, slope = _weighted_lines(offset, values, weights)
+        level, slope = _weighted_lines(basis, values, weights)
         residuals = np.abs(values - level - offset[:, None] * slope)
         scale = _CUT * 1.4826 * _median(residuals)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,21 +120,23 @@ def _robust_lines_at_zero(
         # A column that lies on its line, or would keep too few points, keeps its weights.
         steady = (scale > 0) & (np.count_nonzero(robust > 0, axis=0) >= 3)
         weights = np.where(steady, robust, weights)
-    return _weighted_lines(offset, values, weights)[0]
+    return _weighted_lines(basis, values, weights)[0]
 
 
 def _weighted_lines(
-    offset: np.ndarray, values: np.ndarray, weights: np.ndarray
+    basis: np.ndarray, values: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return value at offset 0 and slope of the line through each column, `(k,)` each."""
-    total = weights.sum(axis=0)
-    mean_offset = offset @ weights / total
-    mean = (weights * values).sum(axis=0) / total
-    from_mean = offset[:, None] - mean_offset
-    spread = (weights * from_mean**2).sum(axis=0)
-    shared = (weights * from_mean * (values - mean)).sum(axis=0)
-    slope = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 0)
-    return mean - slope * mean_offset, slope
+    """Return value at offset 0 and slope of the line through each column, `(k,)` each.
+
+    Args:
+        basis: `(3, n)`: ones, offsets, their squares.
+        values: `(n, k)`.
+        weights: `(n, k)`, at least two of a column above zero.
+    """
+    total, first, second = basis @ weights
+    level, moment = basis[:2] @ (weights * values)
+    spread = total * second - first**2
+    return (second * level - first * moment) / spread, (total * moment - first * level) / spread
 
 
 def _median(values: np.ndarray) -> np.ndarray:
