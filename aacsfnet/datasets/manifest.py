@@ -124,7 +124,7 @@ class Manifest(Dataset):
             sheet.columns["label"] = sheet.columns[own_name]
         for needed in ("path", "subject", "label"):
             if needed not in sheet.columns:
-                found = ", ".join(shorten(name, 40) for name in sheet.columns) or "none"
+                found = ", ".join(shorten(name, 40) for name in [*sheet.columns][:20]) or "none"
                 raise DataError(
                     f"{self.file}: no column {needed!r}; found {found}; rename or add it"
                 )
@@ -233,6 +233,7 @@ class _Names:
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self._frames: dict[str, int] = {}
+        self._copies: dict[str, int] = {}  # of a name: tried from here, or many would take for ever
         self._pictures: dict[str, int] = {}
 
     def take(
@@ -244,11 +245,12 @@ class _Names:
         unless the picture is the same: they get a name of their own.
         """
         wanted = unique = frame_id(row["subject"], row["sequence"], frame)
-        copy = 1
+        first = self._frames.get(wanted)
+        copy = self._copies.get(wanted, 1)
         while unique in self._frames:
             copy += 1
             unique = f"{wanted}~{copy}"
-        first = self._frames.get(wanted)
+        self._copies[wanted] = copy
         self._frames[unique] = i
         if picture and (owner := self._pictures.setdefault(picture, i)) != i:
             return unique, Fault("duplicate", f"the same picture as {self._sheet.at(owner)}")

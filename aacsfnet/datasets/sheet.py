@@ -2,13 +2,18 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aacsfnet.datasets.files import shorten
 from aacsfnet.errors import DataError
 
 _DELIMITERS = (",", ";", "\t")
+
+#: A table of frames has a few dozen columns; one with more is something else.
+_MOST_COLUMNS = 2_000
 
 
 @dataclass
@@ -126,7 +131,18 @@ def _delimiter(text: str) -> str:
 
 def _names(path: Path, header: list[str]) -> list[str]:
     names = [name.strip().lower() for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path.name}: columns named twice: {', '.join(twice)}; rename one of each")
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(
+            f"{path.name}: {len(names)} columns, expected at most {_MOST_COLUMNS}; a table has one"
+            " row a frame"
+        )
+    if any("\0" in name for name in names):
+        raise DataError(
+            f"{path.name}: the header holds NUL characters: no text, or UTF-16 without its mark;"
+            " save the table as CSV UTF-8"
+        )
+    counts = Counter(name for name in names if name)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        shown = ", ".join(shorten(name, 40) for name in twice[:8])
+        raise DataError(f"{path.name}: columns named twice: {shown}; rename one of each")
     return names

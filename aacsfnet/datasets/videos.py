@@ -22,8 +22,9 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".wmv", ".flv"}
 )
 
-#: A container that claims more frames than this, or than bytes / 16, is counted by decoding.
-MOST_CLAIMED_FRAMES = 1_000_000
+#: A container that claims more frames than this, or than bytes / 16, is counted by decoding: each
+#: frame that is only claimed would cost a row in every table.
+MOST_CLAIMED_FRAMES = 20_000
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def merge(
         config.merge.folds,
         config.merge.validation_subjects,
         seed_of(config.seed, "merge", "splits"),
-        dict(frames.group_by("subject").agg(pl.col("split").unique()).iter_rows()),
+        dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows()),
     )
     with table.replacing(output / "splits.parquet") as temporary:
         splits.write_parquet(temporary)

@@ -3,14 +3,12 @@
 None hangs, none is read outside the data's folder, and memory stays small.
 """
 
-import io
 import os
 import resource
 import subprocess
 import sys
 import threading
 import time
-import zlib
 
 import numpy as np
 import pytest
@@ -21,72 +19,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.index import index
 from aacsfnet.errors import DataError
-
-SECRET = 200  # grey of a picture outside the folder
-
-
-def chunk(name, body):
-    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
-
-
-def png(width, height, data, extra=b""):
-    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size + b"\x08\x02\x00\x00\x00")
-    return head + extra + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
-
-
-def saved(kind, **options):
-    file = io.BytesIO()
-    noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
-    Image.fromarray(noise).save(file, kind, **options)
-    return file.getvalue()
-
-
-#: name of the file, its bytes, words of the reason
-CONTENTS = {
-    "zero bytes": ("x.png", b"", "empty (0 bytes)"),
-    "text named .png": ("x.png", b"hello, I am no picture\n" * 9, "no picture"),
-    "web page named .jpg": ("x.jpg", b"<!DOCTYPE html><html></html>", "no picture"),
-    "zip named .png": ("x.png", b"PK\x03\x04" + bytes(500), "no picture"),
-    "zip bomb PNG": ("x.png", png(40_000, 40_000, bytes(2**20)), "megapixels"),
-    "PNG of the largest size": ("x.png", png(2**31 - 1, 2**31 - 1, b""), "megapixels"),
-    "100,000x1 picture": ("x.png", png(100_000, 1, bytes(300_001)), "holds no face"),
-    "1x100,000 picture": ("x.png", png(1, 100_000, bytes(400_000)), "holds no face"),
-    "1x1 picture": ("x.png", png(1, 1, bytes(4)), "holds no face"),
-    "strip": ("x.png", png(9_000, 20, bytes(27_001 * 20)), "strip"),
-    "PNG with too few rows": ("x.png", png(64, 64, bytes(100)), "damaged PNG"),
-    "truncated PNG": ("x.png", saved("PNG")[:3000], "damaged PNG"),
-    "truncated JPEG": ("x.jpg", saved("JPEG")[:1500], "damaged JPEG"),
-    "JPEG header alone": ("x.jpg", saved("JPEG")[:20], "damaged header|no picture"),
-    "PNG with a wrong checksum": (
-        "x.png",
-        saved("PNG")[:60] + b"\x99" + saved("PNG")[61:],
-        "damaged",
-    ),
-    "text bomb in a PNG": (
-        "x.png",
-        png(
-            64, 64, bytes(100), chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(200 * 2**20), 1)) * 2
-        ),
-        "damaged",
-    ),
-    "PostScript": ("x.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture"),
-    "SVG with an outside reference": (
-        "x.png",
-        b'<svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>',
-        "no picture",
-    ),
-    "floating-point TIFF": ("x.tif", None, "no known scale"),
-    "black picture": ("x.png", png(64, 64, bytes(193 * 64)), "no pixel is brighter"),
-    "play list named .mp4": ("x.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "is no video"),
-    "concat script named .mp4": (
-        "x.mp4",
-        b"ffconcat version 1.0\nfile /etc/passwd\n",
-        "is no video",
-    ),
-    "MP4 header alone": ("x.mp4", b"\0\0\0\x18ftypisom" + bytes(16), "no video stream"),
-    "zero bytes .mp4": ("x.mp4", b"", "empty (0 bytes)"),
-}
+from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, video
 
 
 def look_at(config, seconds=5.0):
@@ -103,71 +36,13 @@ def look_at(config, seconds=5.0):
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_bad_file_is_a_row_with_a_reason(kind, make_manifest, tmp_path):
     name, content, words = CONTENTS[kind]
-    if content is None:
-        Image.fromarray(np.ones((32, 32), np.float32)).save(tmp_path / name)
-    else:
-        (tmp_path / name).write_bytes(content)
+    (tmp_path / name).write_bytes(content)
     config = make_manifest(f"path,subject,label\na.png,s,1\n{name},s,1\n", ("a.png",))
     (fault,) = look_at(config)
     assert fault.status in ("unreadable", "black")
     assert any(word in fault.reason for word in words.split("|")), fault.reason
     assert len(fault.reason) < 400
     assert "\n" not in fault.reason
-
-
-def make_pipe(folder, outside):
-    os.mkfifo(folder / "x.png")
-
-
-def make_loop(folder, outside):
-    (folder / "x.png").symlink_to("y.png")
-    (folder / "y.png").symlink_to("x.png")
-
-
-def make_link_out(folder, outside):
-    (folder / "x.png").symlink_to(outside / "secret.png")
-
-
-def make_folder_link_out(folder, outside):
-    (folder / "sub").symlink_to(outside)
-
-
-def make_device(folder, outside):
-    (folder / "x.png").symlink_to("/dev/zero")
-
-
-def make_sparse_giant(folder, outside):
-    with (folder / "x.png").open("wb") as file:
-        file.write(saved("PNG")[:200])
-        file.truncate(50 * 2**30)
-
-
-def make_folder(folder, outside):
-    (folder / "x.png").mkdir()
-
-
-def make_nothing(folder, outside):
-    pass
-
-
-#: how the file comes to be, the path in the table, status
-PLACES = {
-    "named pipe": (make_pipe, "x.png", "unreadable"),
-    "loop of links": (make_loop, "x.png", "unreadable"),
-    "link out of the folder": (make_link_out, "x.png", "outside_root"),
-    "folder link out of the folder": (make_folder_link_out, "sub/secret.png", "outside_root"),
-    "dots out of the folder": (make_nothing, "../outside/secret.png", "outside_root"),
-    "dots by way of a link": (make_folder_link_out, "sub/../outside/secret.png", "outside_root"),
-    "absolute path": (make_nothing, "/etc/passwd", "outside_root"),
-    "device": (make_device, "x.png", "outside_root"),
-    "process file": (make_nothing, "/proc/self/environ", "outside_root"),
-    "sparse file of 50 GB": (make_sparse_giant, "x.png", "unreadable"),
-    "folder named .png": (make_folder, "x.png", "unreadable"),
-    "address": (make_nothing, "https://example.org/x.png", "missing_file"),
-    "name of 5,000 letters": (make_nothing, "x" * 5000 + ".png", "missing_file"),
-    "NUL in the name": (make_nothing, "x\0.png", "missing_file"),
-    "colour codes in the name": (make_nothing, "\x1b[31mx.png", "missing_file"),
-}
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -217,17 +92,6 @@ def test_a_file_swapped_for_a_pipe_after_the_index_does_not_hang(make_manifest, 
     assert [fault.status for fault in found] == ["unreadable"]
 
 
-#: tables that cannot be used at all, and words of the one line
-TABLES = {
-    "pipe for a table": (None, "no such file"),
-    "picture for a table": (saved("PNG"), "no column|columns named twice|field|row"),
-    "unclosed quote": (b'path,subject,label\n"a.png,s,1\n' + b"a.png,s,1\n" * 20_000, "row 2"),
-    "shifted columns": (b"path,subject,label\na,b.png,s,1\n", "row 2: 4 fields"),
-    "no label": (b"path,subject\na.png,s\n", "no column 'label'"),
-    "only rubbish": (bytes(range(1, 256)) * 50, "no column|columns named twice|field|row"),
-}
-
-
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_bad_table_is_one_line_before_the_first_job(kind, configured, tmp_path):
     content, words = TABLES[kind]
@@ -245,9 +109,8 @@ def test_a_bad_table_is_one_line_before_the_first_job(kind, configured, tmp_path
 def test_all_of_them_together_stay_one_table(make_manifest, tmp_path):
     lines = []
     for number, (name, content, _) in enumerate(CONTENTS.values()):
-        if content is not None:
-            (tmp_path / f"{number}{name}").write_bytes(content)
-            lines.append(f"{number}{name},s{number % 3},{number % 20}\n")
+        (tmp_path / f"{number}{name}").write_bytes(content)
+        lines.append(f"{number}{name},s{number % 3},{number % 20}\n")
     text = "path,subject,label\na.png,s0,1\n" + "".join(lines) + lines[0] + "a.png,s1,NaN\n"
     config = make_manifest(text, ("a.png",))
     for output in ("one", "two"):
@@ -259,6 +122,13 @@ def test_all_of_them_together_stay_one_table(make_manifest, tmp_path):
     read = list(open_dataset(config).pictures(rows))
     assert sum(isinstance(found, np.ndarray) for found in read) == 1
     assert rows.filter(rows["status"] != "ok")["reason"].str.starts_with("manifest.csv row").all()
+
+
+def test_a_video_that_claims_a_million_frames_is_counted(make_manifest, tmp_path):
+    """Each claimed frame would be a row in every table."""
+    (tmp_path / "x.avi").write_bytes(video(claimed=999_999, padding=17_000_000))
+    config = make_manifest("path,subject,label\na.png,s,1\nx.avi,s,1\n", ("a.png",))
+    assert len(open_dataset(config).index()) == 1 + 20
 
 
 LARGEST = """

@@ -4,7 +4,9 @@ import pytest
 
 from aacsfnet import table
 from aacsfnet.config import validate
+from aacsfnet.datasets import Label
 from aacsfnet.errors import DataError, LeakError
+from aacsfnet.training.material import read_material
 from aacsfnet.training.merge import merge
 
 SIZE = 32
@@ -149,3 +151,26 @@ def test_no_usable_picture_at_all_still_makes_its_tables(stages):
     index = run(stages)
     assert index["row"].null_count() == len(index) == 16
     assert np.load(stages / "merge" / "images.npy").shape == (0, SIZE, SIZE, 3)
+
+
+def test_a_given_split_keeps_the_tested_people_and_pictures_made_from_them_out(stages):
+    said = {"a": "train", "b": "Training", "c": "val", "d": "test"}
+    index = table.read(stages / "index.parquet")
+    split = pl.col("subject").replace_strict(said)
+    table.write(stages / "index.parquet", index.with_columns(split=split), "index")
+    run(stages, validate({"merge": SETTINGS | {"folds": "given"}}))
+    chosen = read_material(stages / "merge", 0, True, Label("pspi", 0, 16, "")).chosen
+    assert set(chosen.train["subject"]) == {"a", "b"}
+    assert chosen.train["synthetic"].sum() == 2
+    assert set(chosen.train["source_frame_id"].drop_nulls().str.slice(0, 1)) == {"a", "b"}
+    assert set(chosen.validation["subject"]) == {"c"}
+    assert set(chosen.test["subject"]) == {"d"}
+
+
+def test_a_person_in_two_given_splits_is_refused(stages):
+    index = table.read(stages / "index.parquet")
+    last = pl.int_range(pl.len()) % 4 == 3
+    split = pl.when((pl.col("subject") == "b") & last).then(pl.lit("test")).otherwise(pl.lit("val"))
+    table.write(stages / "index.parquet", index.with_columns(split=split), "index")
+    with pytest.raises(DataError, match="'b' is in several splits: validation and test"):
+        run(stages, validate({"merge": SETTINGS | {"folds": "given"}}))

@@ -62,3 +62,56 @@ def test_a_real_face_is_cropped_upright_and_a_picture_without_one_keeps_its_row(
     report = (own.results / "report.html").read_text()
     assert "no_face" in report
     assert "person 3" not in report
+
+
+@pytest.mark.slow
+def test_a_given_split_and_a_person_without_a_usable_frame_go_through(study, tiny, photographs):
+    """Two experiments over the same tables: the table's own split, and one person out at a time."""
+    marks = dict(zip("01234", ("train", "train", "val", "test", "train"), strict=True))
+    head, *rows = photographs.read_text().splitlines()
+    lines = [f"{row},{marks[row.split('person ')[1][0]]}" for row in rows]
+    lines += [f"pictures/lost-{frame}.jpg,nobody,1,test" for frame in range(3)]
+    photographs.write_text("\n".join([f"{head},split", *lines]) + "\n")
+    tiny["index"] = {"manifest": {"file": str(photographs)}}
+    tiny["experiments"] = {
+        "given": {"merge": {"folds": "given"}, "train": {"synthetic": False}},
+        "loso": {"merge": {"folds": "loso"}, "train": {"synthetic": False}},
+    }
+    own = study(tiny | {"dataset": "manifest"})
+    run = own.snakemake()
+    assert run.status == 0, run.output
+
+    given = pl.read_parquet(own.results / "experiments" / "given" / "predictions.parquet")
+    assert set(given["subject"]) == {"person 3"}
+    (model,) = (own.results / "experiments" / "given").glob("seed-*/fold-*")
+    roles = json.loads((model / "config.json").read_text())
+    assert "person 3" not in json.dumps(roles)
+
+    folds = sorted((own.results / "experiments" / "loso").glob("seed-*/fold-*"))
+    assert len(folds) == 6
+    tested = [set(pl.read_parquet(fold / "predictions.parquet")["subject"]) for fold in folds]
+    assert sorted(map(len, tested)) == [0, 1, 1, 1, 1, 1]
+    assert set().union(*tested) == {f"person {number}" for number in range(5)}
+    metrics = json.loads((own.results / "experiments" / "loso" / "metrics.json").read_text())
+    assert metrics["subjects"] == 5
+    assert (own.results / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("path,subject,label,split\na.png,x,1,train\nb.png,x,1,test\n", "is in several splits"),
+        ("path,subject,pain\na.png,x,1\nb.png,y,1\n", "no column 'label'"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "no column"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told_before_the_first_job(study, tmp_path, content, words):
+    data = content.encode() if isinstance(content, str) else content
+    (tmp_path / "study.csv").write_bytes(data)
+    index = {"manifest": {"file": str(tmp_path / "study.csv")}}
+    own = study({"dataset": "manifest", "index": index, "merge": {"folds": "given"}})
+    run = own.snakemake("--dry-run")
+    assert run.status != 0
+    assert words in run.output
+    assert "Traceback" not in run.output
+    assert not own.results.exists()

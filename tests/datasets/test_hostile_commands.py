@@ -1,0 +1,130 @@
+"""All hostile files at once, by the commands as a user runs them: bounded and told in words."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aacsfnet import table
+from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES
+
+#: Runs a command and writes down every file that Python opens meanwhile.
+WATCHED = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+from aacsfnet.cli import main
+try:
+    main(sys.argv[2:])
+finally:
+    names = list(opened)
+    open(sys.argv[1], "w").write("\\n".join(names))
+"""
+
+
+def run(folder, *arguments):
+    """Run `aacsfnet`; return its exit status, words, files opened, seconds and peak bytes."""
+    log = folder / "opened.txt"
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WATCHED, str(log), *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    with process.stderr:
+        words = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = used.ru_maxrss * (1024 if sys.platform == "linux" else 1)
+    seconds = time.perf_counter() - started
+    return process.returncode, words, log.read_text().splitlines(), seconds, peak
+
+
+@pytest.fixture
+def hostile(tmp_path, encode, make_picture):
+    """A manifest that names every hostile file and place, each in a folder of its own."""
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.png").write_bytes(encode(np.full((24, 24, 3), SECRET, np.uint8)))
+    data.mkdir()
+    (data / "a.png").write_bytes(encode(make_picture()))
+    rows = [("a.png", "sound")]
+    for number, (kind, (name, content, _)) in enumerate(CONTENTS.items()):
+        folder = data / f"file{number}"
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        rows.append((f"{folder.name}/{name}", kind))
+    for number, (kind, (make, path, _)) in enumerate(PLACES.items()):
+        folder = data / f"place{number}"
+        folder.mkdir()
+        make(folder, outside)
+        relative = not path.startswith(("/", "https:"))
+        # `../outside` as seen from the folder that the table stands in
+        path = path.replace("../outside", "../../outside", 1) if path.startswith("..") else path
+        rows.append((f"{folder.name}/{path}" if relative else path, kind))
+    with (data / "m.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "subject", "label", "frame"))
+        writer.writerows((path, "s", 1, kind) for path, kind in rows)
+    settings = {"dataset": "manifest", "index": {"manifest": {"file": str(data / "m.csv")}}}
+    return tmp_path, json.dumps(settings)
+
+
+def test_each_is_a_row_with_a_reason_in_bounded_time_and_memory(hostile):
+    folder, settings = hostile
+    index, crops = folder / "index.parquet", folder / "crop.parquet"
+    stages = (
+        ("index", "--config", settings),
+        ("crop", "--config", settings, "--index", str(index), "--shard", "s.00"),
+    )
+    for arguments, output in zip(stages, (index, crops), strict=True):
+        status, words, opened, seconds, peak = run(folder, *arguments, "--output", str(output))
+        assert status == 0, words
+        assert "Traceback" not in words
+        assert seconds < 60
+        assert peak < 2 * 2**30
+        inside = [name for name in opened if str(folder / "data") in name]
+        assert inside  # the watch works
+        real = {os.path.realpath(name) for name in opened}
+        forbidden = {"/etc/passwd", "/dev/zero", str(folder / "outside" / "secret.png")}
+        assert not forbidden & real
+        assert not [name for name in opened if name.startswith("/proc/self/environ")]
+    rows = table.read(crops).with_columns(kind=pl.col("frame_id").str.split("/").list.last())
+    assert len(rows) == 1 + len(CONTENTS) + len(PLACES)
+    assert (rows["reason"] != "").all()
+    assert rows.filter(pl.col("status") == "ok").is_empty()
+    found = dict(rows.select("kind", "status").iter_rows())
+    assert {kind: found[kind] for kind in PLACES} == {
+        k: status for k, (*_, status) in PLACES.items()
+    }
+    assert {found[kind] for kind in CONTENTS} == {"unreadable", "black"}
+    assert all(reason.isprintable() for reason in rows["reason"])
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_bad_table_is_one_line_and_status_2(kind, tmp_path):
+    content, words = TABLES[kind]
+    path = tmp_path / "m.csv"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    settings = json.dumps({"dataset": "manifest", "index": {"manifest": {"file": str(path)}}})
+    output = tmp_path / "index.parquet"
+    status, said, _, seconds, peak = run(
+        tmp_path, "index", "--config", settings, "--output", str(output)
+    )
+    assert status == 2
+    (line,) = said.splitlines()
+    assert line.startswith("aacsfnet: ")
+    assert any(word in line for word in words.split("|"))
+    assert not output.exists()
+    assert seconds < 60
+    assert peak < 2 * 2**30
