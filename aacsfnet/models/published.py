@@ -23,9 +23,9 @@ _BRANCH = 16
 _DROP = 0.1
 
 
-def sequence_encoder(width: int, heads: int, depth: int) -> nn.TransformerEncoder:
+def sequence_encoder(width: int, heads: int, depth: int, hidden: int) -> nn.TransformerEncoder:
     """Return torch's post-norm encoder over the *first* axis, with the norm at its end."""
-    layer = nn.TransformerEncoderLayer(width, heads)  # feed-forward 2048, dropout 0.1, ReLU
+    layer = nn.TransformerEncoderLayer(width, heads, hidden)  # dropout 0.1, ReLU
     return nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
 
 
@@ -149,7 +149,8 @@ class Published(Network):
         self.narrow = nn.Sequential(
             nn.Conv2d(channels, context_width, 1), nn.BatchNorm2d(context_width), nn.ReLU()
         )
-        self.context = sequence_encoder(side * side, side, context_depth)
+        hidden = 4 * context_width  # of both encoders; in the original torch's default, 2048
+        self.context = sequence_encoder(side * side, side, context_depth, hidden)
         half, quarter = context_width // 2, context_width // 4
         self.reduce = nn.Sequential(
             *self._reducing(context_width, half),
@@ -162,7 +163,7 @@ class Published(Network):
         self.scale_norm = nn.LayerNorm(width)
         self.crossing = PublishedCrossAttention(width, heads)
         self.join = nn.Linear(width * len(PATCHES), _BRANCH)
-        self.fusion = sequence_encoder(_BRANCH, 1, 2)
+        self.fusion = sequence_encoder(_BRANCH, 1, 2, hidden)
         self.head = nn.Sequential(
             nn.Linear(4 * _BRANCH, 32),
             nn.BatchNorm1d(32),

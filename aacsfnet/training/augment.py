@@ -33,8 +33,9 @@ def augment(pictures: Tensor, amount: float, generator: Generator) -> Tensor:
     """
     if amount == 0:
         return pictures
-    draws = torch.rand((len(pictures), 15), generator=generator).to(pictures.device)
-    return vary_look(_move(pictures, amount, draws[:, :5]), amount, draws[:, 5:])
+    draws = torch.rand((len(pictures), 15), generator=generator)
+    moved = _move(pictures, amount, draws[:, :5].to(pictures.device))
+    return vary_look(moved, amount, draws[:, 5:])
 
 
 def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
@@ -43,10 +44,19 @@ def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
     Args:
         pictures: `(B, 3, H, W)` float in 0-1.
         amount: as for `augment`.
-        draws: `(B, 10)` uniform in 0-1.
+        draws: `(B, 10)` uniform in 0-1, on the CPU: which pictures are chosen is known without
+            waiting for the device.
     """
-    coloured = _recolour(pictures, amount, draws[:, :3])
-    return _erase(_blur(coloured, amount, draws[:, 3:5]), amount, draws[:, 5:])
+    coloured = _recolour(pictures, amount, draws[:, :3].to(pictures.device))
+    for change, share, part in (
+        (_blur, BLUR_SHARE, draws[:, 3:5]),
+        (_erase, ERASE_SHARE, draws[:, 5:]),
+    ):
+        chosen = (part[:, 0] < min(1.0, amount * share)).nonzero()[:, 0]
+        if len(chosen):
+            places, details = chosen.to(pictures.device), part[chosen, 1:].to(pictures.device)
+            coloured[places] = change(coloured[places], details)
+    return coloured
 
 
 def _spread(draws: Tensor) -> Tensor:
@@ -79,24 +89,22 @@ def _recolour(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
     return (grey + (toned - grey) * saturation).clamp(0.0, 1.0)
 
 
-def _blur(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
-    """Mix some pictures with their 3×3 average."""
-    chosen = draws[:, 0] < min(1.0, amount * BLUR_SHARE)
-    share = torch.where(chosen, draws[:, 1], 0.0).view(-1, 1, 1, 1)
+def _blur(pictures: Tensor, draws: Tensor) -> Tensor:
+    """Mix pictures with their 3×3 average."""
     padded = functional.pad(pictures, (1, 1, 1, 1), mode="replicate")
-    return torch.lerp(pictures, functional.avg_pool2d(padded, 3, stride=1), share)
+    average = functional.avg_pool2d(padded, 3, stride=1)
+    return torch.lerp(pictures, average, draws[:, 0].view(-1, 1, 1, 1))
 
 
-def _erase(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
-    """Paint a rectangle of some pictures in their mean colour."""
+def _erase(pictures: Tensor, draws: Tensor) -> Tensor:
+    """Paint a rectangle of each picture in its mean colour."""
     height, width = pictures.shape[-2:]
     low, high = ERASE_SIDE
-    sides = low + (high - low) * draws[:, 1:3]  # shares of height and width
-    corner = draws[:, 3:5] * (1.0 - sides)
+    sides = low + (high - low) * draws[:, :2]  # shares of height and width
+    corner = draws[:, 2:4] * (1.0 - sides)
     rows = (torch.arange(height, device=pictures.device) + 0.5) / height
     columns = (torch.arange(width, device=pictures.device) + 0.5) / width
     in_rows = (rows >= corner[:, :1]) & (rows < corner[:, :1] + sides[:, :1])  # (B, H)
     in_columns = (columns >= corner[:, 1:]) & (columns < corner[:, 1:] + sides[:, 1:])  # (B, W)
-    chosen = (draws[:, 0] < min(1.0, amount * ERASE_SHARE)).view(-1, 1, 1)
-    hole = (in_rows.unsqueeze(2) & in_columns.unsqueeze(1) & chosen).unsqueeze(1)  # (B, 1, H, W)
+    hole = (in_rows.unsqueeze(2) & in_columns.unsqueeze(1)).unsqueeze(1)  # (B, 1, H, W)
     return torch.where(hole, pictures.mean(dim=(2, 3), keepdim=True), pictures)

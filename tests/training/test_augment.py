@@ -72,8 +72,8 @@ def test_flip_mirrors_about_the_middle():
 
 def test_a_hole_has_the_asked_size_and_place():
     batch = pictures(1, 100)
-    draws = torch.tensor([[0.0, 0.5, 1.0, 0.0, 1.0]])  # sides 0.2 and 0.3; top, right
-    changed = (module._erase(batch, 1.0, draws) != batch).any(dim=1)[0].numpy()
+    draws = torch.tensor([[0.5, 1.0, 0.0, 1.0]])  # sides 0.2 and 0.3; top, right
+    changed = (module._erase(batch, draws) != batch).any(dim=1)[0].numpy()
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     assert (rows.min(), rows.max()) == (0, 19)
     assert (columns.min(), columns.max()) == (70, 99)
@@ -82,7 +82,7 @@ def test_a_hole_has_the_asked_size_and_place():
 def test_blur_keeps_the_mean_of_a_smooth_picture_and_lessens_edges():
     batch = torch.zeros(1, 3, 32, 32)
     batch[..., 16:] = 1.0
-    blurred = module._blur(batch, 1.0, torch.tensor([[0.0, 1.0]]))
+    blurred = module._blur(batch, torch.tensor([[1.0]]))
     assert float(blurred.mean()) == pytest.approx(0.5, abs=1e-5)
     assert float(blurred.diff(dim=3).abs().max()) == pytest.approx(1 / 3, abs=1e-5)
 
