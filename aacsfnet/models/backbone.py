@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from aacsfnet.augmentation.locked import check_lock
 from aacsfnet.errors import ModelFileError, SettingsError
 
 #: Weights that the package carries, by timm's name of the network; see README.md there.
@@ -22,17 +23,28 @@ class Backbone(nn.Module):
     Args:
         name: timm's name of the network.
         stride: pixels between positions of the map.
-        pretrained: a safetensors file of weights under timm's names, "bundled" for those that the
-            package carries, True for timm's own cache, False for random weights.
+        pretrained: a safetensors file of weights under timm's names (checked against the lock file
+            beside it, if `aacsfnet fetch-models` fetched it), "bundled" for those that the package
+            carries, True for timm's own cache, False for random weights.
+        image_size: side of the pictures, pixels, for networks that are built for one size, as most
+            transformers are; None leaves them at their own.
 
     Raises:
         SettingsError: timm has no such network, or it gives no such feature map.
         ModelFileError: the file of pretrained weights is missing, no safetensors, or of others.
     """
 
-    def __init__(self, name: str, stride: int = 32, pretrained: bool | str | Path = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        stride: int = 32,
+        pretrained: bool | str | Path = False,
+        image_size: int | None = None,
+    ) -> None:
         super().__init__()
-        weights = _weights(name, pretrained)
+        settings = _weights(name, pretrained)
+        if image_size is not None and _is_built_for_one_size(name):
+            settings["img_size"] = image_size
         try:
             whole: Any = timm.create_model(name, features_only=True)
         except (RuntimeError, AttributeError, TypeError) as error:
@@ -46,7 +58,7 @@ class Backbone(nn.Module):
                 f"feature_stride = {stride}: {name} has maps of stride {sorted(set(reductions))}"
             )
         level = len(reductions) - 1 - reductions[::-1].index(stride)
-        body: Any = timm.create_model(name, features_only=True, out_indices=(level,), **weights)
+        body: Any = timm.create_model(name, features_only=True, out_indices=(level,), **settings)
         self.body = body
         self.channels: int = body.feature_info.channels()[-1]
 
@@ -56,6 +68,14 @@ class Backbone(nn.Module):
         if features.shape[1] != self.channels:  # some transformers put channels last
             features = features.permute(0, 3, 1, 2)
         return features
+
+
+def _is_built_for_one_size(name: str) -> bool:
+    """Tell whether timm's network takes pictures of one size only, which is then a setting."""
+    try:
+        return bool(timm.get_pretrained_cfg_value(name, "fixed_input_size"))
+    except RuntimeError:  # no such network, which is said elsewhere
+        return False
 
 
 def _weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
@@ -73,6 +93,7 @@ def _weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
         raise ModelFileError(
             f"pretrained = {str(pretrained)!r}: expected a .safetensors file of timm's weights"
         )
+    check_lock(path.parent, {})
     _check_names(name, path)
     return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
 

@@ -91,7 +91,7 @@ def aacsfnet(
     parts: dict[str, nn.Module] = {}
     channels: list[int] = []
     if "channel" in branches:
-        body = Backbone(backbone, feature_stride, pretrained)
+        body = Backbone(backbone, feature_stride, pretrained, image_size)
         channel = _channel_network(body, attention, context_width, context_depth, dropout)
         parts["channel"] = channel
         channels.append(channel.channels)

@@ -137,7 +137,7 @@ class Published(Network):
             raise SettingsError(f"width = {width}: expected a multiple of heads = {heads}")
         self.fixed_batch = batch
         side = image_size // 32
-        self.backbone = Backbone(backbone, 32, pretrained)
+        self.backbone = Backbone(backbone, 32, pretrained, image_size)
         channels = self.backbone.channels
         self.channel_gate = nn.Sequential(
             nn.Linear(channels, channels // 16, bias=False),

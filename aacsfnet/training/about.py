@@ -11,30 +11,43 @@ from typing import Any
 import torch
 
 import aacsfnet
+from aacsfnet import devices
 from aacsfnet.config import Train
 from aacsfnet.training.material import Material
 from aacsfnet.training.selection import shares
 
 
-def about(settings: Train, material: Material, fold: int, seed: int) -> dict[str, Any]:
+def about(
+    settings: Train, material: Material, fold: int, seed: int, device: torch.device
+) -> dict[str, Any]:
     """Return what `config.json` says beside the network's own settings."""
     sides = {role: shares(rows) for role, rows in vars(material.chosen).items()}
     return {
         "label": asdict(material.label),
         "kept": round(material.kept, 6),
         "training": settings.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
-        "environment": environment(),
+        "environment": environment(device),
         "peak_memory_mb": peak_memory_mb(),
     }
 
 
-def environment() -> dict[str, str | None]:
-    """Return the versions and the device that a result depends on."""
+def precision(device: torch.device) -> str:
+    """Return the number format of training, as Lightning names it: one for all parts of a run.
+
+    On a CPU it is fp32 also where the processor knows bf16, so that a result does not depend on the
+    processor; what bf16 would gain there stands in docs/training.md.
+    """
+    return "bf16-mixed" if devices.precision(device) == torch.bfloat16 else "32-true"
+
+
+def environment(device: torch.device) -> dict[str, str | None]:
+    """Return the versions, the device and the precision that a result depends on."""
     return {
         "aacsfnet": aacsfnet.__version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": devices.name(device),
+        "precision": precision(device),
         "threads": str(torch.get_num_threads()),
     } | {name: version(name) for name in ("torch", "timm", "lightning", "numpy")}
 

@@ -161,9 +161,8 @@ class Pictures:
 
 def gather(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Batch:
     """Return one batch, copied out of the mapped array into memory that a GPU can fetch from."""
-    pictures = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8)
-    if torch.cuda.is_available():
-        pictures = pictures.pin_memory()
+    pinned = torch.cuda.is_available()
+    pictures = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
     np.take(images, rows, axis=0, out=pictures.numpy(), mode="clip")
     return {
         "pictures": pictures,

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, Model
 
 from aacsfnet.config import Train
 from aacsfnet.models import Network
+from aacsfnet.training.about import precision
 from aacsfnet.training.losses import LOSSES
 from aacsfnet.training.material import Material, pictures_of, training_batches
 from aacsfnet.training.module import MEASURES, Recipe, Training
@@ -68,7 +69,8 @@ def fit(
         trainer = lightning.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=[device.index] if device.type == "cuda" else 1,
-            precision="bf16-mixed" if device.type == "cuda" else "32-true",
+            precision=precision(device),  # type: ignore[arg-type]
+            benchmark=device.type == "cuda",  # all batches have one size: choose kernels for it
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
             callbacks=_callbacks(settings, state, bool(len(validation))),

@@ -74,7 +74,8 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     with table.replacing(output / "predictions.parquet") as temporary:
         predictions.write_parquet(temporary)
     run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
-    save_model(model, output, about(settings, material, fold, seed) | run)
+    run |= {"parameters": parameters}
+    save_model(model, output, about(settings, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 
 

@@ -3,6 +3,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from aacsfnet.augmentation.fetch import write_lock
 from aacsfnet.errors import ModelFileError
 from aacsfnet.models.backbone import Backbone
 
@@ -35,6 +36,25 @@ def test_it_ends_at_the_map_asked_for(stride, channels):
 def test_a_transformer_with_channels_last_gives_channels_first():
     backbone = Backbone("swin_tiny_patch4_window7_224", 16)
     assert backbone(torch.rand(1, 3, 224, 224)).shape == (1, 384, 14, 14)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swinv2_tiny_window8_256"])
+def test_a_network_built_for_one_size_is_built_for_the_pictures_size(name):
+    with torch.device("meta"):
+        backbone = Backbone(name, 16, image_size=64)
+        assert backbone(torch.empty(2, 3, 64, 64)).shape == (2, backbone.channels, 4, 4)
+
+
+def test_fetched_weights_that_were_altered_are_refused(weights):
+    """`aacsfnet fetch-models` writes a lock file beside what it fetches."""
+    model, path = weights
+    write_lock(path.parent, "timm/test_resnet", "0" * 40)
+    Backbone("test_resnet", 32, path)
+    state = model.state_dict()
+    next(iter(state.values())).add_(1.0)
+    save_file(state, path)
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        Backbone("test_resnet", 32, path)
 
 
 def test_weights_of_another_network_are_refused(weights):

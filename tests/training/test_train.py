@@ -78,6 +78,14 @@ def test_a_run_writes_all_it_promises(merged, tmp_path):
     assert description["training"]["seed"] == 3
     assert description["label"]["high"] == 16
     assert description["environment"]["torch"] == version("torch")
+    assert len(description["environment"]["commit"]) == 40
+    assert description["environment"]["device"] == "cpu"
+    assert description["environment"]["precision"] == "32-true"
+    assert description["parameters"] == sum(
+        each.numel() for each in aacsfnet.load_model(output).parameters()
+    )
+    assert description["seconds"] > 0
+    assert description["peak_memory_mb"]["host"] > 50
 
 
 def test_predictions_are_of_the_held_out_subjects_with_an_honest_baseline(merged, tmp_path):
@@ -159,6 +167,34 @@ def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
                 train(config, merge, 0, 1, tmp_path / "killed")
     train(config, merge, 0, 1, tmp_path / "killed")
     assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+
+
+def validation_pcc(folder, merge, fold):
+    """The saved network's correlation on the fold's validation subjects, a picture at a time."""
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == fold)
+    subjects = splits.filter(pl.col("role") == "validation")["subject"].to_list()
+    index = pl.read_parquet(merge / "index.parquet").filter(pl.col("subject").is_in(subjects))
+    images = np.load(merge / "images.npy")[index["row"].to_numpy()]
+    model = aacsfnet.load_model(folder)
+    with torch.no_grad():
+        scores = [model(torch.from_numpy(one).permute(2, 0, 1)[None] / 255) for one in images]
+    return np.corrcoef([float(one) for one in scores], index["label"].to_numpy())[0, 1]
+
+
+def test_the_best_epoch_by_the_measure_asked_for_is_the_one_kept(merged, tmp_path):
+    merge = merged()
+    train(settings(epochs=4, select_by="pcc", learning_rate=0.02), merge, 0, 1, tmp_path / "out")
+    history = pl.read_csv(tmp_path / "out" / "history.csv")["validation_pcc"]
+    assert history.arg_max() != 3  # the last epoch is not the best: a wrong choice would show
+    assert validation_pcc(tmp_path / "out", merge, 0) == pytest.approx(history.max(), abs=1e-3)
+
+
+def test_a_run_ends_early_when_the_validation_subjects_gain_no_more(merged, tmp_path):
+    config = settings(epochs=12, patience=2, select_by="pcc", learning_rate=0.02)
+    train(config, merged(), 0, 1, tmp_path / "out")
+    history = pl.read_csv(tmp_path / "out" / "history.csv")["validation_pcc"]
+    assert len(history) < 12
+    assert history.arg_max() == len(history) - 3  # two epochs without a better one, then the end
 
 
 @pytest.mark.parametrize("loss", ["gaussian", "ordinal"])
