@@ -99,7 +99,7 @@ def _make(
 
 def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
     """Return what a recipe says of every picture of a shard: each value as it is in force."""
-    from aacsfnet.augmentation.model_files import describe
+    from aacsfnet.augmentation.model_files import describe, scheduler_of
 
     about = dict(describe(files))
     lora = about.pop("lora", None)
@@ -107,7 +107,7 @@ def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
         "model": about,
         "pipeline": files.kind,
         "preset": settings.preset,
-        **asdict(recipe),
+        **asdict(recipe) | {"scheduler": scheduler_of(files, recipe.scheduler)},
         "lora": lora and lora | {"scale": settings.lora_scale},
         "versions": provenance.versions(),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from aacsfnet.augmentation.bundled import CARD, bundled_model
 from aacsfnet.augmentation.locked import LOCK, check_lock, digest_of
-from aacsfnet.augmentation.recipe import Kind
+from aacsfnet.augmentation.recipe import SCHEDULERS, Kind
 from aacsfnet.errors import ModelFileError, SettingsError
 
 if TYPE_CHECKING:
@@ -234,6 +234,14 @@ def describe(files: ModelFiles) -> dict[str, Any]:
         check_lock(files.lora.parent, {files.lora.name: checksum})
         about["lora"] = {"name": files.lora.name, "sha256": checksum}
     return about
+
+
+def scheduler_of(files: ModelFiles, name: str) -> str:
+    """Return the class of the scheduler that a name of `SCHEDULERS` stands for with this model."""
+    if SCHEDULERS[name] is not None:
+        return str(SCHEDULERS[name])
+    path = files.folder / "scheduler" / "scheduler_config.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["_class_name"])
 
 
 def checksum_of(folder: Path) -> str:

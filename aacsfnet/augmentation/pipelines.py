@@ -44,7 +44,8 @@ def load_pipeline(
         _fuse(pipeline, files.lora, lora_scale)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
-    _lay_out(pipeline, device)
+    if device.type == "cuda":
+        lay_out(pipeline)
     return pipeline
 
 
@@ -117,13 +118,12 @@ def _fuse(pipeline: Any, file: Path, scale: float) -> None:
         )
 
 
-def _lay_out(pipeline: Any, device: "torch.device") -> None:
-    """Order weights as the device's convolutions like them best."""
+def lay_out(pipeline: Any) -> None:
+    """Order weights and feature maps channels last, as a GPU's convolutions like them best."""
     import torch
 
-    if device.type == "cuda":
-        for part in networks(pipeline):
-            part.to(memory_format=torch.channels_last)
+    for part in networks(pipeline):
+        part.to(memory_format=torch.channels_last)
 
 
 def networks(pipeline: Any) -> list[Any]:

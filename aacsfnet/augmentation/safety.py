@@ -73,6 +73,7 @@ class SafetyChecker:
             seen = normalize(seen)  # (B, P)
             special = seen @ normalize(model.special_care_embeds).T
             concept = seen @ normalize(model.concept_embeds).T
-        near = (special > model.special_care_embeds_weights).any(1, keepdim=True)
-        above = concept - model.concept_embeds_weights + _SPECIAL_CARE * near
-        return [float(score) for score in above.amax(1).cpu()]
+            near = (special > model.special_care_embeds_weights).any(1, keepdim=True)
+            above = concept - model.concept_embeds_weights + _SPECIAL_CARE * near
+            scores: list[float] = above.amax(1).tolist()
+        return scores
