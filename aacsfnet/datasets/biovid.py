@@ -22,7 +22,7 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets.base import Dataset, Fault, Label, frame_id, index_table
-from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.sheet import Sheet, read_sheet
 from aacsfnet.datasets.trees import file_names, subfolders
 from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
@@ -161,7 +161,7 @@ class Biovid(Dataset):
                 for name in file_names(self.folder, parent):
                     path = f"{parent}/{name}" if parent else name
                     if is_video(name):
-                        videos.append(path)
+                        videos.append(as_text(path))
                     elif name.lower() == "samples.csv":
                         tables.append(path)
             here = [child for parent in here for child in subfolders(self.folder, parent)]

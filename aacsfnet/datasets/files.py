@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,13 @@ class DataFolder:
         """Return the real path of a file named relative to the root, or what is wrong with it."""
         if not name:
             return Fault("missing_file", "no path is given")
+        found = self._locate(name)
+        if isinstance(found, Fault) and "\\x" in name and (raw := as_on_disk(name)) != name:
+            named = self._locate(raw)
+            return found if isinstance(named, Fault) else named
+        return found
+
+    def _locate(self, name: str) -> str | Fault:
         folder, base = os.path.split(os.path.join(self.root, name))  # noqa: PTH118 - `..` stays
         if base in ("", ".", ".."):
             return Fault("unreadable", f"{shorten(name)} is a folder")
@@ -93,6 +101,23 @@ class DataFolder:
             f"{shorten(name)} leads outside {self.root} and was not opened; "
             "name its folder in index.further_roots if that is meant",
         )
+
+
+def as_text(name: str) -> str:
+    r"""Return a file's name as a table can hold it: bytes that are no UTF-8 as `\xe9`.
+
+    >>> as_text("Andr\udce9.png")
+    'Andr\\xe9.png'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def as_on_disk(name: str) -> str:
+    """Return the name that `as_text` was given."""
+    plain = re.sub(
+        rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), os.fsencode(name)
+    )
+    return os.fsdecode(plain)
 
 
 def shorten(text: str, most: int = 200) -> str:

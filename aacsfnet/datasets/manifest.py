@@ -54,8 +54,10 @@ class Manifest(Dataset):
 
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject; of whole videos, as long as is typical."""
-        sheet = read_sheet(self.file, {"path", "subject", "frame"})
-        if not {"path", "subject"} <= sheet.columns.keys() or not sheet.numbers:
+        own_name = self.label.name.lower()
+        sheet = read_sheet(self.file, {"path", "subject", "frame", "label", own_name})
+        labels = sheet.columns.keys() & {"label", own_name}
+        if not {"path", "subject"} <= sheet.columns.keys() or not labels or not sheet.numbers:
             self._checked(read_sheet(self.file))
         found: Counter[str] = Counter()
         for i, (path, subject) in enumerate(

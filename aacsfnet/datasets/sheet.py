@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aacsfnet.datasets.files import shorten
 from aacsfnet.errors import DataError
@@ -14,6 +15,12 @@ _DELIMITERS = (",", ";", "\t")
 
 #: A table of frames has a few dozen columns; one with more is something else.
 _MOST_COLUMNS = 2_000
+
+#: At a million rows the index takes 2 GB of memory.
+_MOST_ROWS = 1_000_000
+
+#: What a Parquet table may unpack to: half a kilobyte for each of the most rows.
+_MOST_BYTES = 2**29
 
 
 @dataclass
@@ -55,18 +62,55 @@ def _read_parquet(path: Path, columns: Collection[str] | None) -> Sheet:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path)
-        names = _names(path, table.schema_arrow.names)
+        schema = pq.read_schema(path)
+        texts = [f.name for f in schema if pa.types.is_string(f.type)]
+        # As dictionaries, a long text that a million rows repeat is in memory once.
+        table = pq.ParquetFile(path, read_dictionary=texts)
+        names = _names(path, schema.names)
         wanted = [i for i, name in enumerate(names) if columns is None or name in columns]
-        data = table.read(columns=[table.schema_arrow.names[i] for i in wanted])
+        _check_size(path, table.metadata)
+        data = table.read(columns=[schema.names[i] for i in wanted])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet table: {' '.join(str(error).split())}") from None
     values = {
-        names[i]: ["" if value is None else str(value).strip() for value in column.to_pylist()]
-        for i, column in zip(wanted, data.columns, strict=True)
+        names[i]: _as_text(path, column) for i, column in zip(wanted, data.columns, strict=True)
     }
-    rows = table.metadata.num_rows
-    return Sheet(path.name, values, list(range(2, rows + 2)))
+    return Sheet(path.name, values, list(range(2, data.num_rows + 2)))
+
+
+def _check_size(path: Path, about: Any) -> None:
+    """Refuse what unpacks to far more than its file's size lets expect; `about`: the metadata."""
+    if about.num_rows > _MOST_ROWS:
+        raise _too_many_rows(path)
+    groups = (about.row_group(at) for at in range(about.num_row_groups))
+    size = sum(g.column(at).total_uncompressed_size for g in groups for at in range(g.num_columns))
+    if size > _MOST_BYTES:
+        raise DataError(
+            f"{path.name}: unpacks to {size} bytes, expected at most {_MOST_BYTES}; keep only the"
+            " columns that docs/data.md names"
+        )
+
+
+def _as_text(path: Path, column: Any) -> list[str]:
+    """Return a column's values as stripped text, "" for null."""
+    import pyarrow as pa
+
+    found: list[str] = []
+    for part in column.chunks:
+        values = part.dictionary if pa.types.is_dictionary(part.type) else part
+        texts = ["" if value is None else str(value).strip() for value in values.to_pylist()]
+        if any(len(text) > csv.field_size_limit() for text in texts):
+            raise DataError(f"{path.name}: a field of more than {csv.field_size_limit()} letters")
+        if values is not part:
+            texts = ["" if at is None else texts[at] for at in part.indices.to_pylist()]
+        found += texts
+    return found
+
+
+def _too_many_rows(path: Path) -> DataError:
+    return DataError(
+        f"{path.name}: more than {_MOST_ROWS} rows; take fewer frames, every fifth of a film, say"
+    )
 
 
 def _read_text(path: Path, columns: Collection[str] | None) -> Sheet:
@@ -89,6 +133,8 @@ def _read_text(path: Path, columns: Collection[str] | None) -> Sheet:
                     f"{path.name} row {number}: {len(row)} fields, the header names {len(names)}; "
                     f"put quotes round a field that holds {delimiter!r}"
                 )
+            if len(rows) == _MOST_ROWS:
+                raise _too_many_rows(path)
             numbers.append(number)
             rows.append(row)
     except csv.Error as error:

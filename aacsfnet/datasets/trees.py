@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.files import DataFolder, as_text
 
 #: Copies nest a folder in one of its own name twice; links may do so without end.
 _DEEPEST_NESTING = 3
@@ -79,11 +79,12 @@ def leaves(
             if same_folder(os.path.basename(subject)) == same_folder(os.path.basename(root)):  # noqa: PTH119
                 continue  # a nested copy, which is a root of its own
             for sequence in subfolders(folder, subject):
-                names = os.path.basename(subject), os.path.basename(sequence)  # noqa: PTH119
+                names = as_text(os.path.basename(subject)), as_text(os.path.basename(sequence))  # noqa: PTH119
                 leaf = found.setdefault((names[0].lower(), names[1].lower()), Leaf(*names))
                 for entry in _entries(folder, sequence):
-                    if frame := frame_of(entry.name):
-                        leaf.files.setdefault(frame.lower(), []).append(join(sequence, entry.name))
+                    if frame := as_text(frame_of(entry.name)):
+                        path = as_text(join(sequence, entry.name))
+                        leaf.files.setdefault(frame.lower(), []).append(path)
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.pictures import PICTURE_SUFFIXES
 from aacsfnet.datasets.trees import (
     Leaf,
@@ -63,8 +63,8 @@ class ArchiveTree:
                 for subject in subfolders(self._folder, part):
                     for name in file_names(self._folder, subject):
                         if name.lower().endswith(".txt"):
-                            who = PurePosixPath(subject).name.lower()
-                            found[label, who, name[:-4].lower()] = join(subject, name)
+                            who = as_text(PurePosixPath(subject).name).lower()
+                            found[label, who, as_text(name[:-4]).lower()] = join(subject, name)
         return found
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aacsfnet.datasets.base import Fault
-from aacsfnet.datasets.files import DataFolder, shorten
+from aacsfnet.datasets.files import DataFolder, as_text, shorten
 from aacsfnet.datasets.pictures import black_fault, size_fault
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ class VideoReader:
         real = self.folder.locate(path)
         if isinstance(real, Fault):
             return real
+        if as_text(real) != real:
+            return Fault("unreadable", f"{shorten(path)}: a name that is not UTF-8; rename it")
         import cv2
 
         capture = cv2.VideoCapture(real, cv2.CAP_FFMPEG)

@@ -205,10 +205,10 @@ TABLES = {
     ),
     "UTF-16 without its mark": (
         "path,subject,label\na.png,s,1\n".encode("utf-16-le"),
-        "save it as",
+        "NUL characters",
     ),
     "UTF-16 cut short": ("path,subject,label\na.png,s,1\n".encode("utf-16") + b"x", "not UTF-16"),
-    "UTF-32": ("path,subject,label\na.png,s,1\n".encode("utf-32"), "save it as"),
+    "UTF-32": ("path,subject,label\na.png,s,1\n".encode("utf-32"), "NUL characters"),
     "no label": (b"path,subject\na.png,s\n", "no column 'label'"),
     "only rubbish": (bytes(range(1, 256)) * 50, "no column|columns named twice|field|row"),
 }

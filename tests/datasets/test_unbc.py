@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 
 import numpy as np
@@ -176,6 +177,31 @@ def test_a_second_picture_of_a_frame_is_a_duplicate(unbc_tree, configured, encod
     assert rows["status"].to_list().count("duplicate") == 1
     assert rows["frame_id"].is_unique().all()
     assert sum(dataset.subjects().values()) == len(rows) == 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_utf8_are_written_in_letters_and_found_again(
+    unbc_tree, configured, make_picture
+):
+    """As an archive packed on another system leaves them."""
+    for part in ("Images", "Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks"):
+        folder = os.fsencode(unbc_tree.root / part)
+        os.rename(folder + b"/042-ll042", folder + b"/Andr\xe9")  # noqa: PTH104
+    picture = os.fsencode(unbc_tree.root / "Images/095-tv095/tv095t1aeaff")
+    os.rename(picture + b"/tv095t1aeaff001.png", picture + b"/x\xff\xfe.png")  # noqa: PTH104
+    dataset = opened(configured, unbc_tree)
+    rows = dataset.index()
+    table.write(unbc_tree.root / "i.parquet", rows.with_columns(shard=pl.lit("a")).select(
+        list(table.SCHEMAS["index"])), "index")  # fmt: skip
+    assert dataset.subjects() == {"Andr\\xe9": 10, "095-tv095": 6}
+    assert rows["status"].to_list().count("ok") == 14
+    (odd,) = rows.filter(pl.col("path").str.contains("xff")).to_dicts()
+    assert odd["frame_id"].endswith("x%5Cxff%5Cxfe")
+    assert odd["status"] == "bad_label"
+    andre = rows.filter(pl.col("subject") != "095-tv095")
+    for number, pixels in zip(andre["position"], dataset.pictures(andre), strict=True):
+        np.testing.assert_array_equal(pixels, make_picture(number + 1))
+    assert not np.isnan(dataset.aam_landmarks(andre)).any()
 
 
 def test_link_loops_and_links_out_are_not_followed(unbc_tree, configured, tmp_path, encode):
