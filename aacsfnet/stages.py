@@ -37,7 +37,7 @@ STAGES = {
     "generate": Stage(2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts")),
     "quality": Stage(2, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
     "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
-    "train": Stage(1, ("data", "seed", "train"), ("merge",)),
+    "train": Stage(2, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(

@@ -1,14 +1,16 @@
 """The training loop against the published one, on the same network and the same data.
 
     python benchmarks/training.py speed                      # demo size, CPU or GPU as found
-    python benchmarks/training.py speed --size 224 --backbone resnet50 --pictures 20000
+    python benchmarks/training.py speed --size 224 --backbone resnet50     # all figures of a GPU
     python benchmarks/training.py memory --pictures 50000
     python benchmarks/training.py network
 
 Each writes benchmarks/results/training-<what>-<date>.json with machine, versions and commit. The
 published loop is written out here as it is in the original: its loader decodes, resizes, flips and
 normalises one picture at a time in the training process; fp32; batch 32; Adam; the loss is read
-after each step.
+after each step. It has all threads; so has ours, once alone and, on a CPU, once as the workflow
+trains: as many folds side by side as there are cores, one thread each. The floor is the network's
+forward and backward pass alone, in our precision and layout, on pictures that lie on the device.
 """
 
 import argparse
@@ -18,7 +20,9 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +41,7 @@ from aacsfnet.datasets.base import Label
 from aacsfnet.devices import lease
 from aacsfnet.models import Network, create_model
 from aacsfnet.training import fit as fitting
-from aacsfnet.training.about import environment
+from aacsfnet.training.about import environment, peak_memory_mb, precision
 from aacsfnet.training.build import build
 from aacsfnet.training.data import Batches
 from aacsfnet.training.material import Material
@@ -141,6 +145,51 @@ class Clock(lightning.Callback):
         self.processor = time.process_time() - self.processor
 
 
+def floor(model: Network, settings: Train, size: int, steps: int, device: torch.device) -> dict:
+    """Return pictures a second of forward and backward pass alone: what no loop can pass."""
+    model.to(device, memory_format=torch.channels_last).train()
+    pictures = torch.rand(settings.batch, 3, size, size, device=device)
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    half = precision(device) == "bf16-mixed"
+    started, processor = 0.0, 0.0
+    for step in range(steps + 3):
+        if step == 3:
+            _finish(device)
+            started, processor = time.perf_counter(), time.process_time()
+        model.zero_grad()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = model.raw(pictures).float().square().mean()
+        loss.backward()
+    _finish(device)
+    done = settings.batch * steps
+    return {
+        "pictures_a_second": done / (time.perf_counter() - started),
+        "pictures_a_processor_second": done / (time.process_time() - processor),
+    }
+
+
+def _one_of_several(
+    settings: Train, path: Path, steps: int, device: torch.device
+) -> dict[str, float]:
+    torch.set_num_threads(1)
+    return ours(settings, np.load(path, mmap_mode="r"), steps, device)
+
+
+def side_by_side(settings: Train, path: Path, steps: int, jobs: int) -> dict[str, float]:
+    """Return the pictures a second of several runs together, one thread each, as folds run."""
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        cpu = torch.device("cpu")
+        runs = [pool.submit(_one_of_several, settings, path, steps, cpu) for _ in range(jobs)]
+        found = [run.result() for run in runs]
+    return {
+        "pictures_a_second": sum(each["pictures_a_second"] for each in found),
+        "pictures_a_processor_second": float(
+            np.mean([each["pictures_a_processor_second"] for each in found])
+        ),
+        "waiting_share": max(each["waiting_share"] for each in found),
+    }
+
+
 def _finish(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -200,54 +249,71 @@ def ours(settings: Train, images: np.ndarray, steps: int, device: torch.device) 
 
 
 def speed(given: argparse.Namespace) -> dict:
-    """Both loops in one run, in turn, several times; the median of each."""
-    # The same network in both; dropout and augmentation as in ours' default.
-    small = given.size < 224
-    keys = {"backbone": given.backbone, "batch": given.batch, "epochs": 1, "pretrained": None}
-    if not small:
-        keys |= {"feature_stride": 32, "context_width": 256, "context_depth": 3}
-        keys |= {"width": 192, "depth": 3, "heads": 6}
-    settings = validate({"train": keys}).train
-    found: dict[str, list[dict]] = {"published": [], "ours": []}
+    """All loops in one run, in turn, several times; the median of each."""
     with tempfile.TemporaryDirectory() as folder, lease() as device:
-        images = write_array(Path(folder) / "images.npy", given.pictures, given.size)
+        batch = given.batch or (256 if device.type == "cuda" else 32)
+        settings = settings_of(given, batch)
+        path = Path(folder) / "images.npy"
+        images = write_array(path, given.pictures or batch * (given.steps + 5), given.size)
+        found: dict[str, list[dict]] = {"published": [], "ours": [], "floor": []}
         for _ in range(given.rounds):
-            network = create_model(
-                backbone=given.backbone,
-                image_size=given.size,
-                feature_stride=settings.feature_stride,
-                context_width=settings.context_width,
-                context_depth=settings.context_depth,
-                width=settings.width,
-                depth=settings.depth,
-                heads=settings.heads,
-            )
-            found["published"].append(published(network, given.size, given.steps, device))
+            rest = given.size, given.steps, device
+            found["published"].append(published(network_of(settings, given.size), *rest))
             found["ours"].append(ours(settings, images, given.steps, device))
+            if device.type == "cpu":
+                rates = side_by_side(settings, path, given.steps, given.jobs)
+                found.setdefault("ours, side by side", []).append(rates)
+            found["floor"].append(floor(network_of(settings, given.size), settings, *rest))
     rates = {
-        name: {
-            unit: float(np.median([each[unit] for each in rounds]))
-            for unit in ("pictures_a_second", "pictures_a_processor_second")
-        }
+        name: {unit: float(np.median([each[unit] for each in rounds])) for unit in rounds[0]}
         for name, rounds in found.items()
     }
+    units = ("pictures_a_second", "pictures_a_processor_second")
     return {
         "size": given.size,
         "backbone": given.backbone,
-        "batch": {"published": 32, "ours": given.batch},
+        "batch": {"published": 32, "ours": batch},
         "device": str(device),
+        "jobs side by side": given.jobs,
+        "peak_memory_mb": peak_memory_mb(),
         "rounds": found,
         "median": rates,
-        "times_faster": {
-            unit: rates["ours"][unit] / rates["published"][unit] for unit in rates["ours"]
+        "times_faster_than_published": {
+            name: {unit: rates[name][unit] / rates["published"][unit] for unit in units}
+            for name in rates
+            if name != "published"
         },
+        "share_of_floor": {unit: rates["ours"][unit] / rates["floor"][unit] for unit in units},
     }
+
+
+def settings_of(given: argparse.Namespace, batch: int) -> Train:
+    """Return the demo's settings, or from 224 pixels on those of a study."""
+    keys = {"backbone": given.backbone, "batch": batch, "epochs": 1, "pretrained": None}
+    if given.size >= 224:
+        keys |= {"feature_stride": 32, "context_width": 256, "context_depth": 3}
+        keys |= {"width": 192, "depth": 3, "heads": 6}
+    return validate({"train": keys}).train
+
+
+def network_of(settings: Train, size: int) -> Network:
+    """Return the same network as our loop trains."""
+    return create_model(
+        backbone=settings.backbone,
+        image_size=size,
+        feature_stride=settings.feature_stride,
+        context_width=settings.context_width,
+        context_depth=settings.context_depth,
+        width=settings.width,
+        depth=settings.depth,
+        heads=settings.heads,
+    )
 
 
 def memory(given: argparse.Namespace) -> dict:
     """What the loader itself holds while it goes over all pictures once."""
     with tempfile.TemporaryDirectory() as folder:
-        images = write_array(Path(folder) / "images.npy", given.pictures, given.size)
+        images = write_array(Path(folder) / "images.npy", given.pictures or 50_000, given.size)
         loader = Batches(images, np.arange(len(images)), np.zeros(len(images)), batch=32, seed=1)
         before = _held()
         most = before
@@ -255,7 +321,7 @@ def memory(given: argparse.Namespace) -> dict:
             if number % 50 == 0:
                 most = {name: max(most[name], held) for name, held in _held().items()}
     return {
-        "pictures": given.pictures,
+        "pictures": len(images),
         "size": given.size,
         "array_mb": images.nbytes >> 20,
         "own_mb": most["own"] - before["own"],
@@ -293,17 +359,19 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "memory", "network"))
     parser.add_argument("--size", type=int, default=64, help="side of the pictures, pixels")
     parser.add_argument("--backbone", default="test_resnet")
-    parser.add_argument("--batch", type=int, default=32, help="pictures a step, our loop")
+    parser.add_argument("--batch", type=int, help="pictures a step, our loop (CPU 32, GPU 256)")
     parser.add_argument("--steps", type=int, default=40, help="steps timed, each loop")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pictures", type=int, default=5000, help="pictures in the array")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side, CPU")
+    parser.add_argument("--pictures", type=int, help="pictures in the array")
     given = parser.parse_args()
     result = {"speed": speed, "memory": memory, "network": network}[given.what](given)
+    with lease() as device:
+        result["environment"] = environment(device)
     result |= {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "load": os.getloadavg(),
-        "environment": environment(),
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"training-{given.what}-{datetime.now(UTC):%Y-%m-%d}.json"
