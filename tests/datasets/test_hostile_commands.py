@@ -9,6 +9,8 @@ import time
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from aacsfnet import table
@@ -16,7 +18,8 @@ from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES
 
 #: Runs a command and writes down every file that Python opens meanwhile.
 WATCHED = """
-import sys
+import re, sys
+from pathlib import Path
 opened = []
 sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
 from aacsfnet.cli import main
@@ -24,8 +27,11 @@ try:
     main(sys.argv[2:])
 finally:
     names = list(opened)
-    open(sys.argv[1], "w").write("\\n".join(names))
+    peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+    Path(sys.argv[1]).write_text("\\n".join([peak, *names]))
 """
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 
 def run(folder, *arguments):
@@ -38,13 +44,10 @@ def run(folder, *arguments):
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    with process.stderr:
-        words = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    peak = used.ru_maxrss * (1024 if sys.platform == "linux" else 1)
+    _, words = process.communicate()
     seconds = time.perf_counter() - started
-    return process.returncode, words, log.read_text().splitlines(), seconds, peak
+    peak, *opened = log.read_text().splitlines()
+    return process.returncode, words, opened, seconds, 1024 * int(peak)
 
 
 @pytest.fixture
@@ -126,5 +129,34 @@ def test_a_bad_table_is_one_line_and_status_2(kind, tmp_path):
     assert line.startswith("aacsfnet: ")
     assert any(word in line for word in words.split("|"))
     assert not output.exists()
+    assert seconds < 60
+    assert peak < 2 * 2**30
+
+
+#: Parquet tables that are small on disk, and words of the one line
+PACKED = {
+    "three million rows": (["a.png"] * 3_000_000, "more than 1000000 rows"),
+    "a gigabyte of text": ([f"{n}" + "a" * 40_000_000 for n in range(15)], "unpacks to"),
+    "a long text a million times": (["a" * 10_000_000] * 900_000, "a field of more than 131072"),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_small_table_that_unpacks_to_a_giant_is_one_line(kind, tmp_path):
+    paths, words = PACKED[kind]
+    path, texts = tmp_path / "m.parquet", paths
+    if paths[0] == paths[-1]:
+        texts = pa.DictionaryArray.from_arrays(pa.array([0] * len(paths), pa.int32()), paths[:1])
+    numbers = pa.array([1] * len(paths), pa.int8())
+    columns = {"path": texts, "subject": numbers, "label": numbers}
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    assert path.stat().st_size < 2_000_000
+    settings = json.dumps({"dataset": "manifest", "index": {"manifest": {"file": str(path)}}})
+    status, said, _, seconds, peak = run(
+        tmp_path, "index", "--config", settings, "--output", str(tmp_path / "i.parquet")
+    )
+    assert status == 2
+    (line,) = said.splitlines()
+    assert words in line
     assert seconds < 60
     assert peak < 2 * 2**30

@@ -11,8 +11,6 @@ import threading
 import time
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -106,28 +104,6 @@ def test_a_bad_table_is_one_line_before_the_first_job(kind, configured, tmp_path
         open_dataset(configured("manifest", file=str(path))).index()
     assert any(word in str(caught.value) for word in words.split("|")), caught.value
     assert str(caught.value).isprintable()
-
-
-#: Parquet tables that are small on disk, and words of the one line
-PACKED = {
-    "three million rows": (["a.png"] * 3_000_000, "more than 1000000 rows"),
-    "a gigabyte of text": ([f"{n}" + "a" * 40_000_000 for n in range(15)], "unpacks to"),
-    "a long text a million times": (["a" * 10_000_000] * 900_000, "a field of more than 131072"),
-}
-
-
-@pytest.mark.parametrize("kind", PACKED)
-def test_a_small_table_that_unpacks_to_a_giant_is_one_line(kind, configured, tmp_path):
-    paths, words = PACKED[kind]
-    path, texts = tmp_path / "m.parquet", paths
-    if paths[0] == paths[-1]:
-        texts = pa.DictionaryArray.from_arrays(pa.array([0] * len(paths), pa.int32()), paths[:1])
-    numbers = pa.array([1] * len(paths), pa.int8())
-    columns = {"path": texts, "subject": numbers, "label": numbers}
-    pq.write_table(pa.table(columns), path, compression="zstd")
-    assert path.stat().st_size < 2_000_000
-    with pytest.raises(DataError, match=words):
-        open_dataset(configured("manifest", file=str(path))).index()
 
 
 def test_all_of_them_together_stay_one_table(make_manifest, tmp_path):
