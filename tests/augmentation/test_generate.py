@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -186,3 +187,15 @@ def test_no_stage_of_generation_opens_a_connection(run_shard, settings, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     made = run_shard(settings(generate=QUICK))
     assert made["quality"].height == 5
+
+
+def test_progress_tells_rate_and_time_left(run_shard, settings, monkeypatch, caplog):
+    from aacsfnet.augmentation import generate
+
+    monkeypatch.setattr(generate, "_REPORT_SECONDS", 0)
+    with caplog.at_level("INFO", logger="aacsfnet"):
+        run_shard(settings(generate=QUICK | {"batch": 2}), "depth", "prompts", "generate")
+    told = [record.getMessage() for record in caplog.records if "pictures," in record.getMessage()]
+    assert [line.split(",")[0] for line in told] == ["2 of 4 pictures", "4 of 4 pictures"]
+    assert all(re.search(r"\d+\.\d a second, \d+ s to go$", line) for line in told)
+    assert told[-1].endswith(" 0 s to go")

@@ -9,7 +9,7 @@ import torch
 
 from aacsfnet.augmentation.generation import Generator, Task
 from aacsfnet.augmentation.model_files import describe, find_model
-from aacsfnet.augmentation.pipelines import compile_networks, compiles, load_pipeline
+from aacsfnet.augmentation.pipelines import compile_networks, compiles, lay_out, load_pipeline
 from aacsfnet.augmentation.recipe import recipe_of
 from aacsfnet.config import Generate
 from aacsfnet.errors import ModelFileError, SettingsError, WorkError
@@ -92,7 +92,9 @@ def pictures(generator, todo):
 def test_the_kind_is_read_from_the_folder_and_makes_the_models_pictures(load, kind):
     made = load(kind)
     assert made.files.kind == kind
-    in_memory = Generator(TINY[kind](), made.recipe)
+    pipeline = TINY[kind]()
+    lay_out(pipeline)
+    in_memory = Generator(pipeline, made.recipe)
     np.testing.assert_array_equal(pictures(made.generator, tasks()), pictures(in_memory, tasks()))
 
 
@@ -216,6 +218,15 @@ def test_the_key_says_what_a_folder_does_not(load, folders):
         assert load("sd-depth2img", pipeline="sd-depth2img").files.kind == "sd-depth2img"
     finally:
         index.write_text(told)
+
+
+def test_sdxls_vae_which_overflows_in_half_precision_is_kept_in_fp32(folders):
+    keys = {"controlnet": str(folders / "sdxl-controlnet-control")}
+    files = find_model(Generate(model=str(folders / "sdxl-controlnet"), **keys))
+    recipe = recipe_of(Generate(), files.kind)
+    half = load_pipeline(files, recipe, CPU, torch.float16)
+    assert (half.unet.dtype, half.vae.dtype) == (torch.float16, torch.float32)
+    assert load_pipeline(files, recipe, CPU, torch.bfloat16).vae.dtype == torch.bfloat16
 
 
 # ---- the second control ----
