@@ -276,8 +276,12 @@ class Quality(Block):
     max_measure_difference: float = Field(
         0.06,
         gt=0.0,
-        description="most that a facial measure of pain may change, error margin included, eye "
-        "distances",
+        description="most that a facial measure of pain may seem to change, eye distances",
+    )
+    max_possible_difference: float = Field(
+        0.08,
+        gt=0.0,
+        description="most that it may truly change: likewise, with the measure's error margin",
     )
     max_pspi_difference: float = Field(
         3.0, gt=0.0, description="most that the PSPI estimated from these measures may change"

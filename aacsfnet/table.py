@@ -137,7 +137,7 @@ SCHEMAS: dict[str, Columns] = {
         # Changes of the facial measures that pain moves, generated minus source, eye distances:
         **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
         "measure_difference": pl.Float32,  # largest of these, without sign
-        "possible_difference": pl.Float32,  # the same with each measure's error margin added
+        "possible_difference": pl.Float32,  # likewise, each with its error margin
         "worst_measure": pl.String,  # which one that is
         "pspi_change": pl.Float32,  # of the PSPI estimated from the measures; null: too few frames
         "pspi_difference": pl.Float32,  # the same without sign

@@ -15,6 +15,7 @@ from aacsfnet import table
 from aacsfnet.augmentation.anatomy import usual_face
 from aacsfnet.augmentation.calibration import bound_of, pairs_of
 from aacsfnet.augmentation.resemblance import (
+    MESH_ERROR,
     Seen,
     change,
     difference,
@@ -164,7 +165,10 @@ def face_scores(source: Seen, found: Seen) -> Scores:
         source: the face that the picture was made from.
         found: the face on the picture.
     """
-    changes = {name: change(source.measures[name], found.measures[name]) for name in PAIN_MEASURES}
+    changes = {
+        name: change(source.measures[name], found.measures[name], MESH_ERROR[name])
+        for name in PAIN_MEASURES
+    }
     possible = {name: abs(by) + margin for name, (by, margin) in changes.items()}
     worst = max(possible, key=lambda name: possible[name])
     scores: Scores = {
@@ -210,7 +214,7 @@ def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
             above(f"{region}_error", limits.max_region_error, f"{region} error")
         above("measure_difference", bound, "measures differ by")
         may = f"{scores['worst_measure']} may differ by"
-        above("possible_difference", limits.max_measure_difference, may)
+        above("possible_difference", limits.max_possible_difference, may)
         above("pspi_difference", limits.max_pspi_difference, "estimated PSPI differs by")
         above("pose_difference", limits.max_pose_difference, "head turned by")
     if scores["faces"] > 1:

@@ -1,5 +1,6 @@
 """How far a generated face is from its source: geometry, and the picture as such."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,8 +23,21 @@ from aacsfnet.faces.geometry import (
 from aacsfnet.faces.pose import pose_of
 from aacsfnet.table import PAIN_MEASURES
 
-#: 95 % quantile of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`).
-_STUDENT = 1.860
+#: 95 % quantiles of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`),
+#: and of the normal distribution.
+_STUDENT, _NORMAL = 1.860, 1.645
+#: What is left of the mesh's error when looks are averaged: deviation of small changes from the
+#: true ones between two rendered faces of one person and pose, eye distances. Measured by
+#: `python -m benchmarks.generation faces`.
+MESH_ERROR = {
+    "brow_height": 0.009,
+    "brow_distance": 0.022,
+    "lid_opening": 0.011,
+    "lower_lid_height": 0.005,
+    "cheek_raise": 0.013,
+    "nose_wrinkle": 0.011,
+    "upper_lip_raise": 0.020,
+}
 _LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
 _LIPS = (
     *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
@@ -82,22 +96,26 @@ def seen(looks: NDArray[np.floating], usual: Mapping[str, float] | None) -> Seen
     )
 
 
-def change(source: NDArray[np.floating], found: NDArray[np.floating]) -> tuple[float, float]:
+def change(
+    source: NDArray[np.floating], found: NDArray[np.floating], error: float = 0.0
+) -> tuple[float, float]:
     """Return the mean change, found minus source, and its error margin.
 
     The looks at both pictures are taken from the same displaced squares, so they are compared pair
-    by pair. The true mean lies above the found one by more than the margin once in twenty times
-    (one-sided Student's t).
+    by pair. The true change lies above the found one by more than the margin once in twenty times
+    (one-sided): the margin holds the looks' own scatter (Student's t) and an error that they share.
 
     Args:
         source: `(LOOKS,)`.
         found: `(LOOKS,)`.
+        error: standard deviation of what all looks get wrong alike, see `MESH_ERROR`.
 
     >>> change(np.zeros(9), np.arange(9.0))
     (4.0, 1.69...)
     """
     each = found - source
-    return float(each.mean()), _STUDENT * float(each.std(ddof=1)) / len(each) ** 0.5
+    scatter = _STUDENT * float(each.std(ddof=1)) / len(each) ** 0.5
+    return float(each.mean()), math.hypot(scatter, _NORMAL * error)
 
 
 def pose_difference(source: NDArray[np.floating], found: NDArray[np.floating]) -> float:

@@ -4,12 +4,14 @@ Convention: nearness, larger = nearer, on no fixed scale, as MiDaS and its succe
 Models that give distances in metres are inverted, so that all maps can be used alike.
 """
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet.augmentation.locked import check_lock
 from aacsfnet.augmentation.model_files import quieten
 from aacsfnet.errors import ModelFileError
 
@@ -31,7 +33,7 @@ class SceneDepth:
         device: to compute on.
 
     Raises:
-        ModelFileError: the folder is missing or holds no such model.
+        ModelFileError: the folder is missing, altered, or holds no such model.
     """
 
     def __init__(self, folder: Path, device: "torch.device") -> None:
@@ -40,6 +42,8 @@ class SceneDepth:
         quieten()
         if not folder.is_dir():
             raise ModelFileError(f"depth.model = '{folder}': no such folder")
+        _refuse_pickles(folder)
+        check_lock(folder, {})
         try:
             self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
             model: Any = AutoModelForDepthEstimation.from_pretrained(
@@ -71,12 +75,30 @@ class SceneDepth:
         height, width = picture.shape[:2]
         # A copy, because torch takes no views with negative strides.
         inputs = self._processor(images=picture.copy(), return_tensors="pt").to(self._device)
+        # The processor knows what it did to the picture: ZoeDepth's adds a margin, for instance,
+        # which has to be taken off again before the map is brought to the picture's size.
+        sizes: dict[str, Any] = {"target_sizes": [(height, width)]}
+        undo = self._processor.post_process_depth_estimation
+        if "source_sizes" in inspect.signature(undo).parameters:
+            sizes["source_sizes"] = [(height, width)]
         with torch.inference_mode():
-            depth = self._model(**inputs).predicted_depth  # (1, h, w)
-        whole = torch.nn.functional.interpolate(
-            depth[:, None].float(), (height, width), mode="bicubic", align_corners=False
+            (found,) = undo(self._model(**inputs), **sizes)
+        whole = found["predicted_depth"].squeeze().float().cpu().numpy()  # (H, W)
+        return as_nearness(whole.astype(np.float64), self.is_metric)
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """Raise when a folder holds nothing but what loading as a pickle would have to be trusted for.
+
+    controlnet-aux reads MiDaS and ZoeDepth from such files alone.
+    """
+    unsafe = [file.name for suffix in (".pt", ".pth", ".bin") for file in folder.glob(f"*{suffix}")]
+    if unsafe and not any(folder.glob("*.safetensors")):
+        raise ModelFileError(
+            f"depth.model = '{folder}': holds {', '.join(sorted(unsafe))}, which may run code when "
+            "loaded, and no *.safetensors; take the same network in the layout of transformers, "
+            "for instance Intel/dpt-hybrid-midas or Intel/zoedepth-nyu-kitti"
         )
-        return as_nearness(whole[0, 0].cpu().numpy().astype(np.float64), self.is_metric)
 
 
 def as_nearness(depth: NDArray[np.float64], is_metric: bool) -> NDArray[np.float64]:

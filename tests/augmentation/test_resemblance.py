@@ -38,6 +38,17 @@ def test_a_change_is_found_minus_source_with_a_margin_that_holds_nineteen_times_
     assert held / 2000 == pytest.approx(0.95, abs=0.015)
 
 
+def test_what_looks_share_widens_the_margin():
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(4000):
+        shared = random.normal(0, 0.02)
+        looks = 0.05 + shared + random.normal(0, 0.01, LOOKS)
+        by, margin = resemblance.change(np.zeros(LOOKS), looks, 0.02)
+        held += by + margin >= 0.05
+    assert held / 4000 == pytest.approx(0.95, abs=0.015)
+
+
 def test_what_displaced_looks_do_to_both_pictures_cancels():
     both = np.linspace(0, 9, LOOKS)
     assert resemblance.change(both, both + 0.5) == (0.5, 0.0)

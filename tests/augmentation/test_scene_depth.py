@@ -8,28 +8,170 @@ from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError, SettingsError
 from aacsfnet.table import decode_png, read
 
+DPT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "image_size": 64,
+    "patch_size": 16,
+    "backbone_out_indices": [0, 1, 2, 3],
+    "neck_hidden_sizes": [8, 8, 8, 8],
+    "fusion_hidden_size": 8,
+}
+
+
+def save(folder, model, processor):
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def dpt(folder):
+    """MiDaS's newer networks are DPTs."""
+    from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
+
+    processor = DPTImageProcessor(size={"height": 64, "width": 64})
+    return save(folder, DPTForDepthEstimation(DPTConfig(**DPT)), processor)
+
+
+def depth_anything(folder, **kind):
+    from transformers import (
+        DepthAnythingConfig,
+        DepthAnythingForDepthEstimation,
+        Dinov2Config,
+        DPTImageProcessor,
+    )
+
+    backbone = Dinov2Config(
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+        out_indices=[1, 2, 3, 4],
+        apply_layernorm=True,
+        reshape_hidden_states=False,
+    )
+    settings = DepthAnythingConfig(
+        backbone_config=backbone,
+        reassemble_hidden_size=32,
+        patch_size=14,
+        neck_hidden_sizes=[8, 8, 8, 8],
+        fusion_hidden_size=8,
+        head_hidden_size=8,
+        **kind,
+    )
+    processor = DPTImageProcessor(
+        size={"height": 70, "width": 70}, keep_aspect_ratio=True, ensure_multiple_of=14
+    )
+    return save(folder, DepthAnythingForDepthEstimation(settings), processor)
+
+
+def depth_anything_metric(folder):
+    return depth_anything(folder, depth_estimation_type="metric", max_depth=20)
+
+
+def zoe(folder):
+    from transformers import (
+        BeitConfig,
+        ZoeDepthConfig,
+        ZoeDepthForDepthEstimation,
+        ZoeDepthImageProcessor,
+    )
+
+    backbone = BeitConfig(
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=64,
+        image_size=64,
+        patch_size=16,
+        out_indices=[1, 2, 3, 4],
+        reshape_hidden_states=False,
+        use_relative_position_bias=True,
+    )
+    settings = ZoeDepthConfig(
+        backbone_config=backbone,
+        backbone_hidden_size=32,
+        neck_hidden_sizes=[8, 8, 8, 8],
+        fusion_hidden_size=8,
+        bottleneck_features=8,
+        num_relative_features=8,
+        bin_embedding_dim=8,
+        num_attractors=[4, 2, 2, 1],
+        bin_configurations=[{"n_bins": 8, "min_depth": 0.1, "max_depth": 10.0, "name": "nyu"}],
+    )
+    processor = ZoeDepthImageProcessor(size={"height": 64, "width": 64})
+    return save(folder, ZoeDepthForDepthEstimation(settings), processor)
+
+
+def glpn(folder):
+    from transformers import GLPNConfig, GLPNForDepthEstimation, GLPNImageProcessor
+
+    heads = {"num_attention_heads": [1, 1, 2, 2], "depths": [1, 1, 1, 1]}
+    settings = GLPNConfig(hidden_sizes=[8, 8, 16, 16], decoder_hidden_size=8, **heads)
+    return save(folder, GLPNForDepthEstimation(settings), GLPNImageProcessor(size_divisor=32))
+
+
+#: Each family of models, and whether it gives distances.
+FAMILIES = {dpt: False, depth_anything: False, depth_anything_metric: True, zoe: True, glpn: True}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A DPT with random weights."""
-    from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
-
-    folder = tmp_path_factory.mktemp("dpt")
     torch.manual_seed(0)
-    shape = {
-        "hidden_size": 32,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-        "image_size": 64,
-        "patch_size": 16,
-        "backbone_out_indices": [0, 1, 2, 3],
-        "neck_hidden_sizes": [8, 8, 8, 8],
-        "fusion_hidden_size": 8,
-    }
-    DPTForDepthEstimation(DPTConfig(**shape)).save_pretrained(folder)
-    DPTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
-    return folder
+    return dpt(tmp_path_factory.mktemp("dpt"))
+
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.__name__)
+def family(request, tmp_path_factory):
+    """A loaded model of each family, with random weights, and whether it gives distances."""
+    torch.manual_seed(0)
+    folder = request.param(tmp_path_factory.mktemp(request.param.__name__))
+    return scene_depth.SceneDepth(folder, torch.device("cpu")), FAMILIES[request.param]
+
+
+def test_every_family_gives_nearness_of_the_pictures_size(family, face_picture):
+    model, is_metric = family
+    assert model.is_metric == is_metric
+    got = model.nearness(face_picture)
+    assert got.shape == (128, 128)
+    assert np.isfinite(got).all()
+
+
+def test_maps_lie_where_the_picture_does_and_near_is_bright(family, face_picture, monkeypatch):
+    """What the model sees and says lies at the same place, whatever it pads or resizes.
+
+    The network is replaced by one that reads depth off the brightness of what it is given, as an
+    inverse depth (bright = near) or as a distance (bright = far).
+    """
+    model, is_metric = family
+
+    def reads_brightness(pixel_values, **_):
+        from transformers.modeling_outputs import DepthEstimatorOutput
+
+        return DepthEstimatorOutput(predicted_depth=pixel_values.mean(dim=1) + 5)
+
+    monkeypatch.setattr(reads_brightness, "config", model._model.config, raising=False)
+    monkeypatch.setattr(model, "_model", reads_brightness)
+    y, x = np.mgrid[:128, :128]
+    spot = np.exp(-((x - 95) ** 2 + (y - 40) ** 2) / 200)
+    picture = np.repeat((40 + 200 * spot).astype(np.uint8)[..., None], 3, axis=2)
+    nearness = model.nearness(picture)
+    found = -nearness if is_metric else nearness
+    assert np.corrcoef(found.ravel(), spot.ravel())[0, 1] > 0.97
+    weight = np.clip(found - np.median(found), 0, None)
+    centre = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
+    assert centre == pytest.approx((95, 40), abs=2)
+
+
+@pytest.mark.parametrize("name", ["dpt_hybrid-midas-501f0c75.pt", "ZoeD_M12_N.pt"])
+def test_pickled_weights_of_controlnet_aux_are_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no matter")
+    with pytest.raises(ModelFileError, match=rf"{name}.*may run code.*transformers"):
+        scene_depth.SceneDepth(tmp_path, torch.device("cpu"))
 
 
 def test_a_model_gives_a_map_of_the_pictures_size(folder, face_picture):

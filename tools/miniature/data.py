@@ -56,7 +56,8 @@ def expression_of(random: np.random.Generator) -> dict[str, float]:
     return units
 
 
-def _circumstances(random: np.random.Generator) -> tuple[Pose, Light, Lens]:
+def circumstances(random: np.random.Generator) -> tuple[Pose, Light, Lens]:
+    """Return a head pose, a light and a lens as recordings have them."""
     pose = Pose(
         yaw=float(np.clip(random.normal(0, 12), -32, 32)),
         pitch=float(np.clip(random.normal(0, 7), -20, 20)),
@@ -96,16 +97,17 @@ def make(folder: Path, count: int, first: int = 0) -> None:
     """Write arrays of `count` faces, from number `first` on, to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = Crop()
-    images, depths, points, prompts = [], [], [], []
+    images, depths, points, prompts, people = [], [], [], [], []
     lost, start = 0, time.monotonic()
     with FaceLocator(settings) as locator, CropLandmarker(0.5) as landmarker:
         number = first
         while len(images) < count:
             random = np.random.default_rng(seed_of(NAMESPACE, "face", number))
-            person = Person.from_seed(seed_of(NAMESPACE, number // FACES_EACH))
+            who = number // FACES_EACH
+            person = Person.from_seed(seed_of(NAMESPACE, who))
             number += 1
             units = expression_of(random)
-            picture = render(person, units, *_circumstances(random), size=FRAME_SIZE).picture
+            picture = render(person, units, *circumstances(random), size=FRAME_SIZE).picture
             found = locator.locate(picture)
             if isinstance(found, Fault):
                 lost += 1
@@ -118,6 +120,7 @@ def make(folder: Path, count: int, first: int = 0) -> None:
                 lost += 1
                 continue
             images.append(crop)
+            people.append(who)
             depths.append((mesh_depth(mesh.points, *crop.shape[:2]) >> 8).astype(np.uint8))
             points.append(mesh.points.astype(np.float32))
             prompts.append(prompt_of(person, units, pose_of(mesh.points)))
@@ -125,6 +128,7 @@ def make(folder: Path, count: int, first: int = 0) -> None:
     np.save(folder / f"images-{name}.npy", np.stack(images))
     np.save(folder / f"depths-{name}.npy", np.stack(depths))
     np.save(folder / f"points-{name}.npy", np.stack(points))
+    np.save(folder / f"people-{name}.npy", np.array(people))
     (folder / f"prompts-{name}.json").write_text(json.dumps(prompts))
     seconds = time.monotonic() - start
     log.info("%s: %d faces in %.0f s, %d not found", name, count, seconds, lost)

@@ -1,0 +1,135 @@
+"""What the gate lets through, judged by observers that the gate did not ask."""
+
+import re
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from aacsfnet.augmentation.anatomy import usual_face
+from aacsfnet.augmentation.quality import Judge, faults
+from aacsfnet.augmentation.resemblance import landmark_errors
+from aacsfnet.config import Quality
+from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.mesh import CropLandmarker, Square, look_both_ways, square_of_points
+from benchmarks.observer import MEASURES, Observer, accuracy, like_pairs
+
+#: Action unit that each of the observer's measures shows.
+UNITS = dict(zip(MEASURES, ("au43", "au4", "au10"), strict=True))
+_OTHER_LOOKS = 16
+
+
+def judged(
+    made: Sequence[np.ndarray | None],
+    images: np.ndarray,
+    points: np.ndarray,
+    people: np.ndarray,
+    asked: np.ndarray,
+    observer: Observer,
+) -> dict:
+    """Return figures of pictures whose sources have `points` and whose depth shows `asked`.
+
+    `label_kept_share` tells of the accepted pictures how many changed less than the stated bound
+    in what AU43, AU4 and AU10 move: as other looks of the mesh network have it, and as the
+    observer, who knows no mesh.
+    """
+    limits = Quality()
+    scores, reasons, kept = [], [], {"other_looks": [], "observer": []}
+    asked_errors, accepted_errors = [], []
+    with CropLandmarker(0.5) as landmarker:
+        for number, (picture, image) in enumerate(zip(made, images, strict=True)):
+            if picture is None:
+                reasons.append(["failed"])
+                continue
+            judge = Judge(landmarker, _usual(points[people == people[number]]))
+            judge.turn_to("source", image, points[number])
+            score = judge.scores(picture)
+            found = faults(score, limits, limits.max_measure_difference)
+            reasons.append([re.split(r" [\d.]+ | by ", reason)[0] for reason in found])
+            if score.get("landmark_error") is not None:
+                scores.append(score)
+                mesh = landmarker.find(picture)
+                asked_errors.append(landmark_errors(asked[number], mesh.points)["landmark"])
+            if not found:
+                accepted_errors.append(score["landmark_error"])
+                first, second = (other_looks(landmarker, one) for one in (image, picture))
+                kept["other_looks"].append(second - first)
+                first, second = observer.measures(np.stack([image, picture]))
+                kept["observer"].append(second - first)
+    every = [reason for some in reasons for reason in some]
+    return {
+        "found": len(scores),
+        "accepted": len(accepted_errors),
+        "accepted_share": sum(not some for some in reasons) / len(made),
+        "median_error_to_source": _median([score["landmark_error"] for score in scores]),
+        "median_error_to_depth": _median(asked_errors),
+        "largest_error_of_accepted": max(accepted_errors, default=None),
+        "label_kept_share": {
+            who: _kept(np.array(changes), limits.max_possible_difference)
+            for who, changes in kept.items()
+        },
+        "reasons": {reason: every.count(reason) for reason in sorted(set(every))},
+    }
+
+
+def _usual(points: np.ndarray) -> dict[str, float] | None:
+    """Return the usual measures of a person whose faces have `points` `(n, 478, 3)`."""
+    measured = measure_all(points)
+    return usual_face(
+        [{name: float(measured[name][face]) for name in measured} for face in range(len(points))]
+    )
+
+
+def _kept(changes: np.ndarray, bound: float) -> dict[str, float] | None:
+    if not len(changes):
+        return None
+    return {
+        unit: float((np.abs(changes[:, at]) < bound).mean())
+        for at, unit in enumerate(UNITS.values())
+    }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if len(values) else None
+
+
+def on_like_pairs(observer: Observer, count: int) -> dict:
+    """Return how well mesh and observer find the true changes between two like rendered faces.
+
+    The mesh's error of small changes is what `resemblance.MESH_ERROR` holds.
+    """
+    first, second, true = like_pairs(count)
+    seen = observer.measures(second) - observer.measures(first)
+    report: dict = {
+        "observer": {name: accuracy(true[name], seen[:, at]) for at, name in enumerate(MEASURES)}
+    }
+    looks = []
+    with CropLandmarker(0.5) as landmarker:
+        for pair in zip(first, second, strict=True):
+            measured = [
+                measure_all(landmarker.looks(crop, landmarker.find(crop).points)) for crop in pair
+            ]
+            looks.append([(measured[1][name] - measured[0][name]).mean() for name in true])
+    found = dict(zip(true, np.array(looks).T, strict=True))
+    return report | {"mesh": {name: accuracy(true[name], found[name]) for name in true}}
+
+
+def other_looks(landmarker: CropLandmarker, picture: np.ndarray) -> np.ndarray:
+    """Return the observer's measures as the mesh has them on other looks than the gate took.
+
+    The picture is mirrored and magnified, and the mean is taken over many squares; with this, the
+    network's own noise is below a tenth of the gate's bound.
+    """
+    larger = cv2.resize(np.ascontiguousarray(picture[:, ::-1]), None, fx=2, fy=2,
+                        interpolation=cv2.INTER_CUBIC)  # fmt: skip
+    square = square_of_points(landmarker.find(larger).points)
+    random = np.random.default_rng(0)
+    meshes = []
+    for _ in range(_OTHER_LOOKS):
+        center_xy = square.center_xy + random.uniform(-0.05, 0.05, 2) * square.side
+        side = square.side * np.exp(random.uniform(-0.1, 0.1))
+        angle = square.angle + np.radians(random.uniform(-5, 5))
+        other = Square(center_xy, side, angle)
+        meshes.append(look_both_ways(landmarker._mesh, larger, other).points)
+    measured = measure_all(np.stack(meshes))
+    return np.array([measured[name].mean() for name in MEASURES])
