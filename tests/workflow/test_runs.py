@@ -160,3 +160,19 @@ def test_a_killed_run_goes_on_where_it_was(study, tiny):
     assert len(list((demo.results / "landmarks").glob("*.parquet"))) == 4
     kept = [path for path, time_ns in cropped.items() if path.stat().st_mtime_ns == time_ns]
     assert len(kept) >= len(cropped) - 2  # at most the jobs in flight run again
+
+
+@pytest.mark.slow
+def test_tables_are_the_same_to_the_byte_again_and_with_more_cores(study, tiny):
+    demo = study(tiny)
+    found = []
+    for cores in ("1", "2", "2"):
+        run = demo.snakemake("--cores", cores, "--forceall", "landmarks")
+        assert run.status == 0, run.output
+        assert sum(run.jobs.values()) == 1 + 4 + 4 + 1
+        tables = [demo.results / "index.parquet"]
+        for stage in ("crop", "landmarks"):
+            tables += sorted((demo.results / stage).glob("*.parquet"))
+        found.append({path.name + path.parent.name: path.read_bytes() for path in tables})
+    assert len(found[0]) == 9
+    assert found[0] == found[1] == found[2]
