@@ -262,6 +262,29 @@ def fetch_models(
     typer.echo(f"{len(lock['sha256'])} files of {repository} at {lock['commit']} in {folder}")
 
 
+@tool("aacsfnet plan --results results/demo")
+def plan(
+    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
+    config: Settings = "config.yaml",
+) -> None:
+    """Sum up the pictures that the prompts stage has planned, before any is generated."""
+    import torch
+
+    from aacsfnet import estimates
+    from aacsfnet.augmentation.budget import in_words, read_plan
+    from aacsfnet.datasets import open_dataset
+    from aacsfnet.doctor.machine import cores_here
+
+    settings = load(config)
+    label = open_dataset(settings).label
+    shares = read_plan(results, label)
+    gpu, cores = torch.cuda.is_available(), cores_here()
+    each = estimates.generation_seconds(settings, gpu, cores)
+    time = estimates.hours_minutes(each * sum(share.pictures for share in shares))
+    where = "a GPU" if gpu else f"{cores} cores"
+    typer.echo(in_words(shares, label, f"about {time} of generation with {where}"))
+
+
 @tool("aacsfnet calibrate --results results/demo")
 def calibrate(
     results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],

@@ -12,6 +12,7 @@ from aacsfnet.datasets import Label
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.doctor.machine import cores_here
 from aacsfnet.errors import AacsfnetError
+from aacsfnet.faces.mesh import LOOKS
 from aacsfnet.rehearsal import Rehearsal, rehearse, training_seconds
 
 
@@ -64,7 +65,8 @@ def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Findin
     cores, gpu = cores_here(), torch.cuda.is_available()
     each = rehearsal.seconds
     first = sum(plan.rows(stage) * each[stage] for stage in each) / cores
-    check = plan.generated * (each["landmarks"] + each["crop"]) / cores
+    # Nine looks at picture and source each, where landmarks takes one.
+    check = plan.generated * (2 * LOOKS * each["landmarks"] + each["crop"]) / cores
     generate = sum(
         pictures * estimates.generation_seconds(config, gpu, cores)
         for config, pictures in plan.generation
