@@ -221,6 +221,28 @@ def test_rare_levels_that_get_more_pictures_are_counted():
     assert plan.generated == 80 + 2 * 20
 
 
+@pytest.mark.parametrize(
+    ("seconds", "advice"), [(1.0, "about 4.8"), (5.0, ""), (100.0, "about 4.8")]
+)
+def test_videos_longer_or_shorter_than_planned_are_told(quick, tmp_path, seconds, advice):
+    import cv2
+
+    for subject in "abcd":
+        codec = cv2.VideoWriter_fourcc(*"MJPG")
+        path = str(tmp_path / f"{subject}.avi")
+        writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, codec, 25.0, (64, 64))
+        for _ in range(120):
+            writer.write(np.full((64, 64, 3), 99, np.uint8))
+        writer.release()
+    text = "path,subject,label\n" + "".join(f"{s}.avi,{s},{i}\n" for i, s in enumerate("abcd"))
+    config = manifest(tmp_path, text, **SMALL)
+    index = config.index.model_dump(mode="json") | {"shard_frames": 50}
+    index["videos"] = {"rate": 25.0, "seconds": seconds}
+    config = validate(config.model_dump(mode="json") | {"index": index})
+    found = about(diagnose(config), "index.shard_frames")
+    assert [advice in finding.advice for finding in found] == ([True] if advice else [])
+
+
 def test_every_finding_about_the_machine_or_the_data_that_is_bad_says_what_to_do(quick, tmp_path):
     extra = "no.png,a,1\nb0.png,c,1\n../x.png,a,1\na0.png,a,\nd0.png,e,99\nA9.png,A,1\n"
     Image.new("L", (32, 24), 200).save(tmp_path / "A9.png")

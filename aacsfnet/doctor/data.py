@@ -7,6 +7,7 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import NOTES, Dataset
+from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import counts
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.errors import InputError
@@ -31,6 +32,8 @@ def look_at_data(config: Config, rows: pl.DataFrame, dataset: Dataset) -> Iterat
     yield from _oddities(rows, dataset)
     yield from _subjects(rows, usable)
     yield from _folds(config, dataset, set(usable["subject"]))
+    if not dataset.exact_scan:
+        yield from _shards(config, dataset, rows)
     if not len(usable):
         reason = rows["reason"][0] if len(rows) else "there is no row"
         yield Finding("error", "data", f"no frame can be used; the first: {reason}")
@@ -181,3 +184,20 @@ def _folds(config: Config, dataset: Dataset, usable: set[str]) -> Iterator[Findi
                     advice = "correct the column split, or choose a number of folds"
                 yield Finding("error", "merge.folds", f"of {len(usable)} usable: {error}", advice)
             told.add(str(error))
+
+
+def _shards(config: Config, dataset: Dataset, rows: pl.DataFrame) -> Iterator[Finding]:
+    """Compare the length of videos with the typical one that shards were planned by."""
+    planned, limit = dataset.subjects(), config.index.shard_frames
+    found = dict(rows.group_by("subject").len().iter_rows())
+    shards = {subject: len(shards_of({subject: planned[subject]}, limit)) for subject in found}
+    largest = max(-(-frames // shards[subject]) for subject, frames in found.items())
+    ratio = sum(found.values()) / max(1, sum(planned[subject] for subject in found))
+    if largest > 1.5 * limit or ratio < 0.25:
+        seconds = config.index.videos.seconds
+        advice = f"set index.videos.seconds to about {seconds * ratio:.2g}"
+        message = (
+            f"videos give {ratio:.2g} times the frames that {seconds:g} seconds of each would; the"
+            f" largest shard holds {largest}, index.shard_frames is {limit}"
+        )
+        yield Finding("warning" if ratio > 1 else "note", "shards", message, advice)

@@ -73,10 +73,19 @@ def merge(
     )
     with table.replacing(output / "splits.parquet") as temporary:
         splits.write_parquet(temporary)
+    for fold, names in untested(splits, set(real["subject"])).items():
+        print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
     print(  # noqa: T201 the job's log
         f"merge: {len(real)} real and {len(used) - len(real)} generated pictures of"
         f" {len(subjects)} subjects; {len(rows) - len(used)} rows without a picture"
     )
+
+
+def untested(splits: pl.DataFrame, usable: set[str]) -> dict[int, list[str]]:
+    """Return the folds whose held-out subjects have no usable picture, and who those are."""
+    tested = splits.filter(pl.col("role") == "test").group_by("fold", maintain_order=True)
+    folds = {int(key[0]): rows["subject"].to_list() for key, rows in tested}  # type: ignore[call-overload]
+    return {fold: names for fold, names in folds.items() if not usable & set(names)}
 
 
 def place(rows: pl.DataFrame) -> pl.DataFrame:

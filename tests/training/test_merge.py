@@ -174,3 +174,14 @@ def test_a_person_in_two_given_splits_is_refused(stages):
     table.write(stages / "index.parquet", index.with_columns(split=split), "index")
     with pytest.raises(DataError, match="'b' is in several splits: validation and test"):
         run(stages, validate({"merge": SETTINGS | {"folds": "given"}}))
+
+
+def test_a_fold_that_tests_nobody_is_named(stages, capsys):
+    path = stages / "crop" / "b.00.parquet"
+    none = table.read(path).with_columns(status=pl.lit("no_face"), reason=pl.lit("none"))
+    table.write(path, none, "crop")
+    path = stages / "quality" / "b.00.parquet"
+    table.write(path, table.read(path).head(0), "quality")
+    run(stages, validate({"merge": SETTINGS | {"folds": "loso"}}))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "tests nobody" in line]
+    assert line.endswith("no usable picture of b")
