@@ -32,10 +32,11 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from aacsfnet.augmentation.generation import Generator, Task
+from aacsfnet.augmentation.generation import Generator
 from aacsfnet.augmentation.model_files import quieten
 from aacsfnet.augmentation.pipelines import compile_networks, lay_out
 from aacsfnet.augmentation.recipe import Recipe
+from aacsfnet.augmentation.tasks import Task
 from aacsfnet.augmentation.tokenizer import build_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -164,6 +165,7 @@ def tasks_of(count: int, size: int, variants: int = 1) -> list[Task]:
             image = random.integers(0, 255, (size, size, 3), dtype=np.uint8)
             depth = random.integers(0, 65535, (size, size), dtype=np.uint16)
         made.append(Task(image, depth, f"{PROMPT}, {number % 16}", NEGATIVE, number))
+        _ = made[-1].source_key  # the stage's threads compute it beside the device's work
     return made
 
 

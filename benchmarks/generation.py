@@ -24,12 +24,13 @@ import numpy as np
 import torch
 
 from aacsfnet import devices
-from aacsfnet.augmentation.generation import Generator, Task
+from aacsfnet.augmentation.generation import Generator
 from aacsfnet.augmentation.mesh import mesh_depth
 from aacsfnet.augmentation.model_files import describe, find_model
 from aacsfnet.augmentation.pipelines import load_pipeline
 from aacsfnet.augmentation.recipe import recipe_of
 from aacsfnet.augmentation.resemblance import landmark_errors
+from aacsfnet.augmentation.tasks import Task
 from aacsfnet.config import Generate, Prompts, Quality
 from benchmarks.gate import judged, on_like_pairs
 from benchmarks.observer import load_or_train

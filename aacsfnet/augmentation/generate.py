@@ -13,11 +13,12 @@ from aacsfnet.augmentation.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
 
 if TYPE_CHECKING:
-    from aacsfnet.augmentation.generation import Generator, Result
+    from aacsfnet.augmentation.generation import Generator
     from aacsfnet.augmentation.model_files import ModelFiles
     from aacsfnet.augmentation.recipe import Recipe
     from aacsfnet.augmentation.safety import SafetyChecker
     from aacsfnet.augmentation.sources import StoredTask
+    from aacsfnet.augmentation.tasks import Result
 
 log = logging.getLogger(__name__)
 

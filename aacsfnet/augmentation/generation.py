@@ -9,15 +9,14 @@ seed alone.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aacsfnet.augmentation.latents import SourceLatents, decode
 from aacsfnet.augmentation.pipelines import control_arguments, networks, text_encoders
 from aacsfnet.augmentation.recipe import Recipe
+from aacsfnet.augmentation.tasks import AnyTask, Result, check_sizes, drawings_of
 from aacsfnet.augmentation.texts import Encoded, encode_texts, to_length
 from aacsfnet.errors import WorkError
 
@@ -30,63 +29,6 @@ log = logging.getLogger(__name__)
 BLACK_BELOW = 8
 #: What SDXL's pipeline calls the pooled embeddings of each text.
 _POOLED = {"prompt": "pooled_prompt_embeds", "negative_prompt": "negative_pooled_prompt_embeds"}
-
-
-class AnyTask(Protocol):
-    """One picture to make. Its arrays may be read when they are asked for."""
-
-    @property
-    def image(self) -> NDArray[np.uint8]:
-        """The source, `(H, W, 3)` uint8 RGB."""
-
-    @property
-    def depth(self) -> NDArray[np.uint16]:
-        """The depth map, `(H, W)` uint16, near = white."""
-
-    @property
-    def prompt(self) -> str:
-        """What it shall show."""
-
-    @property
-    def negative_prompt(self) -> str:
-        """What it shall not show."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of its noise."""
-
-    @property
-    def drawing(self) -> NDArray[np.uint8] | None:
-        """The landmarks drawn, `(H, W, 3)` uint8 RGB, for a second ControlNet."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task whose arrays are there; see `AnyTask`."""
-
-    image: NDArray[np.uint8]
-    depth: NDArray[np.uint16]
-    prompt: str
-    negative_prompt: str
-    seed: int
-    drawing: NDArray[np.uint8] | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a task.
-
-    Attributes:
-        picture: `(H, W, 3)` uint8 RGB, or None.
-        fault: why there is none; empty when there is one.
-        batch: pictures in the pass that it was made in.
-        precision: of the pass, e.g. "bfloat16"; of the U-Net and of the VAE where they differ.
-    """
-
-    picture: NDArray[np.uint8] | None
-    fault: str
-    batch: int
-    precision: str
 
 
 class Generator:
@@ -120,7 +62,7 @@ class Generator:
         done = 0
         while done < len(tasks):
             part = list(tasks[done : done + self._batch])
-            _check_sizes(part)
+            check_sizes(part)
             try:
                 self._encode_sources(part, tasks[done + len(part) :])
                 results = self._pass(part)
@@ -144,8 +86,7 @@ class Generator:
         import torch
 
         with torch.inference_mode():
-            ahead = (task.image for task in later)
-            self._sources.of([task.image for task in part], self._batch, ahead)
+            self._sources.of(part, self._batch, later)
 
     def _pass(self, tasks: list[AnyTask]) -> list[Result]:
         """Return results of at most one batch; it is filled up by repeating the last task.
@@ -213,13 +154,17 @@ class Generator:
         """Return scaled latents `(B, C, h, w)`."""
         import torch
 
-        depth = np.stack([task.depth for task in tasks]).astype(np.float32) / 65535
+        device = self._pipeline.unet.device
+        depth = np.stack([task.depth for task in tasks]).astype(np.float32)
         latents: torch.Tensor = self._pipeline(
             **self._text_arguments(tasks),
             **control_arguments(
-                self._pipeline, self._recipe, torch.from_numpy(depth), _drawings(tasks)
+                self._pipeline,
+                self._recipe,
+                torch.from_numpy(depth).to(device) / 65535,
+                drawings_of(tasks, device),
             ),
-            image=self._sources.of([task.image for task in tasks], self._batch),
+            image=self._sources.of(tasks, self._batch),
             strength=self._recipe.strength,
             num_inference_steps=self._recipe.steps,
             guidance_scale=self._recipe.guidance_scale,
@@ -297,38 +242,3 @@ def _without_black(result: Result) -> Result:
     if result.picture is not None and result.picture.max() < BLACK_BELOW:
         return Result(None, "the picture is black", result.batch, result.precision)
     return result
-
-
-def _drawings(tasks: list[AnyTask]) -> "torch.Tensor | None":
-    """Return the drawings of landmarks `(B, 3, H, W)`, 0..1, or None where tasks have none."""
-    import torch
-
-    pictures = [task.drawing for task in tasks if task.drawing is not None]
-    if len(pictures) != len(tasks):
-        return None
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
-
-
-def _check_sizes(tasks: Sequence[AnyTask]) -> None:
-    """Raise unless the pictures of every task have one size, divisible by 8.
-
-    The pipeline would resize a map that is not divisible by 8 without a word.
-    """
-    pictures = [
-        p for task in tasks for p in (task.image, task.depth, task.drawing) if p is not None
-    ]
-    one_size({picture.shape[:2] for picture in pictures})
-
-
-def one_size(sizes: set[tuple[int, ...]]) -> None:
-    """Raise unless there is one size (height, width), divisible by 8.
-
-    Raises:
-        WorkError: there are others.
-    """
-    if len(sizes) > 1 or any(side % 8 for size in sizes for side in size):
-        shown = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
-        raise WorkError(
-            f"crops and depth maps are {shown} pixels; expected one size, divisible by 8; "
-            "run crop, landmarks and depth again with one crop.size"
-        )

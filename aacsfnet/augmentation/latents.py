@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,25 @@ if TYPE_CHECKING:
 _KEPT = 512
 #: Batches of coming pictures in which further sources are looked for, to fill a pass of the VAE.
 _AHEAD = 4
+
+
+class Source(Protocol):
+    """A picture to start from, and a key that stands for what it shows; see `content_key`."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The picture, `(H, W, 3)` uint8 RGB."""
+
+    @property
+    def source_key(self) -> str:
+        """Equal for equal pictures, and for no others."""
+
+
+def content_key(picture: NDArray[np.uint8]) -> str:
+    """Return a key that stands for a picture's pixels; it takes 1 ms at 512 pixels."""
+    digest = hashlib.blake2b(picture.tobytes(), digest_size=16)
+    digest.update(str(picture.shape).encode())
+    return digest.hexdigest()
 
 
 class SourceLatents:
@@ -33,29 +52,28 @@ class SourceLatents:
         self._kept: OrderedDict[tuple[str, torch.dtype], torch.Tensor] = OrderedDict()
 
     def of(
-        self, pictures: list[NDArray[np.uint8]], batch: int, ahead: Iterable[NDArray[np.uint8]] = ()
+        self, sources: Sequence[Source], batch: int, ahead: Iterable[Source] = ()
     ) -> "torch.Tensor":
         """Return latents `(B, 4, h, w)`.
 
         Args:
-            pictures: B times `(H, W, 3)` uint8 RGB; at most `batch`.
+            sources: B of them; at most `batch`.
             batch: pictures in a pass of the VAE.
-            ahead: pictures that will be asked for later; only some are looked at.
+            ahead: sources that will be asked for later; only some are looked at.
         """
         import torch
 
-        keys = [self._key(picture) for picture in pictures]
-        missing = {key: p for key, p in zip(keys, pictures, strict=True) if key not in self._kept}
+        dtype = self._vae.dtype
+        keys = [(source.source_key, dtype) for source in sources]
+        missing = {k: s for k, s in zip(keys, sources, strict=True) if k not in self._kept}
         if missing:
-            for picture, _ in zip(ahead, range(_AHEAD * batch), strict=False):
+            for source, _ in zip(ahead, range(_AHEAD * batch), strict=False):
                 if len(missing) == batch:
                     break
-                key = self._key(picture)
-                if key not in self._kept:
-                    missing.setdefault(key, picture)
-            self._kept.update(
-                zip(missing, self._encode(list(missing.values()), batch), strict=True)
-            )
+                if (source.source_key, dtype) not in self._kept:
+                    missing.setdefault((source.source_key, dtype), source)
+            latents = self._encode([source.image for source in missing.values()], batch)
+            self._kept.update(zip(missing, latents, strict=True))
         for key in keys:
             self._kept.move_to_end(key)
         while len(self._kept) > max(_KEPT, 2 * batch):
@@ -65,11 +83,6 @@ class SourceLatents:
     def clear(self) -> None:
         """Forget all: the next ones are computed in passes of another size."""
         self._kept.clear()
-
-    def _key(self, picture: NDArray[np.uint8]) -> "tuple[str, torch.dtype]":
-        digest = hashlib.blake2b(picture.tobytes(), digest_size=16)
-        digest.update(str(picture.shape).encode())
-        return digest.hexdigest(), self._vae.dtype
 
     def _encode(self, pictures: list[NDArray[np.uint8]], batch: int) -> "torch.Tensor":
         """Return latents of at most `batch` pictures.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from aacsfnet import table
 from aacsfnet.augmentation.face_drawing import draw_face
-from aacsfnet.augmentation.generation import one_size
+from aacsfnet.augmentation.latents import content_key
+from aacsfnet.augmentation.tasks import one_size
 
 #: Frames decoded ahead, and frames kept: at 512 pixels 100 MB.
 _AHEAD, _KEPT = 24, 48
@@ -21,6 +22,7 @@ Row = dict[str, Any]
 
 class _Pictures(NamedTuple):
     image: NDArray[np.uint8]
+    key: str  # of the image's content; computed here, off the device's critical path
     depth: NDArray[np.uint16]
     drawing: NDArray[np.uint8] | None
 
@@ -73,7 +75,7 @@ class Sources:
         if self._points:
             points = np.asarray(self._points[frame], float)
             drawing = draw_face(points, *image.shape[:2])
-        return _Pictures(image, table.decode_png(self._depths[frame]), drawing)
+        return _Pictures(image, content_key(image), table.decode_png(self._depths[frame]), drawing)
 
 
 class StoredTask:
@@ -90,6 +92,11 @@ class StoredTask:
     def image(self) -> NDArray[np.uint8]:
         """The source `(H, W, 3)`."""
         return self._sources.of(self._frame).image
+
+    @property
+    def source_key(self) -> str:
+        """Stands for the source's content."""
+        return self._sources.of(self._frame).key
 
     @property
     def depth(self) -> NDArray[np.uint16]:

@@ -1,13 +1,16 @@
 """Generation under faults, with the bundled architecture and random weights at 64 pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from aacsfnet.augmentation import generation
 from aacsfnet.augmentation.bundled import build_pipeline
-from aacsfnet.augmentation.generation import Generator, Task
+from aacsfnet.augmentation.generation import Generator
 from aacsfnet.augmentation.recipe import Recipe
+from aacsfnet.augmentation.tasks import Task
 from aacsfnet.errors import WorkError
 
 RECIPE = Recipe(strength=0.5, steps=4, guidance_scale=2.0, conditioning_scale=1.0, batch=8)
@@ -65,7 +68,7 @@ def test_seed_depth_prompt_and_source_all_matter(pipeline):
     changed = {name: getattr(other, name) for name in ("image", "depth", "prompt", "seed")}
     reference = make(pipeline, [base])[0].picture
     for name, value in changed.items():
-        picture = make(pipeline, [Task(**(vars(base) | {name: value}))])[0].picture
+        picture = make(pipeline, [replace(base, **{name: value})])[0].picture
         assert (picture != reference).any(), name
 
 
@@ -94,6 +97,24 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(pipeline, monkeypatch)
     assert len(results) == 10
     assert {result.batch for result in results} == {4}
     assert all(result.picture is not None for result in results)
+
+
+def test_out_of_memory_in_the_vae_halves_the_batch_too(monkeypatch):
+    pipeline = build_pipeline(seed=0)
+    pipeline.set_progress_bar_config(disable=True)
+    encode = pipeline.vae.encode
+
+    def short_of_memory(x):
+        if len(x) > 4:
+            raise torch.OutOfMemoryError("planted")
+        return encode(x)
+
+    monkeypatch.setattr(pipeline.vae, "encode", short_of_memory)
+    results = make(pipeline, tasks(6))
+    assert [result.batch for result in results] == [4] * 6
+    small = make(pipeline, tasks(6), replace(RECIPE, batch=4))
+    for one, other in zip(results, small, strict=True):
+        np.testing.assert_array_equal(one.picture, other.picture)
 
 
 def test_too_little_memory_for_one_picture_is_an_error(pipeline, monkeypatch):
@@ -167,7 +188,7 @@ def test_a_black_picture_is_a_fault(pipeline, monkeypatch):
 @pytest.mark.parametrize("shape", [(32, 64), (64, 72)])
 def test_a_depth_map_of_another_size_is_an_error(pipeline, shape):
     (task,) = tasks(1)
-    wrong = Task(**(vars(task) | {"depth": np.zeros(shape, np.uint16)}))
+    wrong = replace(task, depth=np.zeros(shape, np.uint16))
     with pytest.raises(WorkError, match=rf"{shape[0]} x {shape[1]}"):
         make(pipeline, [wrong])
 

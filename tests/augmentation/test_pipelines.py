@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from aacsfnet.augmentation.generation import Generator, Task
+from aacsfnet.augmentation.generation import Generator
 from aacsfnet.augmentation.model_files import describe, find_model
 from aacsfnet.augmentation.pipelines import compile_networks, compiles, lay_out, load_pipeline
 from aacsfnet.augmentation.recipe import recipe_of
+from aacsfnet.augmentation.tasks import Task
 from aacsfnet.config import Generate
 from aacsfnet.errors import ModelFileError, SettingsError, WorkError
 from tests.augmentation.tiny import CLASS_NAMES, SIZE, TINY, controlnet, tiny_sd
