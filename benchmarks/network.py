@@ -1,7 +1,7 @@
 """The comparison of networks as JSON and as a table, from the results of `network.yaml`.
 
     snakemake --cores all --configfile benchmarks/network.yaml
-    python benchmarks/network.py results/network/demo
+    python -m benchmarks.network results/network/demo
 
 Writes benchmarks/results/network-<date>.json: of every experiment PCC, MAE and the other measures
 with subject-bootstrap intervals, and the paired differences between it and `full`; its size and the

@@ -1,16 +1,15 @@
 """The training loop against the published one, on the same network and the same data.
 
-    python benchmarks/training.py speed                      # demo size, CPU or GPU as found
-    python benchmarks/training.py speed --size 224 --backbone resnet50     # all figures of a GPU
-    python benchmarks/training.py memory --pictures 50000
-    python benchmarks/training.py network
+    python -m benchmarks.training speed                      # demo size, CPU or GPU as found
+    python -m benchmarks.training speed --size 224 --backbone resnet50     # all figures of a GPU
+    python -m benchmarks.training memory --pictures 50000
+    python -m benchmarks.training network
 
 Each writes benchmarks/results/training-<what>-<date>.json with machine, versions and commit. The
-published loop is written out here as it is in the original: its loader decodes, resizes, flips and
-normalises one picture at a time in the training process; fp32; batch 32; Adam; the loss is read
-after each step. It has all threads; so has ours, once alone and, on a CPU, once as the workflow
-trains: as many folds side by side as there are cores, one thread each. The floor is the network's
-forward and backward pass alone, in our precision and layout, on pictures that lie on the device.
+published loop (`benchmarks/published_loop.py`) has all threads; so has ours, once alone and, on a
+CPU, once as the workflow trains: as many folds side by side as there are cores, one thread each.
+The floor is the network's forward and backward pass alone, in our layout, on pictures that lie on
+the device.
 """
 
 import argparse
@@ -30,11 +29,7 @@ import lightning.pytorch as lightning
 import numpy as np
 import polars as pl
 import torch
-from PIL import Image
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision import transforms
 
 from aacsfnet.config import Train, validate
 from aacsfnet.datasets.base import Label
@@ -46,10 +41,9 @@ from aacsfnet.training.build import build
 from aacsfnet.training.data import Batches
 from aacsfnet.training.material import Material
 from aacsfnet.training.selection import Selection
+from benchmarks.published_loop import published
 
 RESULTS = Path(__file__).parent / "results"
-#: The published loop's pictures are of this size before it resizes them.
-PUBLISHED_SIZE = 112
 
 
 def write_array(path: Path, count: int, size: int) -> np.ndarray:
@@ -61,67 +55,6 @@ def write_array(path: Path, count: int, size: int) -> np.ndarray:
         images[start : start + 500] = coarse.repeat(size // 8, 1).repeat(size // 8, 2)
     images.flush()
     return np.load(path, mmap_mode="r")
-
-
-class PublishedData(Dataset):
-    """The original's data set: arrays in memory, one picture at a time through PIL."""
-
-    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int) -> None:
-        self.images, self.labels = images, labels
-        self.transform = transforms.Compose(
-            [
-                transforms.Resize(size),
-                transforms.RandomHorizontalFlip(),
-                transforms.ToTensor(),
-                transforms.Normalize(
-                    mean=[0.48766823, 0.34021825, 0.30166676],
-                    std=[0.15309834, 0.13826898, 0.12866308],
-                ),
-            ]
-        )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        image = Image.fromarray(self.images[index].astype("uint8"), "RGB")
-        return self.transform(image), int(self.labels[index])
-
-
-def published(model: Network, size: int, steps: int, device: torch.device) -> dict[str, float]:
-    """Return pictures a second of the published loop, and the share of time its loader takes."""
-    count = 32 * (steps + 3)
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (count, PUBLISHED_SIZE, PUBLISHED_SIZE, 3), np.uint8)
-    data = PublishedData(images, random.integers(0, 5, count), size)
-    loader = DataLoader(
-        data, batch_size=32, shuffle=True, drop_last=True, pin_memory=device.type == "cuda"
-    )
-    model.to(device).train()
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, weight_decay=5e-4)
-    criterion = nn.MSELoss()
-    waiting, started, processor, batches = 0.0, 0.0, 0.0, iter(loader)
-    for step in range(steps + 3):
-        if step == 3:  # the first steps set up memory and kernels
-            waiting, started = 0.0, time.perf_counter()
-            processor = time.process_time()
-        asked = time.perf_counter()
-        pictures, labels = next(batches)
-        waiting += time.perf_counter() - asked
-        pictures = pictures.type(torch.FloatTensor).to(device, non_blocking=True)
-        labels = labels.type(torch.FloatTensor).to(device, non_blocking=True)
-        loss = criterion(model(pictures).squeeze(-1), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        loss.item()
-    seconds = time.perf_counter() - started
-    return {
-        "pictures_a_second": 32 * steps / seconds,
-        # On a machine that others use too, this is the fairer figure.
-        "pictures_a_processor_second": 32 * steps / (time.process_time() - processor),
-        "waiting_share": waiting / seconds,
-    }
 
 
 class Clock(lightning.Callback):
@@ -145,12 +78,13 @@ class Clock(lightning.Callback):
         self.processor = time.process_time() - self.processor
 
 
-def floor(model: Network, settings: Train, size: int, steps: int, device: torch.device) -> dict:
+def floor(
+    model: Network, batch: int, size: int, steps: int, device: torch.device, half: bool
+) -> dict[str, float]:
     """Return pictures a second of forward and backward pass alone: what no loop can pass."""
     model.to(device, memory_format=torch.channels_last).train()
-    pictures = torch.rand(settings.batch, 3, size, size, device=device)
+    pictures = torch.rand(batch, 3, size, size, device=device)
     pictures = pictures.contiguous(memory_format=torch.channels_last)
-    half = precision(device) == "bf16-mixed"
     started, processor = 0.0, 0.0
     for step in range(steps + 3):
         if step == 3:
@@ -161,11 +95,33 @@ def floor(model: Network, settings: Train, size: int, steps: int, device: torch.
             loss = model.raw(pictures).float().square().mean()
         loss.backward()
     _finish(device)
-    done = settings.batch * steps
+    done = batch * steps
     return {
         "pictures_a_second": done / (time.perf_counter() - started),
         "pictures_a_processor_second": done / (time.process_time() - processor),
     }
+
+
+def work(model: Network, size: int) -> float:
+    """Return the GFLOP of a picture's forward and backward pass."""
+    with FlopCounterMode(display=False) as counter:
+        model.raw(torch.rand(2, 3, size, size)).square().mean().backward()
+    return counter.get_total_flops() / 2e9
+
+
+def peak(device: torch.device, kind: torch.dtype) -> float:
+    """Return the GFLOP/s of a large matrix product, the most that the device does."""
+    side = 8192 if device.type == "cuda" else 1024
+    first, second = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    times = []
+    for _ in range(12):
+        _finish(device)
+        started = time.process_time() if device.type == "cpu" else time.perf_counter()
+        first @ second
+        _finish(device)
+        ended = time.process_time() if device.type == "cpu" else time.perf_counter()
+        times.append(ended - started)
+    return 2 * side**3 / min(times) / 1e9
 
 
 def _one_of_several(
@@ -255,7 +211,7 @@ def speed(given: argparse.Namespace) -> dict:
         settings = settings_of(given, batch)
         path = Path(folder) / "images.npy"
         images = write_array(path, given.pictures or batch * (given.steps + 5), given.size)
-        found: dict[str, list[dict]] = {"published": [], "ours": [], "floor": []}
+        found: dict[str, list[dict]] = {"published": [], "ours": []}
         for _ in range(given.rounds):
             rest = given.size, given.steps, device
             found["published"].append(published(network_of(settings, given.size), *rest))
@@ -263,11 +219,20 @@ def speed(given: argparse.Namespace) -> dict:
             if device.type == "cpu":
                 rates = side_by_side(settings, path, given.steps, given.jobs)
                 found.setdefault("ours, side by side", []).append(rates)
-            found["floor"].append(floor(network_of(settings, given.size), settings, *rest))
-    rates = {
-        name: {unit: float(np.median([each[unit] for each in rounds])) for unit in rounds[0]}
-        for name, rounds in found.items()
-    }
+            for half in (False, True):
+                network = network_of(settings, given.size)
+                rates = floor(network, batch, *rest, half)
+                found.setdefault(f"floor, {'bf16' if half else 'fp32'}", []).append(rates)
+        kinds = (torch.float32, torch.bfloat16)
+        peaks = {str(kind).removeprefix("torch."): peak(device, kind) for kind in kinds}
+    medians, best = (
+        {
+            name: {unit: float(of([each[unit] for each in rounds])) for unit in rounds[0]}
+            for name, rounds in found.items()
+        }
+        for of in (np.median, np.max)
+    )
+    bare = f"floor, {'bf16' if precision(device) == 'bf16-mixed' else 'fp32'}"
     units = ("pictures_a_second", "pictures_a_processor_second")
     return {
         "size": given.size,
@@ -276,14 +241,19 @@ def speed(given: argparse.Namespace) -> dict:
         "device": str(device),
         "jobs side by side": given.jobs,
         "peak_memory_mb": peak_memory_mb(),
+        "gflop_a_picture": work(network_of(settings, given.size), given.size),
+        # Of one core, or of the GPU.
+        "gflop_a_second_of_a_matrix_product": peaks,
         "rounds": found,
-        "median": rates,
+        "median": medians,
+        # Of the rounds: nearest to what an idle machine would do.
+        "best": best,
         "times_faster_than_published": {
-            name: {unit: rates[name][unit] / rates["published"][unit] for unit in units}
-            for name in rates
+            name: {unit: medians[name][unit] / medians["published"][unit] for unit in units}
+            for name in medians
             if name != "published"
         },
-        "share_of_floor": {unit: rates["ours"][unit] / rates["floor"][unit] for unit in units},
+        "share_of_floor": {unit: medians["ours"][unit] / medians[bare][unit] for unit in units},
     }
 
 
