@@ -36,6 +36,9 @@ from aacsfnet.errors import DataError, SettingsError
 #: The arrays say nothing of recordings: a subject's frames are one sequence.
 SEQUENCE = "frames"
 
+#: Entries of one subject's array; the published ones have some two thousand.
+MOST_ENTRIES = 200_000
+
 
 @dataclass(frozen=True)
 class ArrayHeader:
@@ -131,6 +134,11 @@ class DataPre(Dataset):
             if header.shape[0] > size:
                 return Fault(
                     "unreadable", f"{path} claims {header.shape[0]} entries, more than bytes"
+                )
+            if header.shape[0] > MOST_ENTRIES:  # a file can be longer than what is written in it
+                return Fault(
+                    "unreadable",
+                    f"{path} has {header.shape[0]} entries, expected at most {MOST_ENTRIES}",
                 )
         return header
 

@@ -143,6 +143,23 @@ def test_damaged_arrays_are_rows_not_memory(tmp_path, configured, content):
     assert all(isinstance(p, Fault) for p in dataset.pictures(rows))
 
 
+def test_an_array_that_is_mostly_hole_is_one_row(tmp_path, configured):
+    """A sparse file of 50 GB costs nothing on the disk; its header tells the truth."""
+    (tmp_path / "0").mkdir()
+    np.save(tmp_path / "0/0_image.npy", np.full((2, 32, 32, 3), 99, np.uint8))
+    np.save(tmp_path / "0/0_label1.npy", np.zeros(2))
+    path = tmp_path / "1/1_label1.npy"
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (50 * 10**9,)}
+        )
+        file.truncate(50 * 10**9 + 200)
+    dataset = open_dataset(configured("data_pre", root=str(tmp_path)))
+    assert dataset.subjects() == {"0": 2, "1": 1}
+    assert dataset.index()["status"].to_list() == ["ok", "ok", "missing_file"]
+
+
 def test_no_array_is_one_clear_line(tmp_path, configured):
     with pytest.raises(DataError, match="or the like; name the folder"):
         opened(configured, tmp_path).subjects()
