@@ -132,7 +132,8 @@ def faces_section(results: Results, names: Names, count: int) -> Section:
 
 def prompts_section(results: Results, names: Names, count: int) -> Section:
     """Return examples of prompts with their lengths."""
-    rows = results.columns("prompts", ["image_id", "subject", "label", "status", "tokens"])
+    columns = ["image_id", "subject", "label", "status", "tokens", "left_out_tokens", "points"]
+    rows = results.columns("prompts", columns)
     planned = rows.filter(pl.col("status") == "ok")
     chosen = spread(planned, count, "image_id")
     found = results.rows("prompts", chosen, ["subject", "label", "prompt", "negative_prompt"])
@@ -152,6 +153,9 @@ def prompts_section(results: Results, names: Names, count: int) -> Section:
         "planned": len(planned),
         "examples": examples,
         "negative": sorted({found[key]["negative_prompt"] or "" for key in chosen}),
+        "shortened": int((planned["left_out_tokens"].fill_null(0) > 0).sum()),
+        "left_out": int(planned["left_out_tokens"].sum()),
+        "points": planned["points"].max(),
         "longest": lengths.max(),
         "median": lengths.median(),
     }

@@ -205,6 +205,19 @@ def test_an_experiments_own_generation_is_a_row_of_its_own(made):
     assert re.search(r"Experiment Strength .* shared 0\.5 24 .* full 0\.75 24 ", words)
 
 
+def test_what_a_prompt_had_no_room_for_is_told(finished, made):
+    assert "Nothing was left out for want of room." in section(finished[1], "prompts")
+    for path in (made.folder / "prompts").glob("*.parquet"):
+        planned = pl.col("status") == "ok"
+        lost = pl.when(planned).then(pl.lit(846, pl.Int32))
+        points = pl.when(planned).then(pl.lit(3, pl.Int32))
+        rows = table.read(path).with_columns(lost.alias("left_out_tokens"), points.alias("points"))
+        table.write(path, rows, "prompts")
+    words = section(written(made), "prompts")
+    assert f"24 prompts had no room for all they had to say: {24 * 846:,} tokens" in words
+    assert "of 68 landmark coordinates at most 3 are read" in words
+
+
 def test_the_calibration_shows_its_errors(finished):
     words = section(finished[1], "gate")
     # Four people with ten and four pairs each, alike.
