@@ -13,7 +13,11 @@ from aacsfnet.table import replacing
 
 #: Settings, vocabularies and weights in safetensors; no pickles, no single-file checkpoints.
 WANTED = ("*.json", "*.txt", "*/*.json", "*/*.txt", "*/*.safetensors", "*/*.model")
-WANTED_OF_PART = ("*.json", "diffusion_pytorch_model*.safetensors", "model*.safetensors")
+WANTED_OF_PART = (
+    "*.json",
+    *("diffusion_pytorch_model*.safetensors", "*/diffusion_pytorch_model*.safetensors"),
+    *("model*.safetensors", "pytorch_lora_weights*.safetensors"),
+)
 UNWANTED = ("*.fp16.*", "*.fp16-*", "*non_ema*", "safety_checker/*", "*.bin", "*.onnx*")
 
 

@@ -262,4 +262,6 @@ def _digests(folder: Path) -> dict[str, str]:
         if file.name not in (CARD, LOCK) and ".cache" not in file.parts
     }
     check_lock(folder, digests)
+    if not (folder / LOCK).is_file():  # one of several models that were fetched together
+        check_lock(folder.parent, {f"{folder.name}/{name}": d for name, d in digests.items()})
     return digests

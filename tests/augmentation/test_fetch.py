@@ -85,3 +85,34 @@ def test_a_repository_of_pickles_is_refused(hub, tmp_path):
         path.unlink()
     with pytest.raises(WorkError, match="no safetensors weights"):
         fetch("owner/model", tmp_path / "model")
+
+
+def test_a_lora_is_fetched_and_an_altered_one_refused(hub, tmp_path):
+    shutil.rmtree(hub.folder)
+    hub.folder.mkdir()
+    (hub.folder / "pytorch_lora_weights.safetensors").write_bytes(b"weights")
+    folder = tmp_path / "lora"
+    fetch("owner/model", folder)
+    files = model_files.find_model(Generate(lora=str(folder)))
+    assert files.lora == folder / "pytorch_lora_weights.safetensors"
+    model_files.describe.cache_clear()
+    assert model_files.describe(files)["lora"]["name"] == files.lora.name
+    files.lora.write_bytes(b"others!")
+    model_files.describe.cache_clear()
+    with pytest.raises(ModelFileError, match=r"pytorch_lora_weights\.safetensors has SHA-256"):
+        model_files.describe(files)
+
+
+def test_one_of_several_networks_of_a_repository_is_verified_too(hub, tmp_path):
+    (hub.folder / "model_index.json").unlink()
+    hub.folder.joinpath("controlnet").rename(hub.folder / "for_sd15")
+    folder = tmp_path / "nets"
+    fetch("owner/model", folder)
+    files = model_files.find_model(Generate(landmarks_controlnet=str(folder / "for_sd15")))
+    model_files.describe.cache_clear()
+    assert model_files.describe(files)["name"].endswith("+ for_sd15")
+    weights = next((folder / "for_sd15").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    model_files.describe.cache_clear()
+    with pytest.raises(ModelFileError, match=r"for_sd15/.* has SHA-256"):
+        model_files.describe(files)

@@ -312,6 +312,24 @@ def test_a_lora_changes_the_picture_as_diffusers_would_add_it(load, lora):
     assert not fused.pipeline.get_list_adapters()
 
 
+def test_a_lora_in_the_form_of_the_published_few_step_ones_is_read_alike(load, lora, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    (file,) = lora.glob("*.safetensors")
+    renamed = {}
+    for key, weight in load_file(file).items():
+        layer, half = key.removeprefix("unet.").removesuffix(".weight").rsplit(".", 1)
+        name = "lora_unet_" + layer.replace(".", "_")
+        renamed[f"{name}.lora_{'down' if half == 'lora_A' else 'up'}.weight"] = weight
+        renamed[f"{name}.alpha"] = torch.tensor(2.0)  # its rank, so that the weight is 1
+    save_file(renamed, tmp_path / "lora.safetensors")
+    got, expected = (
+        pictures(load("sd-controlnet", lora=str(folder)).generator, tasks())
+        for folder in (tmp_path, lora)
+    )
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_a_lora_has_its_checksum_in_the_recipe(load, lora):
     about = describe(load("sd-controlnet", lora=str(lora)).files)["lora"]
     assert about["name"] == "pytorch_lora_weights.safetensors"
