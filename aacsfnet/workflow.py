@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from aacsfnet.config import Config, validate
+from aacsfnet.config import validate
 from aacsfnet.datasets import Dataset, open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.errors import InputError, WorkError

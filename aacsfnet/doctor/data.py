@@ -139,7 +139,7 @@ def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
             "warning",
             "subjects",
             f"{len(unusable)} without a usable frame: {shown}",
-            "repair their frames or take them out; with loso each costs a fold that tests nobody",
+            "repair their frames or take them out; with loso each has a fold, which is skipped",
         )
     spelled: dict[str, set[str]] = defaultdict(set)
     for subject in everybody:

@@ -58,7 +58,8 @@ def audit(config: Config, results: Path) -> list[Finding]:
     if not found.scopes("merge"):
         findings.append(Finding("merge", "there is none; run the stage"))
     for name in config.experiments:
-        checks = _experiment(found, name, config.training_seeds)
+        given = config.for_experiment(name).merge.folds == "given"
+        checks = _experiment(found, name, config.training_seeds, given)
         findings += _guarded(checks, f"experiments/{name}")
     return findings
 
@@ -248,8 +249,13 @@ def _roles(where: str, results: Results, splits: pl.DataFrame) -> Iterator[Findi
         yield Finding(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
 
 
-def _experiment(results: Results, name: str, seeds: tuple[int, ...]) -> Iterator[Finding]:
-    """Yield what is wrong with an experiment: each test frame is predicted once by each seed."""
+def _experiment(
+    results: Results, name: str, seeds: tuple[int, ...], given: bool
+) -> Iterator[Finding]:
+    """Yield what is wrong with an experiment: each test frame is predicted once by each seed.
+
+    Everybody is tested by one fold, or, where the split is given, those whom it marks.
+    """
     where = f"experiments/{name}"
     merge = results.stage("merge", name)
     predictions, metrics = results.predictions(name), results.metrics(name)
@@ -262,6 +268,8 @@ def _experiment(results: Results, name: str, seeds: tuple[int, ...]) -> Iterator
     splits = table.read(merge / "splits.parquet").filter(pl.col("role") == "test")
     tested = dict(zip(splits["subject"], splits["fold"], strict=True))
     expected = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic"))
+    if given:
+        expected = expected.filter(pl.col("subject").is_in(list(tested)))
     if sorted(predictions["seed"].unique()) != sorted(seeds):
         got = ", ".join(map(str, predictions["seed"].unique().sort()))
         yield Finding(where, f"predictions of seeds {got}; the settings ask for {seeds}")

@@ -31,11 +31,21 @@ def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
+def save_skipped(folder: Path, reason: str) -> None:
+    """Write the files of a model that was not trained; `load_model` refuses them and says why."""
+    with replacing(folder / "model.safetensors") as temporary:
+        save_file({}, temporary)
+    with replacing(folder / "config.json") as temporary:
+        description = {"format": FORMAT, "skipped": reason}
+        temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
 def read_description(folder: str | Path) -> dict[str, Any]:
     """Return what a model folder's `config.json` says.
 
     Raises:
-        ModelFileError: the file is missing, is not JSON, or is of another format.
+        ModelFileError: the file is missing, is not JSON or is of another format, or the model was
+            not trained.
     """
     path = Path(folder) / "config.json"
     try:
@@ -46,6 +56,9 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         raise ModelFileError(f"{path}: not JSON ({error})") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ModelFileError(f"{path}: expected the description of a model, format {FORMAT}")
+    if "skipped" in description:
+        reason = description["skipped"]
+        raise ModelFileError(f"{path}: not trained ({reason}); give the folder of another fold")
     return description
 
 

@@ -15,6 +15,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
 from aacsfnet.models import Network, save_model
+from aacsfnet.models.folder import save_skipped
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
@@ -26,12 +27,15 @@ from aacsfnet.training.state import state_folder
 
 log = logging.getLogger("aacsfnet.training")
 
+_IDENTITY = ("image_id", "frame_id", "subject", "sequence", "label")
+
 
 def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> None:
     """Train on a fold's training subjects, choose on its validation subjects, predict its others.
 
     Writes `model.safetensors`, `config.json`, `history.csv`, `predictions.parquet` and TensorBoard
     events. A run that was killed goes on from the last state kept, and ends with the same weights.
+    A fold whose held-out subjects have no usable picture is skipped: its files say so.
 
     Args:
         config: blocks `dataset`, `index` and `train`.
@@ -50,6 +54,9 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     _speak()
     settings = config.train
     material = read_material(merge, fold, settings.synthetic, open_dataset(config).label)
+    if not len(material.chosen.test):
+        _skip(output, fold, seed, material)
+        return
     state = state_folder(
         output,
         [merge / "index.parquet", merge / "splits.parquet"]
@@ -79,6 +86,23 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     shutil.rmtree(state.parent)
 
 
+def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
+    """Write what the workflow waits for where a fold has nobody to test, and train nothing."""
+    reason = f"fold {fold}: none of its held-out subjects has a usable picture"
+    log.warning("%s; nothing is trained", reason)
+    with table.replacing(output / "history.csv") as temporary:
+        pl.DataFrame(schema=["epoch"]).write_csv(temporary)
+    nothing = material.chosen.test.select(
+        *_IDENTITY,
+        *(pl.lit(None, pl.Float64).alias(n) for n in ("prediction", "deviation", "mean_label")),
+        pl.lit(fold, pl.Int64).alias("fold"),
+        pl.lit(seed, pl.Int64).alias("seed"),
+    )
+    with table.replacing(output / "predictions.parquet") as temporary:
+        nothing.write_parquet(temporary)
+    save_skipped(output, reason)
+
+
 def _speak() -> None:
     """Send this package's lines to the job's log."""
     if not log.handlers:
@@ -103,7 +127,7 @@ def predict(model: Network, material: Material, batch: int, fold: int, seed: int
         score, spread = scored(model, to_float(each["pictures"].to(device)))
         scores.append(score.cpu().numpy())
         spreads.append(spread.cpu().numpy() if spread is not None else np.full(len(score), np.nan))
-    return test.select("image_id", "frame_id", "subject", "sequence", "label").with_columns(
+    return test.select(_IDENTITY).with_columns(
         pl.Series("prediction", np.concatenate(scores), dtype=pl.Float64),
         pl.Series("deviation", np.concatenate(spreads), dtype=pl.Float64).fill_nan(None),
         pl.lit(float(material.training_labels().mean()), pl.Float64).alias("mean_label"),

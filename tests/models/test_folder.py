@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 import aacsfnet
 from aacsfnet.errors import ModelFileError
 from aacsfnet.models import save_model
+from aacsfnet.models.folder import save_skipped
 
 SETTINGS = {
     "backbone": "test_resnet",
@@ -75,3 +76,9 @@ def test_a_damaged_file_is_refused(saved):
     (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelFileError, match="cannot be read"):
         aacsfnet.load_model(folder)
+
+
+def test_a_model_that_was_not_trained_is_refused_with_the_reason(tmp_path):
+    save_skipped(tmp_path, "fold 3: nobody to test")
+    with pytest.raises(ModelFileError, match=r"config\.json: not trained \(fold 3: nobody to test"):
+        aacsfnet.load_model(tmp_path)

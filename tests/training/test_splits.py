@@ -106,7 +106,7 @@ def test_a_given_split_is_one_fold_with_the_roles_it_says():
 
 
 def test_validation_is_drawn_from_training_where_the_split_names_none():
-    given = dict.fromkeys("abcd", {"train"}) | {"x": {"test"}, "y": {"test"}}
+    given = {key: {"train"} for key in "abcd"} | {"x": {"test"}, "y": {"test"}}
     found = split(list("abcdxy"), labels_of([0.1] * 6), "given", 2, 0, given)
     by_role = found.group_by("role").agg(pl.col("subject")).rows_by_key("role", named=True)
     assert sorted(by_role["test"][0]["subject"]) == ["x", "y"]

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 
 import aacsfnet
 from aacsfnet.config import validate
-from aacsfnet.errors import DataError, LeakError, WorkError
-from aacsfnet.evaluation.predictions import COLUMNS
+from aacsfnet.datasets import Label
+from aacsfnet.errors import DataError, LeakError, ModelFileError, WorkError
+from aacsfnet.evaluation.predictions import COLUMNS, gather
+from aacsfnet.models import load_model
 from aacsfnet.training.module import Training
 from aacsfnet.training.train import train
 
@@ -291,20 +293,39 @@ def test_an_array_that_does_not_fit_the_table_is_refused(merged, tmp_path):
         train(settings(), merge, 0, 1, tmp_path / "out")
 
 
-def test_a_fold_whose_validation_subjects_have_no_picture_keeps_the_last_epoch(merged, tmp_path):
-    merge = merged()
+def without_pictures_of(merge, role):
+    """Take the pictures of a role in fold 0 out of a merged folder."""
     splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0)
-    validation = splits.filter(pl.col("role") == "validation")["subject"].to_list()
+    people = splits.filter(pl.col("role") == role)["subject"].to_list()
     index = pl.read_parquet(merge / "index.parquet")
-    gone = pl.col("subject").is_in(validation)
+    gone = pl.col("subject").is_in(people)
     index = index.filter(~gone).with_row_index("place")
     images = np.load(merge / "images.npy")[index["row"].to_numpy()]
     np.save(merge / "images.npy", images)
     index.with_columns(pl.col("place").cast(pl.Int64).alias("row")).drop("place").write_parquet(
         merge / "index.parquet"
     )
-    train(settings(), merge, 0, 1, tmp_path / "out")
+    return merge
+
+
+def test_a_fold_whose_validation_subjects_have_no_picture_keeps_the_last_epoch(merged, tmp_path):
+    train(settings(), without_pictures_of(merged(), "validation"), 0, 1, tmp_path / "out")
     assert (tmp_path / "out" / "predictions.parquet").exists()
+
+
+def test_a_fold_that_has_nobody_to_test_is_skipped_with_the_reason(merged, tmp_path, monkeypatch):
+    monkeypatch.delattr("aacsfnet.training.train.fit")
+    merge = without_pictures_of(merged(), "test")
+    train(settings(), merge, 0, 1, tmp_path / "out")
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["config.json", "history.csv", "model.safetensors", "predictions.parquet"]
+    with pytest.raises(ModelFileError, match="none of its held-out subjects has a usable picture"):
+        load_model(tmp_path / "out")
+    monkeypatch.undo()
+    train(settings(epochs=1), merge, 1, 1, tmp_path / "other")
+    files = [tmp_path / name / "predictions.parquet" for name in ("out", "other")]
+    label = Label("pspi", 0.0, 16.0, "")
+    assert gather(files, label)["fold"].unique().to_list() == [1]
 
 
 @pytest.mark.slow

@@ -9,7 +9,11 @@ import pytest
 from skimage import data
 
 from aacsfnet import table
+from aacsfnet.config import validate
+from aacsfnet.errors import ModelFileError
+from aacsfnet.evaluation.audit import audit
 from aacsfnet.faces.geometry import level
+from aacsfnet.models import load_model
 
 
 @pytest.fixture
@@ -77,7 +81,8 @@ def test_a_given_split_and_a_person_without_a_usable_frame_go_through(study, tin
         "given": {"merge": {"folds": "given"}, "train": {"synthetic": False}},
         "loso": {"merge": {"folds": "loso"}, "train": {"synthetic": False}},
     }
-    own = study(tiny | {"dataset": "manifest"})
+    settings = tiny | {"dataset": "manifest"}
+    own = study(settings)
     run = own.snakemake()
     assert run.status == 0, run.output
 
@@ -92,8 +97,12 @@ def test_a_given_split_and_a_person_without_a_usable_frame_go_through(study, tin
     tested = [set(pl.read_parquet(fold / "predictions.parquet")["subject"]) for fold in folds]
     assert sorted(map(len, tested)) == [0, 1, 1, 1, 1, 1]
     assert set().union(*tested) == {f"person {number}" for number in range(5)}
+    (skipped,) = [fold for fold, people in zip(folds, tested, strict=True) if not people]
+    with pytest.raises(ModelFileError, match="none of its held-out subjects has a usable picture"):
+        load_model(skipped)
     metrics = json.loads((own.results / "experiments" / "loso" / "metrics.json").read_text())
     assert metrics["subjects"] == 5
+    assert audit(validate(settings), own.results) == []
     assert (own.results / "report.html").stat().st_size > 10_000
 
 
