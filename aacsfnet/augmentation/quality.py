@@ -13,7 +13,7 @@ import numpy as np
 
 from aacsfnet import table
 from aacsfnet.augmentation.anatomy import usual_face
-from aacsfnet.augmentation.calibration import bound_of, pairs_of
+from aacsfnet.augmentation.calibration import Pairs, bound_of, pairs_of
 from aacsfnet.augmentation.resemblance import (
     MESH_ERROR,
     Seen,
@@ -72,8 +72,20 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
             reasons = faults(kept, config.quality, bound)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
-    notes = {"bound": bound, "pairs": {score: each.noted() for score, each in pairs.items()}}
-    table.write(output, table.frame("quality", rows), "quality", {"calibration": notes})
+    notes = _notes(config.quality, bound, pairs)
+    table.write(output, table.frame("quality", rows), "quality", notes)
+
+
+def _notes(settings: Quality, bound: float, pairs: dict[str, Pairs]) -> dict[str, Any]:
+    """Return what the table notes of the whole shard."""
+    counted = {score: each.noted() for score, each in pairs.items()}
+    notes: dict[str, Any] = {"calibration": {"bound": bound, "pairs": counted}}
+    if settings.identity_model:
+        from aacsfnet.augmentation.model_files import checksum_of
+
+        folder = Path(settings.identity_model).expanduser()
+        notes["identity_model"] = {"name": folder.name, "sha256": checksum_of(folder)}
+    return notes
 
 
 @contextmanager

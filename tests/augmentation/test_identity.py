@@ -116,3 +116,5 @@ def test_the_gate_records_identity_and_may_demand_it(shard, of_timm, face_pictur
     row = table.read(shard["quality"]).row(0, named=True)
     assert -1 <= row["identity"] < 0.9999
     assert ("identity" in row["reason"]) == (least is not None)
+    noted = table.notes(shard["quality"])["identity_model"]
+    assert (noted["name"], len(noted["sha256"])) == (of_timm.name, 64)
