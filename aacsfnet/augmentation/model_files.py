@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -255,12 +256,16 @@ def checksum_of(folder: Path) -> str:
 
 def _digests(folder: Path) -> dict[str, str]:
     """Return the checksums of a folder's files by name, after a comparison with its lock file."""
-    digests = {
-        file.relative_to(folder).as_posix(): digest_of(file)
+    files = [
+        file
         for pattern in ("*.json", "*.safetensors")
         for file in sorted(folder.rglob(pattern))
         if file.name not in (CARD, LOCK) and ".cache" not in file.parts
-    }
+    ]
+    with ThreadPoolExecutor() as threads:  # gigabytes, and hashing lets other threads run
+        checksums = list(threads.map(digest_of, files))
+    names = [file.relative_to(folder).as_posix() for file in files]
+    digests = dict(zip(names, checksums, strict=True))
     check_lock(folder, digests)
     if not (folder / LOCK).is_file():  # one of several models that were fetched together
         check_lock(folder.parent, {f"{folder.name}/{name}": d for name, d in digests.items()})
