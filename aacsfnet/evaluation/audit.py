@@ -54,7 +54,10 @@ def audit(config: Config, results: Path) -> list[Finding]:
     for stage in SHARDED:
         findings += _stage(found, stage)
     for folder in found.scopes("merge"):
-        findings += _guarded(_merge(found, folder), _name(found, folder))
+        owner = folder.parent.name if folder.parent != results else ""
+        own = config.for_experiment(owner) if owner else config
+        checks = _merge(found, folder, own.merge.folds == "given")
+        findings += _guarded(checks, _name(found, folder))
     if not found.scopes("merge"):
         findings.append(Finding("merge", "there is none; run the stage"))
     for name in config.experiments:
@@ -189,12 +192,12 @@ def _inflated(data: bytes) -> Iterator[bytes]:
             return
 
 
-def _merge(results: Results, folder: Path) -> Iterator[Finding]:
+def _merge(results: Results, folder: Path, given: bool) -> Iterator[Finding]:
     """Yield what is wrong with the merged data: roles, origins, counts, digests."""
     where = _name(results, folder)
     index = table.read(folder / "index.parquet")
     splits = table.read(folder / "splits.parquet")
-    yield from _roles(where, results, splits)
+    yield from _roles(where, results, splits, given)
     frames = dict(results.index.select("frame_id", "subject").iter_rows())
     source = pl.when(pl.col("synthetic")).then("source_frame_id").otherwise("frame_id")
     rows = index.with_columns(
@@ -232,19 +235,23 @@ def _digests(where: str, used: pl.DataFrame, images: np.ndarray) -> Iterator[Fin
         yield Finding(where, f"pictures differ from their digests: {_some(altered)}")
 
 
-def _roles(where: str, results: Results, splits: pl.DataFrame) -> Iterator[Finding]:
-    """Yield subjects with two roles in a fold, without one, or not tested exactly once."""
+def _roles(where: str, results: Results, splits: pl.DataFrame, given: bool) -> Iterator[Finding]:
+    """Yield subjects with two roles in a fold, without one, or not tested exactly once.
+
+    A given split tests some of them only. Rows without a subject are nobody's.
+    """
     twice = splits.filter(pl.struct("fold", "subject").is_duplicated())
     if len(twice):
         names = [f"{subject} in fold {fold}" for fold, subject, _ in twice.rows()]
         yield Finding(where, f"subjects with several roles: {_some(sorted(set(names)))}")
-    subjects = set(results.index["subject"])
+    subjects = set(results.index["subject"]) - {""}
     for (fold,), part in splits.group_by("fold", maintain_order=True):
         missing = sorted(subjects - set(part["subject"]))
         if missing:
             yield Finding(where, f"fold {fold} gives no role to subjects: {_some(missing)}")
     tested = splits.filter(pl.col("role") == "test").unique()["subject"].to_list()
-    wrong = sorted(name for name in subjects if tested.count(name) != 1)
+    allowed = (0, 1) if given else (1,)
+    wrong = sorted(name for name in subjects if tested.count(name) not in allowed)
     if wrong:
         yield Finding(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
 

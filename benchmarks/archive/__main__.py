@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from aacsfnet import table
@@ -180,7 +181,14 @@ def summary(folder: Path, stage: str, runs: list[dict[str, Any]], shards: int) -
         "cpu_seconds": sum(run["cpu_seconds"] for run in runs),
         "frames a CPU second, start of each process included": len(rows)
         / sum(run["cpu_seconds"] for run in runs),
+        "cpu_ms a frame, and cpu_seconds to start (line through all shards)": by_frame(runs),
     }
+
+
+def by_frame(runs: list[dict[str, Any]]) -> list[float]:
+    """Return the CPU time that one more frame takes, ms, and that of a process without any, s."""
+    line = np.polyfit([run["frames"] for run in runs], [run["cpu_seconds"] for run in runs], 1)
+    return [float(1000 * line[0]), float(line[1])]
 
 
 def measured(stage: str, config: Config, *arguments: str) -> dict[str, Any]:

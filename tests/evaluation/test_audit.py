@@ -69,6 +69,17 @@ def test_a_subject_in_two_roles_is_found(made):
     assert any("subjects with several roles" in line for line in lines(made))
 
 
+def test_a_given_split_tests_only_whom_it_marks(made):
+    change(made.folder / "merge" / "splits.parquet", lambda rows: rows.filter(pl.col("fold") == 0))
+    for path in made.folder.glob("experiments/*/predictions.parquet"):
+        change(path, lambda rows: rows.filter(pl.col("fold") == 0))
+    apart = ("not tested in exactly one fold", "lacks frames")
+    assert all(any(words in line for line in lines(made)) for words in apart)
+    merge = made.config.merge.model_copy(update={"folds": "given"})
+    given = audit(made.config.model_copy(update={"merge": merge}), made.folder)
+    assert not [finding for finding in given if any(words in str(finding) for words in apart)]
+
+
 def test_a_subject_tested_twice_is_found(made):
     change(
         made.folder / "merge" / "splits.parquet",
