@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aacsfnet.augmentation.recipe import preset_of, steps_of
+from aacsfnet.augmentation.recipe import LCM_STEPS, preset_of, steps_of
 from aacsfnet.errors import SettingsError
 
 DatasetName = Literal["demo", "manifest", "unbc", "biovid", "data_pre"]
@@ -256,6 +256,8 @@ class Generate(Block):
             raise ValueError(
                 "the bundled model has its own ControlNet; leave controlnet empty, pipeline auto"
             )
+        if (self.scheduler or preset_of(self).scheduler) == "lcm" and steps > LCM_STEPS:
+            raise ValueError(f"steps {steps}: scheduler lcm takes at most {LCM_STEPS}")
         if preset_of(self).distilled and not self.lora:
             raise ValueError(
                 f"preset {self.preset} needs a LoRA for few steps: name its file in lora, or write "

@@ -10,8 +10,8 @@ from aacsfnet.errors import ModelFileError, WorkError
 if TYPE_CHECKING:
     import torch
 
-#: Pictures of a shard from which on translating the networks should pay on a GPU: an estimate from a
-#: minute or two of translating in each process, and some hundredths of a second saved a picture.
+#: Pictures of a shard from which on translating the networks should pay on a GPU: an estimate, from
+#: a minute or two of translating in each process and some hundredths of a second saved a picture.
 COMPILE_FROM = 2000
 
 

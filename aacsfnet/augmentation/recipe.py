@@ -42,6 +42,8 @@ SCHEDULERS = {
     "dpm++": "DPMSolverMultistepScheduler",
     "lcm": "LCMScheduler",
 }
+#: The steps that latent consistency models were distilled from (diffusers' `LCMScheduler`).
+LCM_STEPS = 50
 #: More guidance tears the bundled model's faces.
 _BUNDLED_GUIDANCE = 1.5
 

@@ -1,6 +1,6 @@
 import pytest
 
-from aacsfnet.augmentation.recipe import PRESETS, SCHEDULERS, recipe_of
+from aacsfnet.augmentation.recipe import LCM_STEPS, PRESETS, SCHEDULERS, recipe_of
 from aacsfnet.config import Generate, validate
 from aacsfnet.errors import SettingsError
 
@@ -51,3 +51,12 @@ def test_presets_and_schedulers_name_what_is_there():
 def test_too_few_steps_for_the_strength_are_refused_with_the_presets_too():
     with pytest.raises(SettingsError, match=r"strength 0\.1 x steps 8 is below 1"):
         validate({"generate": {"preset": "fast", "strength": 0.1}})
+
+
+def test_more_steps_than_the_lcm_scheduler_has_are_refused():
+    from diffusers import LCMScheduler
+
+    assert LCMScheduler().config.original_inference_steps == LCM_STEPS
+    with pytest.raises(SettingsError, match="steps 51: scheduler lcm takes at most 50"):
+        validate({"generate": {"scheduler": "lcm", "steps": 51}})
+    assert validate({"generate": {"scheduler": "lcm", "steps": 50}})
