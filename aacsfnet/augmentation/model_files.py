@@ -93,7 +93,7 @@ def _kind(folder: Path, settings: "Generate") -> Kind:
         )
     kind: str | None = settings.pipeline
     if kind == "auto":
-        name = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+        name = _class_name(index)
         kind = CLASSES.get(name)
         if kind is None:
             raise ModelFileError(
@@ -108,6 +108,21 @@ def _kind(folder: Path, settings: "Generate") -> Kind:
                     "ControlNet and would ignore it; leave it empty"
                 )
     return cast(Kind, kind)
+
+
+def _class_name(file: Path) -> str:
+    """Return the class that a file of diffusers' settings is for.
+
+    Raises:
+        ModelFileError: the file is missing, no JSON, or says nothing of it.
+    """
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"{file}: cannot be read as settings of diffusers ({error!r}); copy or fetch the model "
+            "again"
+        ) from None
 
 
 def _kinds() -> str:
@@ -241,8 +256,7 @@ def scheduler_of(files: ModelFiles, name: str) -> str:
     """Return the class of the scheduler that a name of `SCHEDULERS` stands for with this model."""
     if SCHEDULERS[name] is not None:
         return str(SCHEDULERS[name])
-    path = files.folder / "scheduler" / "scheduler_config.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["_class_name"])
+    return _class_name(files.folder / "scheduler" / "scheduler_config.json")
 
 
 def checksum_of(folder: Path) -> str:

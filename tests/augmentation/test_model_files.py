@@ -112,3 +112,19 @@ def test_depth_has_an_effect_on_the_untrained_model():
         for depth in (flat, step)
     ]
     assert (outputs[0] - outputs[1]).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"_class_name": '])
+def test_settings_that_cannot_be_read_are_one_line(copy, broken):
+    (copy / "scheduler" / "scheduler_config.json").write_text(broken)
+    with pytest.raises(ModelFileError, match=r"scheduler_config\.json: cannot be read") as told:
+        model_files.scheduler_of(find(copy), "model")
+    assert "\n" not in str(told.value)
+    (copy / "model_index.json").write_text(broken)
+    with pytest.raises(ModelFileError, match=r"model_index\.json: cannot be read"):
+        find(copy)
+
+
+def test_the_models_own_scheduler_is_named_by_its_class(copy):
+    assert model_files.scheduler_of(find(copy), "model") == "DDIMScheduler"
+    assert model_files.scheduler_of(find(copy), "lcm") == "LCMScheduler"
