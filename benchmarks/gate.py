@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
+import polars as pl
 
+from aacsfnet import table
 from aacsfnet.augmentation.anatomy import usual_face
 from aacsfnet.augmentation.quality import Judge, faults
 from aacsfnet.augmentation.resemblance import landmark_errors
@@ -17,6 +20,8 @@ from benchmarks.observer import MEASURES, Observer, accuracy, like_pairs
 #: Action unit that each of the observer's measures shows.
 UNITS = dict(zip(MEASURES, ("au43", "au4", "au10"), strict=True))
 _OTHER_LOOKS = 16
+#: A depth map whose face lies farther from the source's than this is clearly a wrong one.
+_CLEARLY_WRONG = 0.1
 
 
 def judged(
@@ -35,7 +40,7 @@ def judged(
     """
     limits = Quality()
     scores, reasons, kept = [], [], {"other_looks": [], "observer": []}
-    asked_errors, accepted_errors = [], []
+    asked_errors, accepted_errors, clearly_wrong = [], [], []
     with CropLandmarker(0.5) as landmarker:
         for number, (picture, image) in enumerate(zip(made, images, strict=True)):
             if picture is None:
@@ -50,6 +55,8 @@ def judged(
                 scores.append(score)
                 mesh = landmarker.find(picture)
                 asked_errors.append(landmark_errors(asked[number], mesh.points)["landmark"])
+                if landmark_errors(points[number], asked[number])["landmark"] > _CLEARLY_WRONG:
+                    clearly_wrong.append(score["landmark_error"])
             if not found:
                 accepted_errors.append(score["landmark_error"])
                 first, second = (other_looks(landmarker, one) for one in (image, picture))
@@ -62,6 +69,8 @@ def judged(
         "accepted": len(accepted_errors),
         "accepted_share": sum(not some for some in reasons) / len(made),
         "median_error_to_source": _median([score["landmark_error"] for score in scores]),
+        "clearly_wrong": len(clearly_wrong),
+        "median_error_to_source_where_clearly_wrong": _median(clearly_wrong),
         "median_error_to_depth": _median(asked_errors),
         "largest_error_of_accepted": max(accepted_errors, default=None),
         "label_kept_share": {
@@ -69,6 +78,38 @@ def judged(
             for who, changes in kept.items()
         },
         "reasons": {reason: every.count(reason) for reason in sorted(set(every))},
+    }
+
+
+def kept_in(results: Path, observer: Observer) -> dict:
+    """Return how many accepted pictures of finished results kept their label, by the observer.
+
+    Args:
+        results: folder of a data set's results, with crops of 128 pixels.
+        observer: who knows no mesh.
+    """
+    bound = Quality().max_possible_difference
+    changes, judged, worst = [], 0, []
+    for file in sorted((results / "quality").glob("*.parquet")):
+        rows = table.read(file).filter(pl.col("status").is_in(["ok", "rejected"]))
+        judged += len(rows)
+        accepted = rows.filter(status="ok")
+        worst += accepted["landmark_error"].to_list()
+        crops, made = (
+            dict(table.read(results / stage / file.name, [key, "image"]).iter_rows())
+            for stage, key in (("crop", "frame_id"), ("generate", "image_id"))
+        )
+        for image_id, frame_id in accepted.select("image_id", "source_frame_id").iter_rows():
+            pair = np.stack([table.decode_png(x) for x in (crops[frame_id], made[image_id])])
+            first, second = observer.measures(pair)
+            changes.append(second - first)
+    return {
+        "judged": judged,
+        "accepted": len(changes),
+        "accepted_share": len(changes) / judged,
+        "largest_error_of_accepted": max(worst, default=None),
+        "stated_bound": bound,
+        "label_kept_share": {"observer": _kept(np.array(changes), bound)},
     }
 
 

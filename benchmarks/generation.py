@@ -2,6 +2,7 @@
 
     python -m benchmarks.generation speed --pictures 64
     python -m benchmarks.generation faces --faces 96
+    python -m benchmarks.generation kept --results results/demo
     python -m benchmarks.generation depth
 
 Each writes benchmarks/results/generation-<what>-<date>.json with machine, versions and commit.
@@ -32,7 +33,7 @@ from aacsfnet.augmentation.recipe import recipe_of
 from aacsfnet.augmentation.resemblance import landmark_errors
 from aacsfnet.augmentation.tasks import Task
 from aacsfnet.config import Generate, Prompts, Quality
-from benchmarks.gate import judged, on_like_pairs
+from benchmarks.gate import judged, kept_in, on_like_pairs
 from benchmarks.observer import load_or_train
 from tools.miniature.data import make
 
@@ -135,9 +136,10 @@ def main() -> None:
     """Run what the command line asks for and keep the figures."""
     cv2.setNumThreads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "faces", "depth"))
+    parser.add_argument("what", choices=("speed", "faces", "kept", "depth"))
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--faces", type=int, default=96)
+    parser.add_argument("--results", type=Path, default=Path("results/demo"))
     parser.add_argument(
         "--observer",
         type=Path,
@@ -148,6 +150,7 @@ def main() -> None:
     work = {
         "speed": lambda: speed(given.pictures),
         "faces": lambda: faces(given.faces, given.observer),
+        "kept": lambda: kept_in(given.results, load_or_train(given.observer, 4000)),
         "depth": depth,
     }
     results = work[given.what]()
