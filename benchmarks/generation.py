@@ -38,8 +38,9 @@ from benchmarks.observer import load_or_train
 from tools.miniature.data import make
 
 RESULTS = Path(__file__).parent / "results"
-#: Numbers of faces that training never used: it took those from 0 on.
-FIRST_FACE = 900_000
+#: Numbers of faces that training never used: it took those from 0 on. The gate's settings were
+#: chosen on those from 900,000 on, so these are other people again.
+FIRST_FACE = 950_000
 STRENGTHS = (0.3, 0.5, 0.7, 1.0)
 
 
@@ -85,7 +86,7 @@ def speed(pictures: int) -> dict:
         "load_seconds": loaded,
         "pictures": made,
         "pictures_a_second": made / seconds,
-        "processor_seconds_a_picture": busy / made,  # hardly longer on a busy machine
+        "processor_seconds_a_picture": busy / made,  # threads that wait for each other count too
         "threads": torch.get_num_threads(),
         "load_of_machine": os.getloadavg()[0],  # this process counts too
     }
