@@ -171,6 +171,7 @@ def summary(folder: Path, stage: str, runs: list[dict[str, Any]], shards: int) -
             "first": peaks[0],
             "last": peaks[-1],
             "last / first": peaks[-1] / peaks[0],
+            "last full shard / first full shard": full[-1] / full[0] if full else None,
             "least": min(peaks),
             "most": max(peaks),
             "most / least": max(peaks) / min(peaks),
