@@ -390,6 +390,9 @@ class Train(Block):
     fusion_width: int = Field(
         64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
     )
+    branch_dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="share of pictures shown without the spatial branch"
+    )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
         "smooth_l1",

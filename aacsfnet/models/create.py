@@ -47,6 +47,7 @@ def aacsfnet(
     heads: int = 6,
     fusion: str = "attention",
     fusion_width: int = 64,
+    branch_dropout: float = 0.5,
     dropout: float = 0.1,
     head: str = "regression",
     label_range: Sequence[float] = (0.0, 16.0),
@@ -70,6 +71,7 @@ def aacsfnet(
         heads: attention heads of each scale and of the crossing.
         fusion: one of `FUSIONS`.
         fusion_width: channels of a branch's token in the fusion block.
+        branch_dropout: share of pictures whose spatial branch is left out in training.
         dropout: share of activations dropped in training.
         head: "regression"; "gaussian", with its uncertainty; or "ordinal", cumulative levels.
         label_range: lowest and highest label; only the ordinal head asks.
@@ -99,7 +101,7 @@ def aacsfnet(
         spatial = _spatial_network(scales, width, depth, heads, dropout)
         parts["spatial"] = spatial
         channels.append(spatial.channels)
-    align = Align(channels, fusion_width)
+    align = Align(channels, fusion_width, branch_dropout)
     # One branch alone has nothing to fuse with: attention over one token would be idle.
     kind = FUSIONS[fusion] if len(parts) > 1 else Concatenation
     fused = kind(len(parts), fusion_width)

@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 
 import torch
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 
 
 class Align(nn.Module):
-    """Bring each branch's vector to one width: `(B, C_i)` each to tokens `(B, branches, width)`."""
+    """Bring each branch's vector to one width: `(B, C_i)` each to tokens `(B, branches, width)`.
 
-    def __init__(self, channels: Sequence[int], width: int) -> None:
+    In training, tokens of all branches but the first are left out at times, a picture at a time
+    (stochastic depth, Huang et al. 2016): the first branch, which may start from pretrained
+    weights, must be enough alone, and the others add to it.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int, left_out: float = 0.0) -> None:
         super().__init__()
+        self.drop = DropPath(left_out)
         self.branches = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(count), nn.Linear(count, width)) for count in channels
         )
@@ -18,7 +25,8 @@ class Align(nn.Module):
     def forward(self, vectors: Sequence[Tensor]) -> Tensor:
         """Return tokens `(B, branches, width)`."""
         aligned = [branch(each) for branch, each in zip(self.branches, vectors, strict=True)]
-        return torch.stack(aligned, dim=1)
+        first, *others = aligned
+        return torch.stack([first, *map(self.drop, others)], dim=1)
 
 
 class AttentionFusion(nn.Module):

@@ -21,6 +21,7 @@ NETWORK_KEYS = (
     "heads",
     "fusion",
     "fusion_width",
+    "branch_dropout",
     "dropout",
     "levels",
 )

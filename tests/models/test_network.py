@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import aacsfnet
 from aacsfnet.errors import SettingsError
-from aacsfnet.models.fusion import AttentionFusion
+from aacsfnet.models.fusion import Align, AttentionFusion
 from aacsfnet.models.hybrid_attention import HybridAttention
 from aacsfnet.models.spatial_network import SpatialNetwork
 
@@ -102,6 +102,19 @@ def test_fusion_lets_the_branches_meet():
         second = fusion(changed).view(2, 32)[0]
     assert torch.equal(first[:16], second[:16])  # the token itself is as it was
     assert (first[16:] - second[16:]).abs().max() > 1e-3  # what it learned from the other is not
+
+
+def test_the_spatial_branch_is_left_out_of_some_pictures_in_training_only():
+    """Half of them with a share of a half; the channel branch is never left out."""
+    torch.manual_seed(0)
+    align = Align([8, 8], 16, left_out=0.5).train()
+    vectors = [torch.randn(400, 8), torch.randn(400, 8)]
+    empty = (align(vectors) == 0).all(dim=2)  # (B, branches)
+    assert not empty[:, 0].any()
+    assert 150 < int(empty[:, 1].sum()) < 250
+    whole = align.eval()(vectors)
+    assert not (whole == 0).all(dim=2).any()
+    torch.testing.assert_close(align.train()(vectors)[:, 0], whole[:, 0])
 
 
 def test_hybrid_attention_differs_between_pictures_at_initialisation():
