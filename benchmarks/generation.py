@@ -74,6 +74,8 @@ def speed(pictures: int, processes: int) -> dict:
     os.environ["OMP_NUM_THREADS"] = "1"
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         parts = pool.map(one_speed, [pictures // processes] * processes, chunksize=1)
+        pool.close()
+        pool.join()
     seconds = max(part["end"] for part in parts) - min(part["start"] for part in parts)
     made = sum(part["pictures"] for part in parts)
     return {
