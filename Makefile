@@ -44,4 +44,4 @@ schemas: install
 # Trains the bundled generator anew: about two hours on one core. Stopped, it goes on where it was.
 miniature: install
 	$(RUN)/python -m tools.miniature --folder build/miniature \
-	  --output aacsfnet/augmentation/miniature
+	  --output aacsfnet/augmentation/diffusion/miniature

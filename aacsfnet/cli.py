@@ -256,7 +256,7 @@ def fetch_models(
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
 ) -> None:
     """Fetch a model once and lock its files by checksum: the only command that uses the network."""
-    from aacsfnet.augmentation.fetch import fetch
+    from aacsfnet.fetch import fetch
 
     lock = fetch(repository, folder, revision)
     typer.echo(f"{len(lock['sha256'])} files of {repository} at {lock['commit']} in {folder}")
@@ -271,7 +271,7 @@ def plan(
     import torch
 
     from aacsfnet import estimates
-    from aacsfnet.augmentation.budget import in_words, read_plan
+    from aacsfnet.augmentation.wording.budget import in_words, read_plan
     from aacsfnet.datasets import open_dataset
     from aacsfnet.doctor.machine import cores_here
 
@@ -291,7 +291,7 @@ def calibrate(
     config: Settings = "config.yaml",
 ) -> None:
     """Tell which bounds of the gate keep labels apart on this data set's real frames."""
-    from aacsfnet.augmentation.calibration import calibrate as run
+    from aacsfnet.augmentation.gate.calibration import calibrate as run
 
     settings = load(config)
     for score, pairs in run(settings, results).items():

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aacsfnet.augmentation.recipe import LCM_STEPS, preset_of, steps_of
+from aacsfnet.augmentation.diffusion.recipe import LCM_STEPS, preset_of, steps_of
 from aacsfnet.errors import SettingsError
 
 DatasetName = Literal["demo", "manifest", "unbc", "biovid", "data_pre"]

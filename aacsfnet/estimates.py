@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aacsfnet.augmentation.plan import expected_variants, frames_by_level
-from aacsfnet.augmentation.recipe import steps_of
+from aacsfnet.augmentation.diffusion.recipe import steps_of
+from aacsfnet.augmentation.wording.plan import expected_variants, frames_by_level
 from aacsfnet.config import Config
 from aacsfnet.datasets import Label
 from aacsfnet.rehearsal import Rehearsal

@@ -32,12 +32,12 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from aacsfnet.augmentation.generation import Generator
-from aacsfnet.augmentation.model_files import quieten
-from aacsfnet.augmentation.pipelines import compile_networks, lay_out
-from aacsfnet.augmentation.recipe import Recipe
-from aacsfnet.augmentation.tasks import Task
-from aacsfnet.augmentation.tokenizer import build_tokenizer
+from aacsfnet.augmentation.diffusion.generation import Generator
+from aacsfnet.augmentation.diffusion.model_files import quieten
+from aacsfnet.augmentation.diffusion.pipelines import compile_networks, lay_out
+from aacsfnet.augmentation.diffusion.recipe import Recipe
+from aacsfnet.augmentation.diffusion.tasks import Task
+from aacsfnet.augmentation.wording.tokenizer import build_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
 PROMPT = "closed eyes, strongly lowered brows, face of a woman, a strong expression of pain"

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import table
-from aacsfnet.augmentation.anatomy import usual_face
+from aacsfnet.augmentation.gate.resemblance import landmark_errors
 from aacsfnet.augmentation.quality import Judge, faults
-from aacsfnet.augmentation.resemblance import landmark_errors
+from aacsfnet.augmentation.wording.anatomy import usual_face
 from aacsfnet.config import Quality
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Square, look_both_ways, square_of_points

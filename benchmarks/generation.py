@@ -25,13 +25,13 @@ import cv2
 import numpy as np
 
 from aacsfnet import devices
-from aacsfnet.augmentation.generation import Generator
-from aacsfnet.augmentation.mesh import mesh_depth
-from aacsfnet.augmentation.model_files import describe, find_model
-from aacsfnet.augmentation.pipelines import load_pipeline
-from aacsfnet.augmentation.recipe import recipe_of
-from aacsfnet.augmentation.resemblance import landmark_errors
-from aacsfnet.augmentation.tasks import Task
+from aacsfnet.augmentation.controls.mesh import mesh_depth
+from aacsfnet.augmentation.diffusion.generation import Generator
+from aacsfnet.augmentation.diffusion.model_files import describe, find_model
+from aacsfnet.augmentation.diffusion.pipelines import load_pipeline
+from aacsfnet.augmentation.diffusion.recipe import recipe_of
+from aacsfnet.augmentation.diffusion.tasks import Task
+from aacsfnet.augmentation.gate.resemblance import landmark_errors
 from aacsfnet.config import Generate, Prompts, Quality
 from benchmarks.gate import judged, kept_in, on_like_pairs
 from benchmarks.observer import load_or_train

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from aacsfnet.augmentation.mesh import mesh_depth, mesh_triangles, rasterise
-from aacsfnet.augmentation.scene_depth import composite, nearness_picture
+from aacsfnet.augmentation.controls.mesh import mesh_depth, mesh_triangles, rasterise
+from aacsfnet.augmentation.controls.scene_depth import composite, nearness_picture
 from aacsfnet.datasets.demo.people import Person
 from aacsfnet.datasets.demo.render import Pose, render
 from aacsfnet.faces.mesh import CropLandmarker

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet import table
-from aacsfnet.augmentation.mesh import mesh_depth, mesh_triangles, rasterise
+from aacsfnet.augmentation.controls.mesh import mesh_depth, mesh_triangles, rasterise
 from aacsfnet.config import Config, Depth
 
 #: Crop `(H, W, 3)` and landmarks `(478, 3)` in its pixels to a control picture `(H, W)`, 16 bit.
@@ -45,7 +45,7 @@ def _with_model(
 ) -> list[dict[str, Any]]:
     """Return the rows by a depth model, which is loaded once."""
     from aacsfnet import devices
-    from aacsfnet.augmentation.scene_depth import SceneDepth, composite, nearness_picture
+    from aacsfnet.augmentation.controls.scene_depth import SceneDepth, composite, nearness_picture
 
     with devices.lease() as device:
         scene = SceneDepth(Path(settings.model).expanduser(), device)

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aacsfnet import table
-from aacsfnet.augmentation import provenance
-from aacsfnet.augmentation.unfinished import Unfinished
+from aacsfnet.augmentation.diffusion import provenance
+from aacsfnet.augmentation.diffusion.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
 
 if TYPE_CHECKING:
-    from aacsfnet.augmentation.generation import Generator
-    from aacsfnet.augmentation.model_files import ModelFiles
-    from aacsfnet.augmentation.recipe import Recipe
-    from aacsfnet.augmentation.safety import SafetyChecker
-    from aacsfnet.augmentation.sources import StoredTask
-    from aacsfnet.augmentation.tasks import Result
+    from aacsfnet.augmentation.diffusion.generation import Generator
+    from aacsfnet.augmentation.diffusion.model_files import ModelFiles
+    from aacsfnet.augmentation.diffusion.recipe import Recipe
+    from aacsfnet.augmentation.diffusion.safety import SafetyChecker
+    from aacsfnet.augmentation.diffusion.sources import StoredTask
+    from aacsfnet.augmentation.diffusion.tasks import Result
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ def _make(
 ) -> dict[str, Row]:
     """Return the finished rows by image id; `tables` are those of crop, landmarks and depth."""
     from aacsfnet import devices
-    from aacsfnet.augmentation.model_files import find_model
-    from aacsfnet.augmentation.pipelines import compiles
-    from aacsfnet.augmentation.recipe import recipe_of
-    from aacsfnet.augmentation.safety import SafetyChecker
+    from aacsfnet.augmentation.diffusion.model_files import find_model
+    from aacsfnet.augmentation.diffusion.pipelines import compiles
+    from aacsfnet.augmentation.diffusion.recipe import recipe_of
+    from aacsfnet.augmentation.diffusion.safety import SafetyChecker
 
     files = find_model(settings)
     recipe = recipe_of(settings, files.kind)
@@ -100,7 +100,7 @@ def _make(
 
 def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
     """Return what a recipe says of every picture of a shard: each value as it is in force."""
-    from aacsfnet.augmentation.model_files import describe, scheduler_of
+    from aacsfnet.augmentation.diffusion.model_files import describe, scheduler_of
 
     about = dict(describe(files))
     lora = about.pop("lora", None)
@@ -117,8 +117,8 @@ def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
 def _generator(
     settings: Generate, files: "ModelFiles", recipe: "Recipe", how: "tuple[Any, Any, bool]"
 ) -> "Generator":
-    from aacsfnet.augmentation.generation import Generator
-    from aacsfnet.augmentation.pipelines import compile_networks, load_pipeline
+    from aacsfnet.augmentation.diffusion.generation import Generator
+    from aacsfnet.augmentation.diffusion.pipelines import compile_networks, load_pipeline
 
     device, dtype, compiled = how
     pipeline = load_pipeline(files, recipe, device, dtype, settings.lora_scale)
@@ -129,7 +129,7 @@ def _generator(
 
 
 def _tasks(wanted: list[Row], tables: tuple[Path, Path, Path], drawn: bool) -> "list[StoredTask]":
-    from aacsfnet.augmentation.sources import Sources, StoredTask
+    from aacsfnet.augmentation.diffusion.sources import Sources, StoredTask
 
     crop, landmarks, depth = tables
     frames = [row["frame_id"] for row in wanted]

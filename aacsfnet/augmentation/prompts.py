@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from aacsfnet import table
-from aacsfnet.augmentation.anatomy import estimated_units, known_or_estimated, usual_face
-from aacsfnet.augmentation.plan import drawn, expected_variants, frames_by_level, level_of
-from aacsfnet.augmentation.published_prompt import coordinate_prompt, cut
-from aacsfnet.augmentation.words import (
+from aacsfnet.augmentation.wording.anatomy import estimated_units, known_or_estimated, usual_face
+from aacsfnet.augmentation.wording.plan import drawn, expected_variants, frames_by_level, level_of
+from aacsfnet.augmentation.wording.published_prompt import coordinate_prompt, cut
+from aacsfnet.augmentation.wording.words import (
     fit,
     head_words,
     level_words,
@@ -47,7 +47,7 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
         SettingsError: a template that cannot be filled or does not fit.
         ModelFileError: the generator's folder has no tokenizer.
     """
-    from aacsfnet.augmentation.model_files import load_tokenizer
+    from aacsfnet.augmentation.diffusion.model_files import load_tokenizer
 
     tokenizer = load_tokenizer(config.generate.model)
     count = token_counter(tokenizer)
@@ -201,7 +201,7 @@ def token_counter(tokenizer: Any) -> Callable[[str], int]:
 
     The generator's own tokenizer counts, so nothing is cut later.
     """
-    from aacsfnet.augmentation.texts import count_tokens
+    from aacsfnet.augmentation.wording.texts import count_tokens
 
     return lambda text: count_tokens(tokenizer, text) + 2
 

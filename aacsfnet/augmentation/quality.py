@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from aacsfnet import table
-from aacsfnet.augmentation.anatomy import usual_face
-from aacsfnet.augmentation.calibration import Pairs, bound_of, pairs_of
-from aacsfnet.augmentation.resemblance import (
+from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of
+from aacsfnet.augmentation.gate.resemblance import (
     MESH_ERROR,
     Seen,
     change,
@@ -24,6 +23,7 @@ from aacsfnet.augmentation.resemblance import (
     pose_difference,
     seen,
 )
+from aacsfnet.augmentation.wording.anatomy import usual_face
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
 from aacsfnet.faces.mesh import CropLandmarker
@@ -81,7 +81,7 @@ def _notes(settings: Quality, bound: float, pairs: dict[str, Pairs]) -> dict[str
     counted = {score: each.noted() for score, each in pairs.items()}
     notes: dict[str, Any] = {"calibration": {"bound": bound, "pairs": counted}}
     if settings.identity_model:
-        from aacsfnet.augmentation.model_files import checksum_of
+        from aacsfnet.augmentation.diffusion.model_files import checksum_of
 
         folder = Path(settings.identity_model).expanduser()
         notes["identity_model"] = {"name": folder.name, "sha256": checksum_of(folder)}
@@ -95,7 +95,7 @@ def _embedding(settings: Quality) -> Iterator[Callable[[np.ndarray], np.ndarray]
         yield None
         return
     from aacsfnet import devices
-    from aacsfnet.augmentation.identity import FaceEmbedder
+    from aacsfnet.augmentation.gate.identity import FaceEmbedder
 
     with devices.lease() as device:
         yield FaceEmbedder(Path(settings.identity_model).expanduser(), device).embed

@@ -31,8 +31,8 @@ def look_at_models(config: Config) -> Iterator[Finding]:
 
 
 def _generator(settings: Generate) -> Finding:
-    from aacsfnet.augmentation import model_files
-    from aacsfnet.augmentation.recipe import recipe_of
+    from aacsfnet.augmentation.diffusion import model_files
+    from aacsfnet.augmentation.diffusion.recipe import recipe_of
 
     try:
         files = model_files.find_model(settings)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from aacsfnet import table
-from aacsfnet.augmentation.calibration import Pairs, pool
+from aacsfnet.augmentation.gate.calibration import Pairs, pool
 from aacsfnet.config import Config
 from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation import figures

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from aacsfnet import table
-from aacsfnet.augmentation import bundled
-from aacsfnet.augmentation.generation import Generator
+from aacsfnet.augmentation.diffusion import bundled
+from aacsfnet.augmentation.diffusion.generation import Generator
 from aacsfnet.errors import SettingsError, WorkError
 from tests.augmentation.tiny import tiny_depth_to_image, tiny_sd
 
@@ -92,7 +92,7 @@ def test_a_depth_to_image_folder_runs_as_it_is(run_shard, settings, models):
 def test_a_safety_checkers_score_is_written_down_and_drops_nothing(
     run_shard, settings, monkeypatch
 ):
-    from aacsfnet.augmentation import safety
+    from aacsfnet.augmentation.diffusion import safety
 
     facts = {"name": "strict", "sha256": "0" * 64}
 
@@ -131,7 +131,7 @@ def test_depth_maps_of_another_size_stop_the_stage_before_a_model_runs(
 
 
 def test_variants_share_their_sources_pictures(run_shard, settings, monkeypatch):
-    from aacsfnet.augmentation import sources
+    from aacsfnet.augmentation.diffusion import sources
 
     read = []
     decode = sources.Sources._read

@@ -65,7 +65,7 @@ def test_coded_units_go_before_the_geometry(run_shard, settings):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    from aacsfnet.augmentation.model_files import load_tokenizer
+    from aacsfnet.augmentation.diffusion.model_files import load_tokenizer
 
     return load_tokenizer("bundled")
 

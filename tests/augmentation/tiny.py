@@ -11,8 +11,8 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from aacsfnet.augmentation.depth_to_image import DepthToImage
-from aacsfnet.augmentation.tokenizer import build_tokenizer
+from aacsfnet.augmentation.diffusion.depth_to_image import DepthToImage
+from aacsfnet.augmentation.wording.tokenizer import build_tokenizer
 
 #: Side of the pictures, pixels; latents have an eighth of it.
 SIZE = 64

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from aacsfnet import table
-from aacsfnet.augmentation.calibration import BOUNDS, Pairs
+from aacsfnet.augmentation.gate.calibration import BOUNDS, Pairs
 from aacsfnet.config import Config
 from aacsfnet.datasets.base import Label, shards_of
 

@@ -3,8 +3,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from aacsfnet.augmentation.fetch import write_lock
 from aacsfnet.errors import ModelFileError
+from aacsfnet.fetch import write_lock
 from aacsfnet.models.backbone import Backbone
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aacsfnet.augmentation import bundled
+from aacsfnet.augmentation.diffusion import bundled
 from aacsfnet.datasets.demo.sequences import person_of
 from aacsfnet.seeds import seed_of
 from tools.miniature import data, diffusion

@@ -8,7 +8,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from aacsfnet.augmentation.bundled import save
+from aacsfnet.augmentation.diffusion.bundled import save
 from tools.miniature import autoencoder, data, diffusion
 
 CHUNK = 480

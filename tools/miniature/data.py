@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aacsfnet.augmentation.mesh import mesh_depth
-from aacsfnet.augmentation.words import (
+from aacsfnet.augmentation.controls.mesh import mesh_depth
+from aacsfnet.augmentation.wording.words import (
     fill,
     head_words,
     level_words,

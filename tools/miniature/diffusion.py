@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aacsfnet.augmentation.bundled import build_pipeline
+from aacsfnet.augmentation.diffusion.bundled import build_pipeline
 from aacsfnet.config import Prompts
 from tools.miniature.averaging import follow
 

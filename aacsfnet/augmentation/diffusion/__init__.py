@@ -1,0 +1,1 @@
+"""The diffusion models: found, loaded, run, and what they made told apart."""

@@ -1,0 +1,1 @@
+"""What a generated picture is measured by before it may be used."""

@@ -1,0 +1,146 @@
+"""How far a generated face is from its source: geometry, and the picture as such."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aacsfnet.augmentation.wording.anatomy import estimated_pspi
+from aacsfnet.faces.geometry import (
+    LEFT_BROW,
+    LEFT_BROW_TOP,
+    LEFT_EYE,
+    LEFT_LIDS,
+    RIGHT_BROW,
+    RIGHT_BROW_TOP,
+    RIGHT_EYE,
+    RIGHT_LIDS,
+    eye_distance,
+    measure_all,
+)
+from aacsfnet.faces.pose import pose_of
+from aacsfnet.table import PAIN_MEASURES
+
+#: 95 % quantiles of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`),
+#: and of the normal distribution.
+_STUDENT, _NORMAL = 1.860, 1.645
+#: What is left of the mesh's error when looks are averaged: deviation of small changes from the
+#: true ones between two rendered faces of one person and pose, eye distances. Measured by
+#: `python -m benchmarks.generation faces`.
+MESH_ERROR = {
+    "brow_height": 0.009,
+    "brow_distance": 0.022,
+    "lid_opening": 0.011,
+    "lower_lid_height": 0.005,
+    "cheek_raise": 0.013,
+    "nose_wrinkle": 0.011,
+    "upper_lip_raise": 0.020,
+}
+_LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
+_LIPS = (
+    *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
+    *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+)
+#: Landmarks of each region whose error is given apart; the iris is left out of the whole, since
+#: closed lids hide it.
+REGIONS: dict[str, tuple[int, ...]] = {
+    "landmark": tuple(range(468)),
+    "eyes": RIGHT_EYE + LEFT_EYE + _LIDS,
+    "brows": RIGHT_BROW + RIGHT_BROW_TOP + LEFT_BROW + LEFT_BROW_TOP,
+    "mouth": _LIPS,
+}
+
+
+def landmark_errors(source: NDArray[np.floating], found: NDArray[np.floating]) -> dict[str, float]:
+    """Return the mean distance of two meshes by region, in the source's eye distances.
+
+    Distances are taken in the picture's plane: depth found on a picture is a guess.
+
+    Args:
+        source: `(478, 3)` in pixels.
+        found: `(478, 3)` in pixels of a picture of the same size.
+    """
+    distance = np.linalg.norm(found[:, :2] - source[:, :2], axis=1) / float(eye_distance(source))
+    return {name: float(distance[list(points)].mean()) for name, points in REGIONS.items()}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What several looks saw of a face.
+
+    Attributes:
+        points: `(478, 3)`, the mean mesh, pixels.
+        measures: `(looks,)` of each measure of pain, eye distances.
+        pspi: `(looks,)`, estimated from them; None where the person's usual face is not known.
+    """
+
+    points: NDArray[np.float64]
+    measures: dict[str, NDArray[np.float64]]
+    pspi: NDArray[np.float64] | None
+
+
+def seen(looks: NDArray[np.floating], usual: Mapping[str, float] | None) -> Seen:
+    """Return what looks `(n, 478, 3)` at a face say.
+
+    Args:
+        looks: meshes in pixels.
+        usual: the person's usual measures, see `anatomy.usual_face`.
+    """
+    measured = measure_all(looks)
+    return Seen(
+        points=looks.mean(axis=0),
+        measures={name: measured[name] for name in PAIN_MEASURES},
+        pspi=None if usual is None else estimated_pspi(measured, usual),
+    )
+
+
+def change(
+    source: NDArray[np.floating], found: NDArray[np.floating], error: float = 0.0
+) -> tuple[float, float]:
+    """Return the mean change, found minus source, and its error margin.
+
+    The looks at both pictures are taken from the same displaced squares, so they are compared pair
+    by pair. The true change lies above the found one by more than the margin once in twenty times
+    (one-sided): the margin holds the looks' own scatter (Student's t) and an error that they share.
+
+    Args:
+        source: `(LOOKS,)`.
+        found: `(LOOKS,)`.
+        error: standard deviation of what all looks get wrong alike, see `MESH_ERROR`.
+
+    >>> change(np.zeros(9), np.arange(9.0))
+    (4.0, 1.69...)
+    """
+    each = found - source
+    scatter = _STUDENT * float(each.std(ddof=1)) / len(each) ** 0.5
+    return float(each.mean()), math.hypot(scatter, _NORMAL * error)
+
+
+def pose_difference(source: NDArray[np.floating], found: NDArray[np.floating]) -> float:
+    """Return the largest change of yaw, pitch and roll between two meshes `(478, 3)`, degrees."""
+    turned = pose_of(found) - pose_of(source)
+    return float(np.abs((turned + 180) % 360 - 180).max())
+
+
+@dataclass(frozen=True)
+class Look:
+    """A picture's sharpness (variance of the Laplacian), brightness and contrast (0 to 1)."""
+
+    sharpness: float
+    brightness: float
+    contrast: float
+
+
+def look_of(picture: NDArray[np.uint8]) -> Look:
+    """Return sharpness, brightness and contrast of a picture `(H, W, 3)` RGB."""
+    import cv2
+
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64) / 255
+    return Look(float(cv2.Laplacian(grey, cv2.CV_64F).var()), float(grey.mean()), float(grey.std()))
+
+
+def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Return the mean absolute difference of two pictures of one size, 0 to 1."""
+    return float(np.abs(first.astype(np.float32) - second.astype(np.float32)).mean() / 255)

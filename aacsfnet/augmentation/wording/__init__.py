@@ -1,0 +1,1 @@
+"""Which pictures to make, and the words for each."""
