@@ -185,10 +185,15 @@ def validation_pcc(folder, merge, fold):
 
 def test_the_best_epoch_by_the_measure_asked_for_is_the_one_kept(merged, tmp_path):
     merge = merged()
-    train(settings(epochs=4, select_by="pcc", learning_rate=0.02), merge, 0, 1, tmp_path / "out")
-    history = pl.read_csv(tmp_path / "out" / "history.csv")["validation_pcc"]
-    assert history.arg_max() != 3  # the last epoch is not the best: a wrong choice would show
-    assert validation_pcc(tmp_path / "out", merge, 0) == pytest.approx(history.max(), abs=1e-3)
+    config = settings(epochs=4, select_by="pcc", learning_rate=0.02)
+    best = []
+    for seed in range(4):
+        output = tmp_path / str(seed)
+        train(config, merge, 0, seed, output)
+        history = pl.read_csv(output / "history.csv")["validation_pcc"]
+        assert validation_pcc(output, merge, 0) == pytest.approx(history.max(), abs=1e-3)
+        best.append(history.arg_max())
+    assert min(best) < 3  # not always the last epoch: a wrong choice would show
 
 
 def test_a_run_ends_early_when_the_validation_subjects_gain_no_more(merged, tmp_path):
