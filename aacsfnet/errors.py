@@ -43,3 +43,8 @@ class WorkError(AacsfnetError):
 
 class LeakError(WorkError):
     """A held-out subject, or a picture made from one, would reach training."""
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library's error says, or its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -212,3 +212,14 @@ TABLES = {
     "no label": (b"path,subject\na.png,s\n", "no column 'label'"),
     "only rubbish": (bytes(range(1, 256)) * 50, "no column|columns named twice|field|row"),
 }
+
+
+def bad_table(kind, folder):
+    """Put a table of TABLES into a folder; return its path and the words that must be said."""
+    content, words = TABLES[kind]
+    path = folder / "m.csv"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    return path, words

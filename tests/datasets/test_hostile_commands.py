@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aacsfnet import table
-from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES
+from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, bad_table
 
 #: Runs a command and writes down every file that Python opens meanwhile.
 WATCHED = """
@@ -113,12 +113,7 @@ def test_each_is_a_row_with_a_reason_in_bounded_time_and_memory(hostile):
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_bad_table_is_one_line_and_status_2(kind, tmp_path):
-    content, words = TABLES[kind]
-    path = tmp_path / "m.csv"
-    if content is None:
-        os.mkfifo(path)
-    else:
-        path.write_bytes(content)
+    path, words = bad_table(kind, tmp_path)
     settings = json.dumps({"dataset": "manifest", "index": {"manifest": {"file": str(path)}}})
     output = tmp_path / "index.parquet"
     status, said, _, seconds, peak = run(

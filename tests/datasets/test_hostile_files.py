@@ -19,7 +19,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.index import index
 from aacsfnet.errors import DataError
-from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, video
+from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, bad_table, video
 
 
 def look_at(config, seconds=5.0):
@@ -94,12 +94,7 @@ def test_a_file_swapped_for_a_pipe_after_the_index_does_not_hang(make_manifest, 
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_bad_table_is_one_line_before_the_first_job(kind, configured, tmp_path):
-    content, words = TABLES[kind]
-    path = tmp_path / "m.csv"
-    if content is None:
-        os.mkfifo(path)
-    else:
-        path.write_bytes(content)
+    path, words = bad_table(kind, tmp_path)
     with pytest.raises(DataError) as caught:
         open_dataset(configured("manifest", file=str(path))).index()
     assert any(word in str(caught.value) for word in words.split("|")), caught.value

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.diffusion.model_files import quieten
-from aacsfnet.errors import ModelFileError
-from aacsfnet.locked import check_lock
+from aacsfnet.augmentation.diffusion.model_files import check_folder
+from aacsfnet.errors import ModelFileError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -39,19 +38,17 @@ class SceneDepth:
     def __init__(self, folder: Path, device: "torch.device") -> None:
         from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-        quieten()
-        if not folder.is_dir():
-            raise ModelFileError(f"depth.model = '{folder}': no such folder")
         _refuse_pickles(folder)
-        check_lock(folder, {})
+        check_folder("depth.model", folder)
         try:
             self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
             model: Any = AutoModelForDepthEstimation.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True
             )
         except (OSError, ValueError) as error:
-            line = str(error).strip().splitlines()[0]
-            raise ModelFileError(f"depth.model = '{folder}': no depth model: {line}") from error
+            raise ModelFileError(
+                f"depth.model = '{folder}': no depth model: {first_line(error)}"
+            ) from error
         self._model = model.to(device).eval()
         self._device = device
 

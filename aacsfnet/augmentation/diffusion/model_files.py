@@ -218,6 +218,22 @@ def quieten() -> None:
 
 
 @cache
+def check_folder(key: str, folder: Path) -> None:
+    """Check the folder of a model beside the generator, before a library loads it quietly.
+
+    Args:
+        key: the setting that names it.
+        folder: the model's.
+
+    Raises:
+        ModelFileError: it is missing, or altered since it was fetched.
+    """
+    quieten()
+    if not folder.is_dir():
+        raise ModelFileError(f"{key} = '{folder}': no such folder")
+    check_lock(folder, {})
+
+
 def describe(files: ModelFiles) -> dict[str, Any]:
     """Return what a recipe says of a model: its name, whether it was trained, a checksum.
 

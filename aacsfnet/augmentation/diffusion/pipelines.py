@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from aacsfnet.augmentation.diffusion.model_files import ModelFiles, quieten
 from aacsfnet.augmentation.diffusion.recipe import SCHEDULERS, Recipe
-from aacsfnet.errors import ModelFileError, WorkError
+from aacsfnet.errors import ModelFileError, WorkError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ def load_pipeline(
             _set_scheduler(pipeline, recipe.scheduler)
     except Exception as error:  # diffusers, safetensors and torch each raise kinds of their own
         raise ModelFileError(
-            f"{files.folder}: cannot be loaded as {files.kind}: {_first_line(error)}"
+            f"{files.folder}: cannot be loaded as {files.kind}: {first_line(error)}"
         ) from error
     if files.lora is not None:
         _fuse(pipeline, files.lora, lora_scale)
@@ -54,10 +54,6 @@ def load_pipeline(
         pipeline.vae.to(torch.float32)  # SDXL's own one overflows in float16
     lay_out(pipeline)
     return pipeline
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _load(files: ModelFiles, local: dict[str, Any]) -> Any:
@@ -115,7 +111,7 @@ def _fuse(pipeline: Any, file: Path, scale: float) -> None:
             pipeline.unload_lora_weights()
     except Exception as error:  # as above
         raise ModelFileError(
-            f"{file}: cannot be put into {type(pipeline).__name__}: {_first_line(error)}; take a "
+            f"{file}: cannot be put into {type(pipeline).__name__}: {first_line(error)}; take a "
             "LoRA that was made for this model"
         ) from error
     if not arrived:

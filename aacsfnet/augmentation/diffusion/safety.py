@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet.augmentation.diffusion.model_files import checksum_of, quieten
-from aacsfnet.errors import ModelFileError
+from aacsfnet.errors import ModelFileError, first_line
 
 #: What the checker adds to every score once one of its special concepts is near (diffusers,
 #: `StableDiffusionSafetyChecker.forward`).
@@ -44,8 +44,7 @@ class SafetyChecker:
             )
             side = self._model.config.vision_config.image_size
         except Exception as error:  # transformers and safetensors raise kinds of their own
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelFileError(f"{path}: not a safety checker: {line}") from error
+            raise ModelFileError(f"{path}: not a safety checker: {first_line(error)}") from error
         # CLIP's own preparation; a checker's folder does not always hold it.
         self._prepare: Any = CLIPImageProcessor(size={"shortest_edge": side}, crop_size=side)
         self.facts = {"name": path.name, "sha256": checksum_of(path)}

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.diffusion.model_files import quieten
-from aacsfnet.errors import ModelFileError
-from aacsfnet.locked import check_lock
+from aacsfnet.augmentation.diffusion.model_files import check_folder
+from aacsfnet.errors import ModelFileError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -32,18 +31,14 @@ class FaceEmbedder:
     """
 
     def __init__(self, folder: Path, device: "torch.device") -> None:
-        quieten()
-        if not folder.is_dir():
-            raise ModelFileError(f"quality.identity_model = '{folder}': no such folder")
-        check_lock(folder, {})
+        check_folder("quality.identity_model", folder)
         try:
             settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             load = _of_timm if "architecture" in settings else _of_transformers
             self._model, self._prepare = load(folder, settings)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelFileError(
-                f"quality.identity_model = '{folder}': no vision model: {line}"
+                f"quality.identity_model = '{folder}': no vision model: {first_line(error)}"
             ) from error
         self._model.to(device).eval()
         self._device = device
