@@ -217,7 +217,6 @@ def quieten() -> None:
     of_transformers.disable_progress_bar()
 
 
-@cache
 def check_folder(key: str, folder: Path) -> None:
     """Check the folder of a model beside the generator, before a library loads it quietly.
 
@@ -234,6 +233,7 @@ def check_folder(key: str, folder: Path) -> None:
     check_lock(folder, {})
 
 
+@cache
 def describe(files: ModelFiles) -> dict[str, Any]:
     """Return what a recipe says of a model: its name, whether it was trained, a checksum.
 
