@@ -27,7 +27,7 @@ class Stage:
 STAGES = {
     "index": Stage(1, ("data", "index.shard_frames")),
     "crop": Stage(2, ("data", "crop"), ("index",)),
-    "landmarks": Stage(1, ("landmarks",), ("crop",)),
+    "landmarks": Stage(2, ("landmarks",), ("crop",)),
     "depth": Stage(2, ("depth",), ("crop", "landmarks")),
     "prompts": Stage(
         2,
