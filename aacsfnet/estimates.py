@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aacsfnet.augmentation.diffusion.recipe import steps_of
+from aacsfnet.augmentation.diffusion.recipe import guidance_of, steps_of
 from aacsfnet.augmentation.wording.plan import expected_variants, frames_by_level
 from aacsfnet.config import Config
 from aacsfnet.datasets import Label
@@ -15,9 +15,9 @@ from aacsfnet.training.splits import Folds
 #: Seconds of one denoising step at 128 pixels with the bundled miniature: 0.3 s a picture of ten
 #: steps was measured on two CPU cores.
 MINIATURE_STEP = 0.03
-#: Stable Diffusion 1.5 with a ControlNet at 512 pixels: UNet and ControlNet of a step, twice for
-#: guidance, and VAE encoding and decoding of a picture; in 10^12 operations.
-STEP_TERAFLOP, PICTURE_TERAFLOP = 2 * (0.803 + 0.283), 1.117 + 2.515
+#: Stable Diffusion 1.5 with a ControlNet at 512 pixels: one pass of UNet and ControlNet (guidance
+#: takes two a step), and VAE encoding and decoding of a picture; in 10^12 operations.
+PASS_TERAFLOP, PICTURE_TERAFLOP = 0.803 + 0.283, 1.117 + 2.515
 #: Operations a second assumed for it, 10^12: a recent data-centre GPU in half precision without
 #: tuning, and one desktop CPU core.
 GPU_TERAFLOPS, CORE_TERAFLOPS = 60.0, 0.03
@@ -118,7 +118,8 @@ def generation_seconds(config: Config, gpu: bool, cores: int) -> float:
     steps = max(1.0, config.generate.strength * steps_of(config.generate))
     if config.generate.model == "bundled":
         return MINIATURE_STEP * steps * (config.crop.size / 128) ** 2 * 2 / max(1, min(cores, 2))
-    teraflop = (steps * STEP_TERAFLOP + PICTURE_TERAFLOP) * (config.crop.size / 512) ** 2
+    passes = steps * (2 if guidance_of(config.generate) > 1 else 1)
+    teraflop = (passes * PASS_TERAFLOP + PICTURE_TERAFLOP) * (config.crop.size / 512) ** 2
     return teraflop / (GPU_TERAFLOPS if gpu else CORE_TERAFLOPS * cores)
 
 

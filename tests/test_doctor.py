@@ -258,6 +258,9 @@ def test_generation_takes_longer_with_more_steps_and_without_a_gpu():
 
     assert seconds(False, steps=40) == 2 * seconds(False, steps=20)
     assert seconds(False, model="sd15") > 100 * seconds(True, model="sd15")
+    guided, free = (seconds(True, model="sd15", guidance_scale=each) for each in (6.0, 1.0))
+    coding = estimates.PICTURE_TERAFLOP * (128 / 512) ** 2 / estimates.GPU_TERAFLOPS
+    assert guided - coding == pytest.approx(2 * (free - coding))
 
 
 @pytest.mark.slow

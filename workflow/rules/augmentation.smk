@@ -89,7 +89,7 @@ rule quality_shard:
     benchmark:
         f"{TIMES}{{scope}}quality/{{shard}}.tsv"
     conda:
-        "../../envs/faces.yaml"
+        "../../envs/quality.yaml"
     resources:
         mem_mb=2000,
         runtime=120,

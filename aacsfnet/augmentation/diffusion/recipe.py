@@ -78,6 +78,12 @@ def steps_of(settings: "Generate") -> int:
     return preset_of(settings).steps if settings.steps is None else settings.steps
 
 
+def guidance_of(settings: "Generate") -> float:
+    """Return the weight of the prompt: the settings', or the preset's."""
+    given = settings.guidance_scale
+    return preset_of(settings).guidance_scale if given is None else given
+
+
 def recipe_of(settings: "Generate", kind: Kind) -> Recipe:
     """Return the values in force for a model of this kind.
 
@@ -93,11 +99,10 @@ def recipe_of(settings: "Generate", kind: Kind) -> Recipe:
         )
     if kind != "sd-depth2img" and scale is None:
         scale = 1.0
-    guidance = settings.guidance_scale
     return Recipe(
         strength=settings.strength,
         steps=steps_of(settings),
-        guidance_scale=preset.guidance_scale if guidance is None else guidance,
+        guidance_scale=guidance_of(settings),
         conditioning_scale=scale,
         batch=settings.batch,
         landmarks_scale=settings.landmarks_scale if settings.landmarks_controlnet else None,
