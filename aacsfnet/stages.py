@@ -35,7 +35,7 @@ STAGES = {
         ("index", "landmarks"),
     ),
     "generate": Stage(2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts")),
-    "quality": Stage(3, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
+    "quality": Stage(4, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
     "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
     "train": Stage(2, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),

@@ -36,7 +36,7 @@ MESH_ERROR = {
     "lower_lid_height": 0.005,
     "cheek_raise": 0.013,
     "nose_wrinkle": 0.011,
-    "upper_lip_raise": 0.020,
+    "upper_lip_raise": 0.018,
 }
 _LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
 _LIPS = (
