@@ -28,7 +28,8 @@ from aacsfnet.table import PAIN_MEASURES
 _STUDENT, _NORMAL = 1.860, 1.645
 #: What is left of the mesh's error when looks are averaged: deviation of small changes from the
 #: true ones between two rendered faces of one person and pose, eye distances. Measured by
-#: `python -m benchmarks.generation faces`.
+#: `python -m benchmarks.generation faces`; the upper lip's over 64 pairs, the highest seen (0.018 over
+#: 256), since it errs more on generated pictures.
 MESH_ERROR = {
     "brow_height": 0.009,
     "brow_distance": 0.022,
@@ -36,7 +37,7 @@ MESH_ERROR = {
     "lower_lid_height": 0.005,
     "cheek_raise": 0.013,
     "nose_wrinkle": 0.011,
-    "upper_lip_raise": 0.018,
+    "upper_lip_raise": 0.022,
 }
 _LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
 _LIPS = (
