@@ -28,8 +28,8 @@ from aacsfnet.table import PAIN_MEASURES
 _STUDENT, _NORMAL = 1.860, 1.645
 #: What is left of the mesh's error when looks are averaged: deviation of small changes from the
 #: true ones between two rendered faces of one person and pose, eye distances. Measured by
-#: `python -m benchmarks.generation faces`; the upper lip's over 64 pairs, the highest seen (0.018 over
-#: 256), since it errs more on generated pictures.
+#: `python -m benchmarks.generation faces`. The upper lip's was 0.018 over 256 pairs and 0.022 over
+#: 64; the larger counts, since the mesh errs more there on generated pictures.
 MESH_ERROR = {
     "brow_height": 0.009,
     "brow_distance": 0.022,
