@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet import table
+from aacsfnet.augmentation.gate.resemblance import SMALLEST_CHANGE
 from aacsfnet.augmentation.wording.anatomy import estimated_pspi, usual_face
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import Label, open_dataset
@@ -172,10 +173,12 @@ def bound_of(counted: Pairs, limits: Quality) -> float:
     """Return the bound on `measure_difference` for one person's pictures.
 
     The settings' bound is the highest; with `quality.calibrate`, a person whose own frames tell
-    labels apart at a lower one gets that.
+    labels apart at a lower one gets that, but none below what the mesh itself errs.
     """
     highest = limits.max_measure_difference
-    return min(highest, counted.best) if limits.calibrate and counted.tells else highest
+    if not (limits.calibrate and counted.tells):
+        return highest
+    return min(highest, max(counted.best, SMALLEST_CHANGE))
 
 
 def calibrate(config: Config, results: Path) -> dict[str, Pairs]:

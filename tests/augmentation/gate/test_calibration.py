@@ -4,6 +4,7 @@ import pytest
 from aacsfnet import table
 from aacsfnet.augmentation.gate import calibration
 from aacsfnet.augmentation.gate.calibration import BOUNDS, Pairs
+from aacsfnet.augmentation.gate.resemblance import SMALLEST_CHANGE
 from aacsfnet.config import Quality, validate
 from aacsfnet.datasets import Label
 from aacsfnet.errors import DataError
@@ -58,9 +59,10 @@ def test_pooling_is_counting_together():
 @pytest.mark.parametrize(
     ("same", "different", "bound"),
     [
-        (np.linspace(0, 0.03, 200), np.linspace(0.031, 0.2, 200), 0.03),  # own frames tell
+        (np.linspace(0, 0.04, 200), np.linspace(0.041, 0.2, 200), 0.04),  # own frames tell
+        (np.linspace(0, 0.02, 200), np.linspace(0.021, 0.2, 200), SMALLEST_CHANGE),  # mesh error
         (np.linspace(0, 0.10, 200), np.linspace(0.11, 0.2, 200), 0.06),  # never above the settings'
-        (np.linspace(0, 0.03, 99), np.linspace(0.031, 0.2, 200), 0.06),  # too few pairs
+        (np.linspace(0, 0.04, 99), np.linspace(0.041, 0.2, 200), 0.06),  # too few pairs
         (np.linspace(0, 0.2, 200), np.linspace(0, 0.2, 200), 0.06),  # told apart by chance
         ([], [], 0.06),
     ],
