@@ -26,14 +26,13 @@ RIGHT_LOWER_LID, LEFT_LOWER_LID = (144, 145, 153), (373, 374, 380)
 #: Lower and upper edge of the brows, from the outer to the inner end.
 RIGHT_BROW, LEFT_BROW = (53, 52, 65, 55), (283, 282, 295, 285)
 RIGHT_BROW_TOP, LEFT_BROW_TOP = (63, 105, 66, 107), (293, 334, 296, 336)
-#: Wings of the nose, cheeks, bridge of the nose, corners of the mouth.
+#: Wings of the nose, cheeks, ridge of the nose, corners of the mouth.
 RIGHT_WING, LEFT_WING = (129, 102, 48), (358, 331, 278)
 RIGHT_CHEEK, LEFT_CHEEK = (50, 101, 118), (280, 330, 347)
-NOSE_BRIDGE = (6, 197)
+NOSE_RIDGE = (197, 195, 5)
 RIGHT_CORNER, LEFT_CORNER = 61, 291
-#: Middle of the upper lip, both edges of its red; outer edge of the lower lip with the corners.
+#: Middle of the upper lip, both edges of its red.
 UPPER_LIP = (0, 37, 267, 39, 269, 13, 82, 312, 81, 311)
-LOWER_EDGE = (RIGHT_CORNER, LEFT_CORNER, 146, 375, 91, 321, 181, 405, 84, 314, 17)
 #: Upper and lower lip, paired across the opening.
 INNER_LIPS = ((82, 87), (13, 14), (312, 317))
 #: Points whose height is compared between the sides: brows, lids, wings, cheeks, mouth corners.
@@ -217,15 +216,15 @@ def nose_wrinkle(face: np.ndarray) -> Values:
 def upper_lip_raise(face: np.ndarray) -> Values:
     """Return how far the upper lip is drawn up.
 
-    Its height over the lower lip's outer edge and the corners of the mouth, plus its height against
-    the bridge of the nose (negative). Rises with AU10 (upper lip raiser); AU9 and AU25 of the same
-    strength raise it about a third as much, AU12 lowers it a fifth. Points 0, 37, 267, 39, 269
-    (outer edge), 13, 82, 312, 81, 311 (inner edge) against 61, 291, 146, 375, 91, 321, 181, 405,
-    84, 314, 17 and 6, 197: many, since the mesh follows the lip weakly, and few would mostly be
-    noise.
+    Its height over the corners of the mouth, plus its height against the ridge of the nose
+    (negative). Rises with AU10 (upper lip raiser); of the same strength AU9 raises it a third as
+    much, AU25 a fifth, and AU12 lowers it two fifths. Points 0, 37, 267, 39, 269 (outer edge) and
+    13, 82, 312, 81, 311 (inner edge) against 61, 291 and 197, 195, 5: many, since the mesh follows
+    the lip weakly, and few would mostly be noise. The lower lip is left out: the jaw moves it.
     """
     upper = _height(face, UPPER_LIP)
-    return (upper - _height(face, LOWER_EDGE)) + (upper - _height(face, NOSE_BRIDGE))
+    corners = _height(face, (RIGHT_CORNER, LEFT_CORNER))
+    return (upper - corners) + (upper - _height(face, NOSE_RIDGE))
 
 
 @_measure
