@@ -135,6 +135,6 @@ def test_upper_lip_raise_counts_height_over_the_corners_and_nearness_to_the_ridg
     assert raised_by(upper, (0, -0.05)) == pytest.approx(0.1, abs=1e-9)
     assert raised_by((61, 291), (0, 0.05)) == pytest.approx(0.05, abs=1e-9)
     # The ridge also tells the head's pose, which the level face takes out again a little.
-    assert raised_by((197, 195, 5), (0, -0.05)) == pytest.approx(-0.05, abs=0.005)
+    assert raised_by((197, 195, 5), (0, -0.05)) == pytest.approx(-0.05, abs=0.01)
     assert raised_by(upper, (0.05, 0)) == pytest.approx(0, abs=1e-9)
     assert raised_by((17, 84, 314, 14, 87, 317, 152), (0, 0.3)) == pytest.approx(0, abs=1e-9)
