@@ -39,7 +39,7 @@ MESH_ERROR = {
     "upper_lip_raise": 0.020,
 }
 #: A change of measures below this is not told from the mesh's error.
-SMALLEST_CHANGE = _NORMAL * max(MESH_ERROR.values())
+SMALLEST_CHANGE = round(_NORMAL * max(MESH_ERROR.values()), 3)
 _LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
 _LIPS = (
     *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
