@@ -71,13 +71,14 @@ DRIVEN_BY = {
 def landmarks_of(
     picture: np.ndarray, locator: FaceLocator, landmarker: CropLandmarker
 ) -> np.ndarray | None:
-    """Return the mesh `(478, 3)` in picture pixels by way of a crop as the stages make it."""
+    """Return the mesh `(478, 3)` in picture pixels as the stages find it in still mode."""
     settings = Crop()
     found = locator.locate(picture)
     if isinstance(found, Fault):
         return None
     to_frame = crop_matrix(found.placement, settings.size, settings.margin)
-    mesh = landmarker.find(sample(picture, to_frame, settings.size))
+    cut = sample(picture, to_frame, settings.size)
+    mesh = landmarker.find(cut, transform(invert(to_frame), found.mesh.points))
     return transform(to_frame, mesh.points) if landmarker.accepts(mesh) else None
 
 

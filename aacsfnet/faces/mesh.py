@@ -161,13 +161,14 @@ class CropLandmarker:
 
         Args:
             crop: `(size, size, 3)` uint8 RGB, the face about upright.
-            start: `(478, 3)`, about where the points are; spares the first look.
+            start: `(478, 3)`, the mesh as it was seen on the frame. Spares the first look on the
+                crop and counts as one itself: the mean of three is nearer to the truth.
         """
         side = crop.shape[0]
         if start is not None:
-            mesh = self._refined(crop, start)
+            mesh = self._refined(crop, start)  # the mean of two looks
             if self.accepts(mesh):
-                return mesh
+                return Mesh((2 * mesh.points + start) / 3, mesh.presence)
         whole = Square(np.full(2, (side - 1) / 2), side, 0.0)
         first = look_until_settled(self._mesh, crop, whole)
         if self.accepts(first):

@@ -11,15 +11,17 @@ from aacsfnet.faces.alignment import crop_matrix
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.locate import Located
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
-from aacsfnet.faces.sampling import sample, transform
+from aacsfnet.faces.sampling import invert, sample, transform
 
 
 def found_in(picture: np.ndarray, locator, landmarker) -> np.ndarray:
-    """Return landmarks in picture pixels by way of a crop."""
+    """Return landmarks in picture pixels as the stages find them."""
     located = locator.locate(picture)
     assert isinstance(located, Located)
     to_frame = crop_matrix(located.placement, Crop().size, Crop().margin)
-    return transform(to_frame, landmarker.find(sample(picture, to_frame, Crop().size)).points)
+    start = transform(invert(to_frame), located.mesh.points)
+    mesh = landmarker.find(sample(picture, to_frame, Crop().size), start)
+    return transform(to_frame, mesh.points)
 
 
 @pytest.mark.parametrize(
