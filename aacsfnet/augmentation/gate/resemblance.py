@@ -28,8 +28,8 @@ from aacsfnet.table import PAIN_MEASURES
 _STUDENT, _NORMAL = 1.860, 1.645
 #: What is left of the mesh's error when looks are averaged: deviation of small changes from the
 #: true ones between two rendered faces of one person and pose, eye distances. Measured by
-#: `python -m benchmarks.generation faces`; the upper lip's 0.018 rounded up, since the mesh errs more
-#: there on generated pictures.
+#: `python -m benchmarks.generation faces`; the upper lip's 0.018 is rounded up, since the mesh errs
+#: more there on generated pictures.
 MESH_ERROR = {
     "brow_height": 0.009,
     "brow_distance": 0.022,
