@@ -82,6 +82,17 @@ def test_points_are_found_whatever_the_margin(
     assert error < (0.03 if side / room > 60 else 0.06)  # side / room: the face's height
 
 
+def test_the_mesh_of_the_frame_is_one_of_three_looks(
+    landmarker: CropLandmarker, photograph
+) -> None:
+    first = look(landmarker._mesh, photograph, ON_PHOTOGRAPH).points
+    start = first + (0.6, -0.3, 0.0)
+    both_ways = look_both_ways(landmarker._mesh, photograph, square_of_points(start)).points
+    found = landmarker.find(photograph, start)
+    assert landmarker.accepts(found)
+    assert found.points == pytest.approx((both_ways * 2 + start) / 3)
+
+
 def test_no_mesh_is_accepted_on_no_face(landmarker) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     assert not landmarker.accepts(landmarker.find(noise))
