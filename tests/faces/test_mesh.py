@@ -86,7 +86,7 @@ def test_the_mesh_of_the_frame_is_one_of_three_looks(
     landmarker: CropLandmarker, photograph
 ) -> None:
     first = look(landmarker._mesh, photograph, ON_PHOTOGRAPH).points
-    start = first + (0.6, -0.3, 0.0)
+    start = first + np.array([0.6, -0.3, 0.0])
     both_ways = look_both_ways(landmarker._mesh, photograph, square_of_points(start)).points
     found = landmarker.find(photograph, start)
     assert landmarker.accepts(found)
