@@ -37,9 +37,9 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
-# config.yaml and its JSON schema follow from the classes in aacsfnet/config.py.
+# config.yaml and its JSON schema follow from the classes in aacsfnet/config/.
 schemas: install
-	$(BIN)/python -m aacsfnet.config_files
+	$(BIN)/python -m aacsfnet.config.files
 
 # Trains the bundled generator anew: about two hours on one core. Stopped, it goes on where it was.
 miniature: install

@@ -98,7 +98,7 @@ def depth(
     crop: CropTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
 ) -> None:
     """Draw the depth map that steers generation, near = white."""
-    from aacsfnet.augmentation.depth import depth as run
+    from aacsfnet.augmentation.depth.stage import depth as run
 
     run(load(config), crop, landmarks, output)
 
@@ -112,7 +112,7 @@ def prompts(
     index: IndexTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
 ) -> None:
     """Decide which pictures to make, and put each face into words."""
-    from aacsfnet.augmentation.prompts import prompts as run
+    from aacsfnet.augmentation.prompts.stage import prompts as run
 
     run(load(config), index, landmarks, output)
 
@@ -132,7 +132,7 @@ def generate(
     config: Settings = "config.yaml",
 ) -> None:
     """Generate pictures by depth-guided diffusion."""
-    from aacsfnet.augmentation.generate import generate as run
+    from aacsfnet.augmentation.diffusion.generate import generate as run
 
     run(load(config), crop, landmarks, depth, prompts, output)
 
@@ -151,7 +151,7 @@ def quality(
     config: Settings = "config.yaml",
 ) -> None:
     """Accept or reject each generated picture, with reasons."""
-    from aacsfnet.augmentation.quality import quality as run
+    from aacsfnet.augmentation.gate.quality import quality as run
 
     run(load(config), crop, landmarks, generate, output)
 
@@ -170,7 +170,7 @@ def merge(
     config: Settings = "config.yaml",
 ) -> None:
     """Merge real and accepted pictures into one array, and deal subjects into folds."""
-    from aacsfnet.training.merge import merge as run
+    from aacsfnet.cohort.merge import merge as run
 
     run(load(config), index, crop, generate, quality, output)
 
@@ -214,7 +214,7 @@ def report(
     config: Settings = "config.yaml",
 ) -> None:
     """Write one page that shows faces, generated pictures and figures."""
-    from aacsfnet.evaluation.report import report as run
+    from aacsfnet.report.report import report as run
 
     run(load(config), results, output)
 
@@ -270,9 +270,9 @@ def plan(
     """Sum up the pictures that the prompts stage has planned, before any is generated."""
     import torch
 
-    from aacsfnet import estimates
-    from aacsfnet.augmentation.wording.budget import in_words, read_plan
     from aacsfnet.datasets import open_dataset
+    from aacsfnet.doctor import estimates
+    from aacsfnet.doctor.budget import in_words, read_plan
     from aacsfnet.doctor.machine import cores_here
 
     settings = load(config)
@@ -315,7 +315,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Created if it does not exist.")],
 ) -> None:
     """Unpack a table's pictures into a folder, one file each."""
-    from aacsfnet.table import export_pictures
+    from aacsfnet.tables import export_pictures
 
     typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
 

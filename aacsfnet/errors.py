@@ -9,7 +9,7 @@
         └── LeakError      a held-out subject would reach training
 
 A message says what, got, expected and what to do. What is wrong with one single frame is no
-exception: its row keeps a `status` and a `reason` (see `aacsfnet.table`).
+exception: its row keeps a `status` and a `reason` (see `aacsfnet.tables`).
 """
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aacsfnet.errors import InputError, WorkError
-from aacsfnet.locked import LOCK, digest_of
-from aacsfnet.table import replacing
+from aacsfnet.files import LOCK, digest_of, replacing
 
 #: Settings, vocabularies and weights in safetensors; no pickles, no single-file checkpoints.
 WANTED = ("*.json", "*.txt", "*/*.json", "*/*.txt", "*/*.safetensors", "*/*.model")

@@ -13,12 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from aacsfnet.cohort.splits import fold_count, given_roles
 from aacsfnet.config import validate
 from aacsfnet.datasets import Dataset, open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.errors import InputError, WorkError
 from aacsfnet.stages import lineage_of, settings_of
-from aacsfnet.training.splits import fold_count, given_roles
 
 
 class Workflow:

@@ -33,11 +33,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from aacsfnet.augmentation.diffusion.generation import Generator
-from aacsfnet.augmentation.diffusion.model_files import quieten
 from aacsfnet.augmentation.diffusion.pipelines import compile_networks, lay_out
 from aacsfnet.augmentation.diffusion.recipe import Recipe
 from aacsfnet.augmentation.diffusion.tasks import Task
-from aacsfnet.augmentation.wording.tokenizer import build_tokenizer
+from aacsfnet.augmentation.local_models import quieten
+from tools.miniature.tokenizer import build_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
 PROMPT = "closed eyes, strongly lowered brows, face of a woman, a strong expression of pain"
@@ -170,7 +170,7 @@ def tasks_of(count: int, size: int, variants: int = 1) -> list[Task]:
 
 
 def encode(picture: np.ndarray) -> int:
-    """Return the length of a picture as PNG, as `aacsfnet.table.encode_png` writes it."""
+    """Return the length of a picture as PNG, as `aacsfnet.tables.encode_png` writes it."""
     done, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert done
     return len(encoded)

@@ -28,13 +28,8 @@ import cv2
 import numpy as np
 from scipy.stats import spearmanr
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config, Crop, validate
-from aacsfnet.datasets.base import Fault
-from aacsfnet.datasets.demo.action_units import HIGHEST
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import Lens, Light, Pose, Rendering, render
-from aacsfnet.datasets.demo.sequences import frames_of, person_of
 from aacsfnet.datasets.index import index
 from aacsfnet.faces.alignment import crop_matrix, smoothed
 from aacsfnet.faces.crop import crop
@@ -44,6 +39,11 @@ from aacsfnet.faces.locate import FaceLocator
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
 from aacsfnet.faces.sampling import invert, sample, transform
+from aacsfnet.facs import HIGHEST
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Lens, Light, Pose, Rendering, render
+from aacsfnet.rendering.sequences import frames_of, person_of
+from aacsfnet.tables import Fault
 
 RESULTS = Path(__file__).parent / "results"
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
@@ -259,7 +259,7 @@ def modes(subjects: int = 6, frames: int = 48) -> dict:
         folder = Path(name)
         config, true = sequences(folder, subjects, frames)
         index(config, folder / "index")
-        shards = table.read(folder / "index")["shard"].unique(maintain_order=True).to_list()
+        shards = tables.read(folder / "index")["shard"].unique(maintain_order=True).to_list()
         found = {}
         for mode in ("still", "video"):
             blocks = {"crop": {"mode": mode}, "landmarks": {"mode": mode}}
@@ -318,8 +318,8 @@ def in_frames(config: Config, folder: Path, shards: list[str]) -> dict:
     for shard in shards:
         crop(config, folder / "index", shard, folder / "crop")
         landmarks(config, folder / "crop", folder / "landmarks")
-        matrices = table.read(folder / "crop")["to_frame"].to_list()
-        rows = table.read(folder / "landmarks").iter_rows(named=True)
+        matrices = tables.read(folder / "crop")["to_frame"].to_list()
+        rows = tables.read(folder / "landmarks").iter_rows(named=True)
         for matrix, row in zip(matrices, rows, strict=True):
             if row["status"] == "ok":
                 points = transform(np.reshape(matrix, (2, 3)), np.array(row["landmarks_px"], float))
@@ -373,10 +373,10 @@ def speed(frames: int, rounds: int = 5) -> dict:
         def stages(mode: str) -> None:
             blocks = {"crop": {"mode": mode}, "landmarks": {"mode": mode}}
             both = validate(config.model_dump(mode="json") | blocks)
-            shard = table.read(folder / "index")["shard"][0]
+            shard = tables.read(folder / "index")["shard"][0]
             crop(both, folder / "index", shard, folder / "crop")
             landmarks(both, folder / "crop", folder / "landmarks")
-            assert (table.read(folder / "landmarks")["status"] == "ok").all()
+            assert (tables.read(folder / "landmarks")["status"] == "ok").all()
 
         index(config, folder / "index")
         works: dict[str, Callable[[], None]] = {
@@ -418,7 +418,7 @@ def memory(frames: int = 200, shards: int = 8) -> dict:
         folder = Path(name)
         config = film(folder, frames, shards)
         index(config, folder / "index")
-        names = table.read(folder / "index")["shard"].unique(maintain_order=True).to_list()
+        names = tables.read(folder / "index")["shard"].unique(maintain_order=True).to_list()
         with new_process.Pool(1, maxtasksperchild=1) as pool:
             apart = pool.starmap(peak_of, [(config, folder, name) for name in names], chunksize=1)
         with new_process.Pool(1) as pool:

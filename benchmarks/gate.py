@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
+from aacsfnet.augmentation.gate.quality import Judge, faults
 from aacsfnet.augmentation.gate.resemblance import landmark_errors
-from aacsfnet.augmentation.quality import Judge, faults
-from aacsfnet.augmentation.wording.anatomy import usual_face
 from aacsfnet.config import Quality
+from aacsfnet.faces.action_units import usual_face
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Square, look_both_ways, square_of_points
 from benchmarks.observer import MEASURES, Observer, accuracy, like_pairs
@@ -91,16 +91,16 @@ def kept_in(results: Path, observer: Observer) -> dict:
     bound = Quality().max_possible_difference
     changes, judged, worst = [], 0, []
     for file in sorted((results / "quality").glob("*.parquet")):
-        rows = table.read(file).filter(pl.col("status").is_in(["ok", "rejected"]))
+        rows = tables.read(file).filter(pl.col("status").is_in(["ok", "rejected"]))
         judged += len(rows)
         accepted = rows.filter(status="ok")
         worst += accepted["landmark_error"].to_list()
         crops, made = (
-            dict(table.read(results / stage / file.name, [key, "image"]).iter_rows())
+            dict(tables.read(results / stage / file.name, [key, "image"]).iter_rows())
             for stage, key in (("crop", "frame_id"), ("generate", "image_id"))
         )
         for image_id, frame_id in accepted.select("image_id", "source_frame_id").iter_rows():
-            pair = np.stack([table.decode_png(x) for x in (crops[frame_id], made[image_id])])
+            pair = np.stack([tables.decode_png(x) for x in (crops[frame_id], made[image_id])])
             first, second = observer.measures(pair)
             changes.append(second - first)
     return {

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from aacsfnet import devices
-from aacsfnet.augmentation.controls.mesh import mesh_depth
+from aacsfnet.augmentation.depth.mesh import mesh_depth
 from aacsfnet.augmentation.diffusion.generation import Generator
 from aacsfnet.augmentation.diffusion.model_files import describe, find_model
 from aacsfnet.augmentation.diffusion.pipelines import load_pipeline

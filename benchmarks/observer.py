@@ -19,14 +19,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from aacsfnet.config import Crop
-from aacsfnet.datasets.demo.action_units import HIGHEST
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import render
 from aacsfnet.faces.alignment import crop_matrix, placement_of
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.sampling import sample
+from aacsfnet.facs import HIGHEST
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
-from aacsfnet.table import PAIN_MEASURES
+from aacsfnet.tables import PAIN_MEASURES
 from tools.miniature.data import FRAME_SIZE, circumstances, expression_of
 
 log = logging.getLogger(__name__)

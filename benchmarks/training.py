@@ -31,6 +31,7 @@ import polars as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from aacsfnet.cohort.selection import Selection
 from aacsfnet.config import Train, validate
 from aacsfnet.datasets.base import Label
 from aacsfnet.devices import lease
@@ -40,7 +41,6 @@ from aacsfnet.training.about import environment, peak_memory_mb, precision
 from aacsfnet.training.build import build
 from aacsfnet.training.data import Batches
 from aacsfnet.training.material import Material
-from aacsfnet.training.selection import Selection
 from benchmarks.published_loop import published
 
 RESULTS = Path(__file__).parent / "results"

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from skimage import data
 
-from aacsfnet.augmentation.controls.mesh import mesh_depth, mesh_triangles, rasterise
-from aacsfnet.augmentation.controls.scene_depth import composite, nearness_picture
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import Pose, render
+from aacsfnet.augmentation.depth.mesh import mesh_depth, mesh_triangles, rasterise
+from aacsfnet.augmentation.depth.scene_depth import composite, nearness_picture
 from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Pose, render
 
 SIDE = 192
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 
@@ -19,24 +19,26 @@ TITLES = ["index", "crop", "landmarks", "depth", "generate", "quality"]
 
 def main(results: Path) -> None:
     """Draw the frame with the highest label of which a generated picture was accepted."""
-    judged = pl.concat(table.read(path) for path in sorted((results / "quality").glob("*.parquet")))
+    judged = pl.concat(
+        tables.read(path) for path in sorted((results / "quality").glob("*.parquet"))
+    )
     accepted = judged.filter(pl.col("status") == "ok").sort("label", descending=True)
     best = accepted.row(0, named=True)
     frame_id, shard = best["frame_id"], best["subject"]
 
     def row(stage: str, key: str, value: str) -> dict:
         for path in sorted((results / stage).glob(f"{shard}.*.parquet")):
-            found = table.read(path).filter(pl.col(key) == value)
+            found = tables.read(path).filter(pl.col(key) == value)
             if found.height:
                 return found.row(0, named=True)
         raise SystemExit(f"{results / stage}: no row for {value}")
 
-    crop = table.decode_png(row("crop", "frame_id", frame_id)["image"])
+    crop = tables.decode_png(row("crop", "frame_id", frame_id)["image"])
     points = np.array(row("landmarks", "frame_id", frame_id)["landmarks_px"])
-    depth = table.decode_png(row("depth", "frame_id", frame_id)["image"])
+    depth = tables.decode_png(row("depth", "frame_id", frame_id)["image"])
     prompt = row("prompts", "image_id", best["image_id"])["prompt"]
-    made = table.decode_png(row("generate", "image_id", best["image_id"])["image"])
-    index = table.read(results / "index.parquet").filter(pl.col("frame_id") == frame_id)
+    made = tables.decode_png(row("generate", "image_id", best["image_id"])["image"])
+    index = tables.read(results / "index.parquet").filter(pl.col("frame_id") == frame_id)
     picture = next(iter(open_dataset(Config()).pictures(index)))
 
     captions = [

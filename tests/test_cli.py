@@ -43,7 +43,7 @@ def test_a_missing_table_is_one_line_and_status_2(tmp_path):
 
 def test_the_command_starts_without_heavy_libraries():
     code = (
-        "import sys, aacsfnet.cli, aacsfnet.workflow, aacsfnet.table;"
+        "import sys, aacsfnet.cli, aacsfnet.workflow, aacsfnet.tables;"
         "heavy = {'torch', 'mediapipe', 'diffusers', 'cv2', 'lightning', 'matplotlib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

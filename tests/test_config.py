@@ -4,16 +4,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aacsfnet import config_files
-from aacsfnet.config import Config, load, validate
+from aacsfnet.config import Config, files, load, validate
 from aacsfnet.errors import SettingsError
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("path", config_files.FILES, ids=str)
+@pytest.mark.parametrize("path", files.FILES, ids=str)
 def test_a_file_that_follows_from_the_classes_is_up_to_date(path):
-    assert (ROOT / path).read_text() == config_files.FILES[path](), "run `make schemas`"
+    assert (ROOT / path).read_text() == files.FILES[path](), "run `make schemas`"
 
 
 def test_config_yaml_lists_every_key_with_its_default():

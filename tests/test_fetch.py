@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from aacsfnet.augmentation.diffusion import model_files
-from aacsfnet.augmentation.diffusion.bundled import bundled_model
+from aacsfnet.augmentation.diffusion.model_files import bundled_model
 from aacsfnet.config import Generate
 from aacsfnet.errors import InputError, ModelFileError, WorkError
 from aacsfnet.fetch import fetch
-from aacsfnet.locked import LOCK
+from aacsfnet.files import LOCK
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.errors import DataError, WorkError
+from aacsfnet.files import replacing
 
 
 def crop_rows(count=2):
@@ -22,7 +23,7 @@ def crop_rows(count=2):
             "label": float(i),
             "status": "ok",
             "reason": "",
-            "image": table.encode_png(rng.integers(0, 255, (8, 8, 3), np.uint8), f"{i}.png"),
+            "image": tables.encode_png(rng.integers(0, 255, (8, 8, 3), np.uint8), f"{i}.png"),
             "to_frame": [1.0, 0.0, 3.0, 0.0, 1.0, 4.0],
             "frame_size": [640, 480],
             "faces": 1,
@@ -34,10 +35,10 @@ def crop_rows(count=2):
 
 def test_what_was_written_is_read(tmp_path):
     path = tmp_path / "crop" / "s.00.parquet"
-    rows = table.frame("crop", crop_rows())
-    table.write(path, rows, "crop")
-    assert table.read(path).equals(rows)
-    assert table.read(path, ["label"]).columns == ["label"]
+    rows = tables.frame("crop", crop_rows())
+    tables.write(path, rows, "crop")
+    assert tables.read(path).equals(rows)
+    assert tables.read(path, ["label"]).columns == ["label"]
     assert [file.name for file in path.parent.iterdir()] == ["s.00.parquet"]
 
 
@@ -47,14 +48,14 @@ def test_pictures_are_lossless_and_stand_as_any_reader_sees_them(shape, dtype):
     if len(shape) == 3 and dtype == np.uint16:
         pytest.skip("colour pictures are 8 bit")
     picture = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype)
-    encoded = table.encode_png(picture, "a.png")
-    assert np.array_equal(table.decode_png(encoded), picture)
+    encoded = tables.encode_png(picture, "a.png")
+    assert np.array_equal(tables.decode_png(encoded), picture)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded["bytes"]))), picture)
 
 
 def test_a_table_with_pictures_tells_hugging_face_so(tmp_path):
     path = tmp_path / "s.parquet"
-    table.write(path, table.frame("crop", crop_rows()), "crop")
+    tables.write(path, tables.frame("crop", crop_rows()), "crop")
     schema = pq.read_schema(path)
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     assert features["image"] == {"_type": "Image"}
@@ -63,20 +64,20 @@ def test_a_table_with_pictures_tells_hugging_face_so(tmp_path):
 
 
 def test_an_empty_shard_is_legal(tmp_path):
-    for stage in table.SCHEMAS:
-        table.write(tmp_path / f"{stage}.parquet", table.frame(stage, []), stage)
-        assert table.read(tmp_path / f"{stage}.parquet").height == 0
+    for stage in tables.SCHEMAS:
+        tables.write(tmp_path / f"{stage}.parquet", tables.frame(stage, []), stage)
+        assert tables.read(tmp_path / f"{stage}.parquet").height == 0
 
 
 def test_a_table_that_differs_from_its_schema_is_refused(tmp_path):
-    rows = table.frame("crop", crop_rows())
+    rows = tables.frame("crop", crop_rows())
     path = tmp_path / "s.parquet"
     with pytest.raises(WorkError, match=r"differs from its schema.*label"):
-        table.write(path, rows.with_columns(pl.col("label").cast(pl.Int8)), "crop")
+        tables.write(path, rows.with_columns(pl.col("label").cast(pl.Int8)), "crop")
     with pytest.raises(WorkError, match=r"unknown statuses.*'fine'"):
-        table.write(path, rows.with_columns(status=pl.lit("fine")), "crop")
+        tables.write(path, rows.with_columns(status=pl.lit("fine")), "crop")
     with pytest.raises(WorkError, match="no column for"):
-        table.frame("crop", [{"colour": 1}])
+        tables.frame("crop", [{"colour": 1}])
     assert not path.exists()
 
 
@@ -85,7 +86,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path.write_text("old")
 
     def fail():
-        with table.replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt
 
@@ -98,7 +99,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 def test_a_written_file_may_be_read_by_others_as_the_umask_says(tmp_path):
     old = os.umask(0o027)
     try:
-        with table.replacing(tmp_path / "a") as temporary:
+        with replacing(tmp_path / "a") as temporary:
             temporary.write_text("x")
     finally:
         os.umask(old)
@@ -107,28 +108,28 @@ def test_a_written_file_may_be_read_by_others_as_the_umask_says(tmp_path):
 
 def test_a_missing_or_broken_table_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match="no such table"):
-        table.read(tmp_path / "none.parquet")
+        tables.read(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="not a Parquet table"):
-        table.read(tmp_path / "text.parquet")
+        tables.read(tmp_path / "text.parquet")
 
 
 def test_carry_keeps_what_the_next_table_holds():
     row = crop_rows(1)[0] | {"status": "no_face", "reason": "none found"}
-    carried = table.carry(row, "landmarks")
+    carried = tables.carry(row, "landmarks")
     assert carried["status"] == "no_face"
     assert "image" not in carried
-    table.frame("landmarks", [carried])
+    tables.frame("landmarks", [carried])
 
 
 def test_export_unpacks_every_picture_under_a_safe_name(tmp_path):
     rows = crop_rows(2)
     rows[0]["frame_id"] = "../../etc/passwd"
-    rows.append(table.carry(rows[0], "crop") | {"status": "no_face", "frame_id": "s/a/9"})
+    rows.append(tables.carry(rows[0], "crop") | {"status": "no_face", "frame_id": "s/a/9"})
     path = tmp_path / "s.parquet"
-    table.write(path, table.frame("crop", rows), "crop")
+    tables.write(path, tables.frame("crop", rows), "crop")
     folder = tmp_path / "out"
-    assert table.export_pictures(path, folder) == 2
+    assert tables.export_pictures(path, folder) == 2
     names = sorted(file.name for file in folder.iterdir())
     assert names == ["000000-etc-passwd.png", "000001-s-a-1.png"]
     assert (folder / names[1]).read_bytes() == rows[1]["image"]["bytes"]
@@ -141,8 +142,8 @@ def test_arrays_with_gaps_come_back_as_they_were(tmp_path):
         {"frame_id": name, "status": "ok", "reason": "", "landmarks_px": value}
         for name, value in (("a", points), ("b", None), ("c", points + 1), ("d", None))
     ]
-    table.write(tmp_path / "t.parquet", table.frame("landmarks", rows), "landmarks")
-    back = table.read(tmp_path / "t.parquet")["landmarks_px"]
+    tables.write(tmp_path / "t.parquet", tables.frame("landmarks", rows), "landmarks")
+    back = tables.read(tmp_path / "t.parquet")["landmarks_px"]
     assert back.is_null().to_list() == [False, True, False, True]
     assert np.array_equal(np.array(back[0].to_list(), np.float32), points)
     assert np.array_equal(np.array(back[2].to_list(), np.float32), points + 1)

@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aacsfnet import table
 from aacsfnet.config import Merge
 from aacsfnet.faces.geometry import level, measure_all
+from aacsfnet.files import replacing
+from aacsfnet.models.pictures import resized
 from aacsfnet.training.augment import vary_look
 from aacsfnet.training.optimiser import optimiser_of
-from aacsfnet.training.resize import resized
 
 NAME = "test_resnet"
 HELD_OUT = 480
@@ -148,7 +148,7 @@ def main() -> None:
     model = train(pictures, targets, given.minutes)
     weights = {name: each.contiguous() for name, each in model.body.state_dict().items()}
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    with table.replacing(given.output) as temporary:
+    with replacing(given.output) as temporary:
         save_file(weights, temporary)
 
 

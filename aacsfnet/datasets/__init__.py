@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from aacsfnet.config import Config
-from aacsfnet.datasets.base import NOTES, Dataset, Fault, Label
+from aacsfnet.datasets.base import NOTES, Dataset, Label
+from aacsfnet.tables import Fault
 
 #: name in the configuration -> module and class
 DATASETS = {

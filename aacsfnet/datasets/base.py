@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet.table import SCHEMAS, safe_name
+from aacsfnet.files import safe_name
+from aacsfnet.tables import SCHEMAS, Fault
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,6 @@ class Label:
     low: float
     high: float
     meaning: str
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a frame has no picture: a status of `aacsfnet.table.STATUSES` and words."""
-
-    status: str
-    reason: str
 
 
 #: Names of the oddities in an index's `notes`: what was met, evened out, and left its row usable.
@@ -100,20 +93,6 @@ def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     empty = {name: "" if kind == pl.String else None for name, kind in schema.items()}
     columns = {name: [row.get(name, empty[name]) for row in rows] for name in schema}
     return pl.DataFrame(columns, schema=schema)
-
-
-def pspi_of(units: Mapping[str, float]) -> float | None:
-    """Return PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43; None if one of them is unknown.
-
-    Source: Prkachin and Solomon 2008.
-
-    >>> pspi_of({"au4": 2, "au6": 3, "au7": 1, "au9": 0, "au10": 0, "au43": 1})
-    6.0
-    """
-    if not {"au4", "au6", "au7", "au9", "au10", "au43"} <= units.keys():
-        return None
-    eyes, mouth = max(units["au6"], units["au7"]), max(units["au9"], units["au10"])
-    return float(units["au4"] + eyes + mouth + units["au43"])
 
 
 def check_label(value: float | None, label: Label) -> str:

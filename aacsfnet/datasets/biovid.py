@@ -21,12 +21,13 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Fault, Label, frame_id, index_table
+from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.sheet import Sheet, read_sheet
 from aacsfnet.datasets.trees import file_names, subfolders
 from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.tables import Fault
 
 #: Baseline and the four levels of heat, between a subject's pain threshold and tolerance.
 LEVELS = {"BL1": 0, "PA1": 1, "PA2": 2, "PA3": 3, "PA4": 4}

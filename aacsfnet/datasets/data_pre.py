@@ -19,19 +19,12 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import (
-    Dataset,
-    Fault,
-    Label,
-    check_label,
-    frame_id,
-    index_table,
-    natural_key,
-)
+from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import black_fault, size_fault
 from aacsfnet.datasets.trees import file_names, subfolders
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.tables import Fault
 
 #: The arrays say nothing of recordings: a subject's frames are one sequence.
 SEQUENCE = "frames"

@@ -10,7 +10,7 @@ from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.sheet import Sheet
 from aacsfnet.datasets.videos import is_video
 from aacsfnet.errors import DataError
-from aacsfnet.table import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS
 
 KNOWN_COLUMNS = frozenset(
     {"path", "subject", "label", "sequence", "frame", "split", "sex", "age_group"}

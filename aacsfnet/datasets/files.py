@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from aacsfnet.datasets.base import Fault
+from aacsfnet.tables import Fault
 
 
 class DataFolder:

@@ -9,7 +9,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import Label, check_label, shards_of
 from aacsfnet.errors import DataError
-from aacsfnet.table import SCHEMAS, write
+from aacsfnet.tables import SCHEMAS, write
 
 log = logging.getLogger(__name__)
 

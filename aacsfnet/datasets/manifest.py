@@ -17,20 +17,14 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets import fields
-from aacsfnet.datasets.base import (
-    Dataset,
-    Fault,
-    Label,
-    frame_id,
-    index_table,
-    natural_key,
-    pspi_of,
-)
+from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key
 from aacsfnet.datasets.files import DataFolder, shorten
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
 from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.facs import pspi_if_known
+from aacsfnet.tables import Fault
 
 _LABEL_MEANING = "as the table's label column says"
 
@@ -150,7 +144,7 @@ class Manifest(Dataset):
             "split": fields.text_of(sheet, "split", i),
             **found_units,
         }
-        pspi = pspi_of(found_units)
+        pspi = pspi_if_known(found_units)
         if self.label.name == "pspi" and None not in (pspi, value) and pspi != value:
             notes = [*notes, f"pspi_differs: {value:g} as label, {pspi:g} from action units"]
         frame = fields.frame_of(sheet, i)

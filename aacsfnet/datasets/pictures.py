@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.files import DataFolder
+from aacsfnet.tables import Fault
 
 if TYPE_CHECKING:
     from PIL.Image import Image

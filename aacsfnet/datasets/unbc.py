@@ -22,22 +22,15 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import (
-    Dataset,
-    Fault,
-    Label,
-    check_label,
-    frame_id,
-    index_table,
-    natural_key,
-    pspi_of,
-)
+from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.trees import Leaf
 from aacsfnet.datasets.unbc_labels import parse_aam, parse_facs, parse_scalar
 from aacsfnet.datasets.unbc_tree import SEQUENCE_LABELS, ArchiveTree, facs_frame
 from aacsfnet.errors import SettingsError
+from aacsfnet.facs import pspi_if_known
+from aacsfnet.tables import Fault
 
 #: Label files hold a few numbers; anything larger is something else.
 _LARGEST_LABEL_FILE = 65_536
@@ -108,7 +101,7 @@ class Unbc(Dataset):
         value, wrong, notes = self._label_of(labels, name)
         units, found = self._units_of(key, name)
         notes += found + self._aam_notes(key, name)
-        pspi = pspi_of(units)
+        pspi = pspi_if_known(units)
         if pspi is not None and value is not None and abs(pspi - value) > 1e-6:
             notes.append(f"pspi_differs: {value:g} in the PSPI file, {pspi:g} from FACS")
         rows = []

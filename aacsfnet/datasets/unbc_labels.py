@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from aacsfnet.datasets.fields import number_of
-from aacsfnet.table import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS
 
 #: Points of the archive's active appearance model.
 AAM_POINTS = 66

@@ -7,15 +7,7 @@ from pathlib import PurePosixPath
 
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.pictures import PICTURE_SUFFIXES
-from aacsfnet.datasets.trees import (
-    Leaf,
-    file_names,
-    join,
-    leaves,
-    levels,
-    same_folder,
-    subfolders,
-)
+from aacsfnet.datasets.trees import Leaf, file_names, join, leaves, levels, same_folder, subfolders
 from aacsfnet.errors import DataError
 
 #: Sequence labels and the ends of their scales: affect and sensation as the patient told them

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.files import DataFolder, as_text, shorten
 from aacsfnet.datasets.pictures import black_fault, size_fault
+from aacsfnet.tables import Fault
 
 if TYPE_CHECKING:
     import cv2

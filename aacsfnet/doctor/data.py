@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from aacsfnet.cohort.splits import fold_count, given_roles
 from aacsfnet.config import Config
 from aacsfnet.datasets import NOTES, Dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import counts
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.errors import InputError
-from aacsfnet.table import STATUSES
-from aacsfnet.training.splits import fold_count, given_roles
+from aacsfnet.tables import STATUSES
 
 #: Rows shown of a list; what is left out is counted.
 _MOST_LINES = 40

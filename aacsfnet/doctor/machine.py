@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 
+from aacsfnet.doctor.estimates import gigabytes
 from aacsfnet.doctor.findings import Finding
-from aacsfnet.estimates import gigabytes
 
 _LEAST_MEMORY = 8e9
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from aacsfnet import estimates
 from aacsfnet.config import Config
 from aacsfnet.datasets import Label
+from aacsfnet.doctor import estimates
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.doctor.machine import cores_here
+from aacsfnet.doctor.rehearsal import Rehearsal, rehearse, training_seconds
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.faces.mesh import LOOKS
-from aacsfnet.rehearsal import Rehearsal, rehearse, training_seconds
 
 
 def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[Finding]:

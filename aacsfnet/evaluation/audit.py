@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.evaluation.results import SHARDED, Results
@@ -111,11 +111,11 @@ def _stage(results: Results, stage: str) -> list[Finding]:
 def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Finding]:
     """Yield what is wrong with one table: frames missing or added, altered labels, statuses."""
     where = _name(results, path)
-    names = table.schema_of(stage)
+    names = tables.SCHEMAS[stage]
     keys: list[str] = ["frame_id", "subject", "label", "status"]
     if "image_id" in names:
         keys = ["image_id", *keys]
-    rows = table.read(path, keys)
+    rows = tables.read(path, keys)
     expected = results.index.filter(pl.col("shard") == shard)
     for words, one, other in (("lacks", expected, rows), ("adds", rows, expected)):
         differing = one.join(other, on="frame_id", how="anti")["frame_id"].unique().sort()
@@ -132,10 +132,10 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Fin
         if len(wrong):
             frames = wrong["frame_id"].unique().sort().to_list()
             yield Finding(where, f"another {column} than in the index: {_some(frames)}")
-    unknown = sorted(set(rows["status"].drop_nulls()) - set(table.STATUSES))
+    unknown = sorted(set(rows["status"].drop_nulls()) - set(tables.STATUSES))
     if unknown or rows["status"].null_count():
         yield Finding(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
-    if names.get("image") == table.PICTURE:
+    if names.get("image") == tables.PICTURE:
         yield from _pictures(results, path, key)
 
 
@@ -146,7 +146,7 @@ def _pictures(results: Results, path: Path, key: str) -> Iterator[Finding]:
     words = "|".join(re.escape(name) for name in subjects)
     a_subject = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
     missing, named = [], []
-    for start in range(0, len(table.read(path, [key])), _ROWS):
+    for start in range(0, len(tables.read(path, [key])), _ROWS):
         part = pl.scan_parquet(path).slice(start, _ROWS).select(key, "status", "image").collect()
         for identity, status, image in part.iter_rows():
             encoded = image["bytes"] if image else None
@@ -195,8 +195,8 @@ def _inflated(data: bytes) -> Iterator[bytes]:
 def _merge(results: Results, folder: Path, given: bool) -> Iterator[Finding]:
     """Yield what is wrong with the merged data: roles, origins, counts, digests."""
     where = _name(results, folder)
-    index = table.read(folder / "index.parquet")
-    splits = table.read(folder / "splits.parquet")
+    index = tables.read(folder / "index.parquet")
+    splits = tables.read(folder / "splits.parquet")
     yield from _roles(where, results, splits, given)
     frames = dict(results.index.select("frame_id", "subject").iter_rows())
     source = pl.when(pl.col("synthetic")).then("source_frame_id").otherwise("frame_id")
@@ -271,8 +271,8 @@ def _experiment(
         return
     if merge is None:
         return
-    index = table.read(merge / "index.parquet")
-    splits = table.read(merge / "splits.parquet").filter(pl.col("role") == "test")
+    index = tables.read(merge / "index.parquet")
+    splits = tables.read(merge / "splits.parquet").filter(pl.col("role") == "test")
     tested = dict(zip(splits["subject"], splits["fold"], strict=True))
     expected = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic"))
     if given:

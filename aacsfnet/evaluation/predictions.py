@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError, LeakError, WorkError
 
@@ -41,7 +41,7 @@ def gather(paths: Sequence[Path], label: Label) -> pl.DataFrame:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    found = table.read(path)
+    found = tables.read(path)
     missing = [name for name in COLUMNS if name not in found.columns]
     if missing:
         raise DataError(

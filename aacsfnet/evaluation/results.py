@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.errors import DataError
 from aacsfnet.seeds import seed_of
 
@@ -38,7 +38,7 @@ class Results:
     def __init__(self, folder: Path, experiments: Sequence[str]) -> None:
         self.folder = folder
         self.experiments = list(experiments)
-        self.index = table.read(folder / "index.parquet")
+        self.index = tables.read(folder / "index.parquet")
         self.shards = self.index["shard"].unique().sort().to_list()
 
     def stage(self, name: str, experiment: str | None = None) -> Path | None:
@@ -69,8 +69,8 @@ class Results:
 
     def columns(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
         """Return columns of all rows of a stage; without any table, an empty one."""
-        schema = {column: table.schema_of(name)[column] for column in columns}
-        found = [table.read(path, list(columns)) for path in self.paths(name)]
+        schema = {column: tables.SCHEMAS[name][column] for column in columns}
+        found = [tables.read(path, list(columns)) for path in self.paths(name)]
         return pl.concat([pl.DataFrame(schema=schema), *found])
 
     def rows(
@@ -80,7 +80,7 @@ class Results:
         key = KEYS[name]
         found: dict[str, dict[str, Any]] = {}
         for path in self.paths(name):
-            if not len(table.read(path, [key]).filter(pl.col(key).is_in(list(keys)))):
+            if not len(tables.read(path, [key]).filter(pl.col(key).is_in(list(keys)))):
                 continue
             chosen = (
                 pl.scan_parquet(path)
@@ -95,7 +95,7 @@ class Results:
         """Return the first value that is not null of a column in each of a stage's tables."""
         found = []
         for path in self.paths(name):
-            values = table.read(path, [column])[column].drop_nulls()
+            values = tables.read(path, [column])[column].drop_nulls()
             found += values.head(1).to_list()
         return found
 
@@ -106,7 +106,7 @@ class Results:
     def predictions(self, experiment: str) -> pl.DataFrame | None:
         """Return an experiment's pooled predictions, None while there are none."""
         path = self.folder / "experiments" / experiment / "predictions.parquet"
-        return table.read(path) if path.is_file() else None
+        return tables.read(path) if path.is_file() else None
 
     def runs(self, experiment: str) -> list[tuple[int, int, Path]]:
         """Return seed, fold and folder of an experiment's trained models, in order."""

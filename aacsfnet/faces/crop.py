@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Fault
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import Mesh
 from aacsfnet.faces.sampling import invert, transform
 from aacsfnet.faces.sequence import Cut, SequenceCropper
+from aacsfnet.tables import Fault
 
 
 def crop(config: Config, index: Path, shard: str, output: Path) -> None:
@@ -25,12 +25,12 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
         shard: which shard of it.
         output: the table to write.
     """
-    frames = table.read(index).filter(pl.col("shard") == shard)
-    rows = [table.carry(row, "crop") for row in frames.iter_rows(named=True)]
+    frames = tables.read(index).filter(pl.col("shard") == shard)
+    rows = [tables.carry(row, "crop") for row in frames.iter_rows(named=True)]
     usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
     pictures = open_dataset(config).pictures(usable.drop("row"))
     _fill(rows, usable, pictures, config.crop)
-    table.write(output, table.frame("crop", rows), "crop")
+    tables.write(output, tables.frame("crop", rows), "crop")
 
 
 #: In video mode the detectors look again at each frame whose position is a multiple of this, so
@@ -89,7 +89,7 @@ def _may_follow(settings: Crop, found: Located) -> bool:
 def _described(cut: Cut, mesh: Mesh, frame_id: str) -> dict[str, object]:
     """Return what the table holds of a crop."""
     return {
-        "image": table.encode_png(cut.picture, f"{frame_id}.png"),
+        "image": tables.encode_png(cut.picture, f"{frame_id}.png"),
         "to_frame": cut.to_frame.ravel().tolist(),
         "inside": cut.inside,
         "mesh_px": transform(invert(cut.to_frame), mesh.points).astype(np.float32),

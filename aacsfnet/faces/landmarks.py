@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config, Landmarks
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Mesh
@@ -27,9 +27,9 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     rows: list[dict[str, object]] = []
     found: list[int] = []
     points: list[np.ndarray] = []
-    crops = table.read(crop)
+    crops = tables.read(crop)
     for at, (source, mesh) in enumerate(_meshes(crops, settings)):
-        rows.append(table.carry(source, "landmarks"))
+        rows.append(tables.carry(source, "landmarks"))
         if mesh is None:
             continue
         rows[at]["presence"] = mesh.presence
@@ -47,7 +47,7 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
         described = _described(np.array(points), to_frame)
         for at, values in zip(found, described, strict=True):
             rows[at] |= values
-    table.write(output, table.frame("landmarks", rows), "landmarks")
+    tables.write(output, tables.frame("landmarks", rows), "landmarks")
 
 
 def _meshes(
@@ -63,7 +63,7 @@ def _meshes(
             if row["status"] == "ok":
                 mesh = Mesh(known.astype(np.float64), row["presence"])
                 if landmarker:
-                    mesh = landmarker.find(table.decode_png(row["image"]), mesh.points)
+                    mesh = landmarker.find(tables.decode_png(row["image"]), mesh.points)
             yield row, mesh
 
 

@@ -6,11 +6,11 @@ from typing import Self
 import numpy as np
 
 from aacsfnet.config import Crop
-from aacsfnet.datasets.base import Fault
 from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
 from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face, square_of_points
 from aacsfnet.faces.networks import FaceMesh
+from aacsfnet.tables import Fault
 
 #: A face that moved or grew by more than this share of its square between frames is sought anew.
 _STEP = 0.15

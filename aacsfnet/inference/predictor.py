@@ -9,9 +9,8 @@ import torch
 from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
 from aacsfnet.models.folder import load_model, read_description
+from aacsfnet.models.pictures import resized, to_float
 from aacsfnet.models.scoring import scored
-from aacsfnet.training.data import to_float
-from aacsfnet.training.resize import resized
 
 
 class Predictor:

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from aacsfnet.errors import ModelFileError, SettingsError
-from aacsfnet.locked import check_lock
+from aacsfnet.files import check_lock
 
 #: Weights that the package carries, by timm's name of the network; see README.md there.
 BUNDLED = Path(__file__).with_name("bundled")

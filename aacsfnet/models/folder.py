@@ -8,9 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from aacsfnet.errors import ModelFileError
+from aacsfnet.files import replacing
 from aacsfnet.models.create import create_model
 from aacsfnet.models.network import Network
-from aacsfnet.table import replacing
 
 FORMAT = 1
 

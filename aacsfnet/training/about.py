@@ -12,9 +12,9 @@ import torch
 
 import aacsfnet
 from aacsfnet import devices
+from aacsfnet.cohort.selection import shares
 from aacsfnet.config import Train
 from aacsfnet.training.material import Material
-from aacsfnet.training.selection import shares
 
 
 def about(

@@ -171,11 +171,6 @@ def gather(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Batch:
     }
 
 
-def to_float(pictures: Tensor) -> Tensor:
-    """Return `(B, 3, S, S)` float32 in 0-1 from `(B, S, S, 3)` uint8, on the same device."""
-    return pictures.permute(0, 3, 1, 2).to(torch.float32).div_(255)
-
-
 def pixel_statistics(images: np.ndarray, rows: np.ndarray, most: int = 2000) -> dict[str, Any]:
     """Return mean and deviation of each colour over pictures, `(3,)` each, in 0-1.
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
+from aacsfnet.cohort.selection import Selection, select
 from aacsfnet.config import Train
 from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
 from aacsfnet.training.data import Batches, Pictures, open_images
-from aacsfnet.training.selection import Selection, select
 from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights
 
 
@@ -40,8 +40,8 @@ def read_material(merge: Path, fold: int, synthetic: bool, label: Label) -> Mate
         LeakError: a held-out subject would reach training.
         WorkError: there is no such fold, or nothing to train on.
     """
-    index = table.read(merge / "index.parquet")
-    splits = table.read(merge / "splits.parquet")
+    index = tables.read(merge / "index.parquet")
+    splits = tables.read(merge / "splits.parquet")
     chosen = select(index, splits, fold, synthetic)
     images = open_images(merge / "images.npy")
     if len(images) != index["row"].count():

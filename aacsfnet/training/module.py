@@ -17,10 +17,11 @@ from torch.utils.tensorboard import SummaryWriter
 from aacsfnet.errors import WorkError
 from aacsfnet.evaluation import metrics
 from aacsfnet.models.network import Network
+from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.augment import augment
-from aacsfnet.training.data import Batch, Batches, to_float
+from aacsfnet.training.data import Batch, Batches
 from aacsfnet.training.losses import Loss
 from aacsfnet.training.optimiser import optimiser_of
 

@@ -14,8 +14,8 @@ import lightning.pytorch as lightning
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from aacsfnet import table
 from aacsfnet.errors import DataError
+from aacsfnet.files import replacing
 
 
 def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
@@ -40,7 +40,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         """Write beside the path, then rename."""
-        with table.replacing(Path(path)) as temporary:
+        with replacing(Path(path)) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 

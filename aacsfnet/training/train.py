@@ -10,17 +10,17 @@ import polars as pl
 import torch
 
 import aacsfnet
-from aacsfnet import table
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
+from aacsfnet.files import replacing
 from aacsfnet.models import Network, save_model
 from aacsfnet.models.folder import save_skipped
+from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
 from aacsfnet.training.build import build
-from aacsfnet.training.data import to_float
 from aacsfnet.training.fit import fit
 from aacsfnet.training.material import Material, pictures_of, read_material
 from aacsfnet.training.state import state_folder
@@ -76,9 +76,9 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
             model, settings, material, seed=run_seed, state=state, events=events, device=device
         )
         predictions = predict(model.to(device), material, settings.batch, fold, seed)
-    with table.replacing(output / "history.csv") as temporary:
+    with replacing(output / "history.csv") as temporary:
         pl.DataFrame(training.history).write_csv(temporary)
-    with table.replacing(output / "predictions.parquet") as temporary:
+    with replacing(output / "predictions.parquet") as temporary:
         predictions.write_parquet(temporary)
     run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
     run |= {"parameters": parameters}
@@ -90,7 +90,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
     """Write what the workflow waits for where a fold has nobody to test, and train nothing."""
     reason = f"fold {fold}: none of its held-out subjects has a usable picture"
     log.warning("%s; nothing is trained", reason)
-    with table.replacing(output / "history.csv") as temporary:
+    with replacing(output / "history.csv") as temporary:
         pl.DataFrame(schema=["epoch"]).write_csv(temporary)
     nothing = material.chosen.test.select(
         *_IDENTITY,
@@ -98,7 +98,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
         pl.lit(fold, pl.Int64).alias("fold"),
         pl.lit(seed, pl.Int64).alias("seed"),
     )
-    with table.replacing(output / "predictions.parquet") as temporary:
+    with replacing(output / "predictions.parquet") as temporary:
         nothing.write_parquet(temporary)
     save_skipped(output, reason)
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets import open_dataset
 from benchmarks.archive.oddities import plant
@@ -92,7 +92,7 @@ def look(folder: Path) -> dict[str, Any]:
     config = config_of(folder)
     output = folder / "index.parquet"
     spent = measured("index", config, "--output", str(output))
-    truth, rows = pl.read_parquet(folder / "truth.parquet"), table.read(output)
+    truth, rows = pl.read_parquet(folder / "truth.parquet"), tables.read(output)
     wall, cpu = time.perf_counter(), time.process_time()
     findings = diagnose(config)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -126,7 +126,7 @@ def faces(folder: Path, stage: str, minutes: float) -> dict[str, Any]:
     """Run a stage over every shard; return time, memory and counts by status."""
     config = config_of(folder)
     index = folder / "index.parquet"
-    shards = table.read(index, ["shard"])["shard"].unique(maintain_order=True).to_list()
+    shards = tables.read(index, ["shard"])["shard"].unique(maintain_order=True).to_list()
     notes = folder / f"{stage}.jsonl"
     done = {}
     if notes.exists():
@@ -149,7 +149,7 @@ def faces(folder: Path, stage: str, minutes: float) -> dict[str, Any]:
 def summary(folder: Path, stage: str, runs: list[dict[str, Any]], shards: int) -> dict[str, Any]:
     """Return what a stage's runs took, and what became of the frames."""
     rows = pl.concat(
-        table.read(folder / stage / f"{run['shard']}.parquet", ["frame_id", "status"])
+        tables.read(folder / stage / f"{run['shard']}.parquet", ["frame_id", "status"])
         for run in runs
     )
     truth = pl.read_parquet(folder / "truth.parquet").select("frame_id", "cropped")
@@ -213,7 +213,7 @@ def measured(stage: str, config: Config, *arguments: str) -> dict[str, Any]:
         sys.exit(f"{' '.join(command[2:4])} ended with {process.returncode}: {words[-2000:]}")
     output = Path(arguments[-1])
     return {
-        "frames": len(table.read(output, ["frame_id"])),
+        "frames": len(tables.read(output, ["frame_id"])),
         "wall_seconds": time.perf_counter() - started,
         "cpu_seconds": used.ru_utime + used.ru_stime,
         "peak_mib": int(words.splitlines()[-1]) / 1024,

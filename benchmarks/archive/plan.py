@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import Lens, Light, Pose
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Lens, Light, Pose
 
 #: Frames of the real archive at PSPI 0, 1, … 15.
 UNBC_HISTOGRAM = (

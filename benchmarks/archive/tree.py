@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aacsfnet.datasets.demo.render import render
+from aacsfnet.rendering.render import render
 from benchmarks.archive.plan import Frame, Size, Still, person_of, scene_of, units_of
 
 #: Which of the 478 points stand for the archive's 66; any would do, the product only carries them.

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from aacsfnet.doctor import Finding
-from aacsfnet.table import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS
 from benchmarks.archive.oddities import Planted
 
 #: Columns of the index that must be exact, compared value by value.

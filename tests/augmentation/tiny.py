@@ -12,7 +12,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from aacsfnet.augmentation.diffusion.depth_to_image import DepthToImage
-from aacsfnet.augmentation.wording.tokenizer import build_tokenizer
+from tools.miniature.tokenizer import build_tokenizer
 
 #: Side of the pictures, pixels; latents have an eighth of it.
 SIZE = 64

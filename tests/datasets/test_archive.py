@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from aacsfnet import doctor, table
+from aacsfnet import doctor, tables
 from aacsfnet.datasets.index import index
 from aacsfnet.faces.crop import crop
 from benchmarks.archive.__main__ import config_of, make, wrong_landmarks
@@ -28,7 +28,7 @@ def truth(archive):
 
 
 def test_the_index_holds_exactly_what_was_written(archive, truth):
-    rows = table.read(archive / "index.parquet")
+    rows = tables.read(archive / "index.parquet")
     assert differences(truth, rows) == {}
     assert wrong_landmarks(config_of(archive), rows, archive) == 0
 
@@ -49,7 +49,7 @@ def test_the_doctor_counts_each_oddity_under_its_name(archive, truth, monkeypatc
 
 @pytest.mark.parametrize(("column", "value"), [("label", 3.5), ("au4", 1.0), ("status", "black")])
 def test_one_wrong_value_would_be_seen(archive, truth, column, value):
-    rows = table.read(archive / "index.parquet")
+    rows = tables.read(archive / "index.parquet")
     changed = pl.when(pl.int_range(pl.len()) == 7).then(pl.lit(value)).otherwise(column)
     wrong = differences(truth, rows.with_columns(changed.alias(column).cast(rows[column].dtype)))
     assert list(wrong) == [column]
@@ -57,11 +57,11 @@ def test_one_wrong_value_would_be_seen(archive, truth, column, value):
 
 
 def test_frames_that_cannot_be_read_are_rows_and_all_others_show_a_face(archive, truth):
-    shards = table.read(archive / "index.parquet", ["shard"])["shard"].unique()
+    shards = tables.read(archive / "index.parquet", ["shard"])["shard"].unique()
     crops = []
     for shard in shards:
         crop(config_of(archive), archive / "index.parquet", shard, archive / "crop.parquet")
-        crops.append(table.read(archive / "crop.parquet", ["frame_id", "status", "reason"]))
+        crops.append(tables.read(archive / "crop.parquet", ["frame_id", "status", "reason"]))
     found = pl.concat(crops).join(truth.select("frame_id", "cropped"), on="frame_id")
     assert len(found) == len(truth)
     assert found.filter(pl.col("status") != pl.col("cropped")).to_dicts() == []

@@ -4,11 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import NOTES, Fault, shards_of
+from aacsfnet.datasets.base import NOTES, shards_of
 from aacsfnet.datasets.index import index
 from aacsfnet.errors import DataError
+from aacsfnet.tables import Fault
 
 WOMAN, MAN = "071309_w_21", "082208_m_45"
 CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
@@ -99,7 +100,7 @@ def test_the_stage_fills_the_planned_shards(root, configured, tmp_path):
         index__videos={"rate": 5.0, "seconds": 0.4},
     )
     index(config, tmp_path / "out.parquet")
-    rows = table.read(tmp_path / "out.parquet")
+    rows = tables.read(tmp_path / "out.parquet")
     planned = shards_of(open_dataset(config).subjects(), 4)
     assert dict(rows.group_by("shard").len().iter_rows()) == planned
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Fault
 from aacsfnet.errors import DataError
+from aacsfnet.tables import Fault
 
 PICTURES = np.random.default_rng(3).integers(0, 256, (5, 112, 112, 3), np.uint8)
 LABELS = np.array([0, 1, 2, 15, 16])

@@ -4,13 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import DemoData, Index
 from aacsfnet.datasets.demo import Demo
-from aacsfnet.datasets.demo.action_units import HIGHEST, express, pspi
-from aacsfnet.datasets.demo.people import Person, neutral_face
-from aacsfnet.datasets.demo.sequences import person_of
 from aacsfnet.errors import DataError
+from aacsfnet.facs import ACTION_UNITS, HIGHEST, pspi
+from aacsfnet.rendering.expressions import express
+from aacsfnet.rendering.people import Person, neutral_face
+from aacsfnet.rendering.sequences import person_of
 from aacsfnet.seeds import seed_of
 
 
@@ -51,11 +52,11 @@ def test_pspi_by_hand(units: dict[str, float], expected: float) -> None:
 def test_index_fills_the_table_and_agrees_with_the_scan(rows: pl.DataFrame) -> None:
     data = demo()
     assert rows.drop("label").columns == [
-        name for name in table.schema_of("index") if name not in ("shard", "label")
+        name for name in tables.SCHEMAS["index"] if name not in ("shard", "label")
     ]
     assert dict(rows.group_by("subject").len().iter_rows()) == data.subjects()
     assert rows["frame_id"].n_unique() == len(rows)
-    assert rows.select(table.ACTION_UNITS).null_count().sum_horizontal().item() == 0
+    assert rows.select(ACTION_UNITS).null_count().sum_horizontal().item() == 0
     assert set(rows["sex"]) == {"f", "m"}
     assert (rows["age_group"] != "").all()
     assert rows.group_by("subject").agg(pl.col("sex").n_unique())["sex"].max() == 1

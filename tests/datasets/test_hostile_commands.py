@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, bad_table
 
 #: Runs a command and writes down every file that Python opens meanwhile.
@@ -99,7 +99,7 @@ def test_each_is_a_row_with_a_reason_in_bounded_time_and_memory(hostile):
         forbidden = {"/etc/passwd", "/dev/zero", str(folder / "outside" / "secret.png")}
         assert not forbidden & real
         assert not [name for name in opened if name.startswith("/proc/self/environ")]
-    rows = table.read(crops).with_columns(kind=pl.col("frame_id").str.split("/").list.last())
+    rows = tables.read(crops).with_columns(kind=pl.col("frame_id").str.split("/").list.last())
     assert len(rows) == 1 + len(CONTENTS) + len(PLACES)
     assert (rows["reason"] != "").all()
     assert rows.filter(pl.col("status") == "ok").is_empty()

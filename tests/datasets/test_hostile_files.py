@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.index import index
 from aacsfnet.errors import DataError
+from aacsfnet.tables import Fault
 from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, bad_table, video
 
 
@@ -110,7 +110,7 @@ def test_all_of_them_together_stay_one_table(make_manifest, tmp_path):
     config = make_manifest(text, ("a.png",))
     for output in ("one", "two"):
         index(config, tmp_path / output)
-    rows = table.read(tmp_path / "one")
+    rows = tables.read(tmp_path / "one")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert len(rows) == len(lines) + 3
     # Some show their damage only when they are decoded; one picture is sound.

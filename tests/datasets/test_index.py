@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import validate
 from aacsfnet.datasets.base import Label, check_label, frame_id, natural_key, shards_of
 from aacsfnet.datasets.index import check_plan, deal, index, judge, summarise, with_defaults
@@ -127,8 +127,8 @@ def test_the_demo_gives_the_same_bytes_twice(tmp_path):
     for name in ("a", "b"):
         index(config, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    found = table.read(tmp_path / "a")
-    assert found.columns == list(table.SCHEMAS["index"])
+    found = tables.read(tmp_path / "a")
+    assert found.columns == list(tables.SCHEMAS["index"])
     assert found["shard"].n_unique() == 6
 
 

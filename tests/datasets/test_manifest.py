@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import NOTES, Fault, shards_of
+from aacsfnet.datasets.base import NOTES, shards_of
 from aacsfnet.datasets.index import counts, index
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.tables import Fault
 
 PLAIN = "path,subject,label\na.png,s1,0\nb.png,s1,3.5\nc.png,s2,16\n"
 PICTURES = ("a.png", "b.png", "c.png")
@@ -235,7 +236,7 @@ def test_hostile_subjects_keep_their_names_and_have_safe_shards(make_manifest, t
     lines = [f'{p},"{s}",1\n' for p, s in zip(pictures, HOSTILE_SUBJECTS, strict=True)]
     config = make_manifest("path,subject,label\n" + "".join(lines), pictures)
     index(config, tmp_path / "out.parquet")
-    rows = table.read(tmp_path / "out.parquet")
+    rows = tables.read(tmp_path / "out.parquet")
     assert set(rows["subject"]) == set(HOSTILE_SUBJECTS)
     assert rows["frame_id"].is_unique().all()
     assert all(name.count("/") == 2 and "#" not in name for name in rows["frame_id"])
@@ -301,7 +302,7 @@ def test_more_frames_than_planned_fill_the_planned_shards(make_manifest, make_vi
         text, index__shard_frames=4, index__videos={"rate": 25.0, "seconds": 0.4}
     )
     index(config, tmp_path / "out.parquet")
-    rows = table.read(tmp_path / "out.parquet")
+    rows = tables.read(tmp_path / "out.parquet")
     planned = shards_of(open_dataset(config).subjects(), 4)
     assert dict(rows.group_by("shard", maintain_order=True).len().iter_rows()) == {
         "s1.00": 17,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aacsfnet.datasets.base import NOTES, Fault
+from aacsfnet.datasets.base import NOTES
 from aacsfnet.datasets.pictures import decode, read_header
+from aacsfnet.tables import Fault
 
 LIMIT = 1_000_000
 

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import NOTES, Fault, shards_of
+from aacsfnet.datasets.base import NOTES, shards_of
 from aacsfnet.datasets.index import counts, index
 from aacsfnet.datasets.unbc_labels import parse_facs, parse_scalar
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.tables import Fault
 
 FIRST = "042-ll042/ll042t1aaaff/ll042t1aaaff001"
 
@@ -45,7 +47,7 @@ def test_a_sound_tree_has_exact_labels_and_no_oddity(unbc_tree, configured):
 def test_action_units_and_sequence_labels_are_read(unbc_tree, configured):
     rows = opened(configured, unbc_tree).index()
     row = row_of(rows, "042-ll042/ll042t1aaaff/ll042t1aaaff004")
-    units = {unit: row[unit] for unit in table.ACTION_UNITS if row[unit]}
+    units = {unit: row[unit] for unit in ACTION_UNITS if row[unit]}
     assert units == {"au4": 2, "au6": 1, "au7": 3, "au43": 1, "au12": 4}
     assert (row["aff"], row["opr"], row["sen"], row["vas"]) == (4, 2, 6, 3)
 
@@ -191,8 +193,8 @@ def test_names_that_are_no_utf8_are_written_in_letters_and_found_again(
     os.rename(picture + b"/tv095t1aeaff001.png", picture + b"/x\xff\xfe.png")  # noqa: PTH104
     dataset = opened(configured, unbc_tree)
     rows = dataset.index()
-    table.write(unbc_tree.root / "i.parquet", rows.with_columns(shard=pl.lit("a")).select(
-        list(table.SCHEMAS["index"])), "index")  # fmt: skip
+    tables.write(unbc_tree.root / "i.parquet", rows.with_columns(shard=pl.lit("a")).select(
+        list(tables.SCHEMAS["index"])), "index")  # fmt: skip
     assert dataset.subjects() == {"Andr\\xe9": 10, "095-tv095": 6}
     assert rows["status"].to_list().count("ok") == 14
     (odd,) = rows.filter(pl.col("path").str.contains("xff")).to_dicts()
@@ -233,7 +235,7 @@ def test_the_stage_deals_subjects_into_the_planned_shards(unbc_tree, configured,
     config = configured("unbc", root=str(unbc_tree.root), index__shard_frames=4)
     for output in ("a", "b"):
         index(config, tmp_path / output)
-    rows = table.read(tmp_path / "a")
+    rows = tables.read(tmp_path / "a")
     planned = shards_of(open_dataset(config).subjects(), 4)
     assert dict(rows.group_by("shard").len().iter_rows()) == planned
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -266,7 +268,7 @@ def test_a_whole_archive_is_planned_and_indexed_in_seconds(
     assert sum(planned.values()) == len(truth) == 48_398
     assert scan < 3
     index(config, tmp_path / "index.parquet")
-    rows = table.read(tmp_path / "index.parquet", ["frame_id", "label", "sequence"])
+    rows = tables.read(tmp_path / "index.parquet", ["frame_id", "label", "sequence"])
     assert rows["sequence"].n_unique() == 200
     assert dict(rows.select("frame_id", "label").iter_rows()) == truth
 
@@ -301,7 +303,7 @@ def test_rendered_faces_in_the_archives_layout_are_found(tmp_path, configured, m
     truth = {}
     for row, pixels in zip(faces.iter_rows(named=True), demo.pictures(faces), strict=True):
         place = f"{row['subject']}/{row['subject']}t1/f{row['position']:03d}"
-        units = ((unit[2:], row[unit]) for unit in table.ACTION_UNITS if row[unit])
+        units = ((unit[2:], row[unit]) for unit in ACTION_UNITS if row[unit])
         tree.write(f"{tree.images}/{place}.png", encode(pixels))
         tree.write(f"{tree.labels}/PSPI/{place}_facs.txt", f"{row['label']:.17e}")
         tree.write(
@@ -318,13 +320,13 @@ def test_rendered_faces_in_the_archives_layout_are_found(tmp_path, configured, m
         tree.write(f"{tree.images}/{place}.png", content)
     config = configured("unbc", root=str(tree.root))
     index(config, tmp_path / "index.parquet")
-    rows = table.read(tmp_path / "index.parquet")
+    rows = tables.read(tmp_path / "index.parquet")
     assert dict(rows.select("frame_id", "label").iter_rows()) == truth
     assert "pspi_differs" not in counts(rows, "notes")
     found = {}
     for shard in rows["shard"].unique():
         crop(config, tmp_path / "index.parquet", shard, tmp_path / "crop.parquet")
-        found |= dict(table.read(tmp_path / "crop.parquet", ["frame_id", "status"]).iter_rows())
+        found |= dict(tables.read(tmp_path / "crop.parquet", ["frame_id", "status"]).iter_rows())
     expected = dict.fromkeys(truth, "ok") | dict(
         zip(odd, ("black", "unreadable", "unreadable"), strict=True)
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from aacsfnet.datasets.base import Fault
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_container, name_of
+from aacsfnet.tables import Fault
 
 LEVELS = list(range(30, 230, 4))  # 50 frames
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.errors import DataError
 from aacsfnet.evaluation.audit import audit, texts_of
 
@@ -166,7 +166,7 @@ def test_a_subjects_name_inside_a_picture_is_found(made, kind, data):
         image and {**image, "bytes": with_text(image["bytes"], kind, data)}
         for image in rows["image"].to_list()
     ]
-    rows.with_columns(pl.Series("image", pictures, dtype=table.PICTURE)).write_parquet(path)
+    rows.with_columns(pl.Series("image", pictures, dtype=tables.PICTURE)).write_parquet(path)
     assert any("name stands in pictures' metadata" in line for line in lines(made))
 
 
@@ -177,13 +177,13 @@ def test_harmless_text_inside_a_picture_is_fine(made):
         image and {**image, "bytes": with_text(image["bytes"], b"tEXt", b"synthetic\0true")}
         for image in rows["image"].to_list()
     ]
-    rows.with_columns(pl.Series("image", pictures, dtype=table.PICTURE)).write_parquet(path)
+    rows.with_columns(pl.Series("image", pictures, dtype=tables.PICTURE)).write_parquet(path)
     assert lines(made) == []
 
 
 def test_an_ok_row_without_its_picture_is_found(made):
     path = first_shard(made, "crop")
-    change(path, lambda rows: rows.with_columns(image=pl.lit(None, dtype=table.PICTURE)))
+    change(path, lambda rows: rows.with_columns(image=pl.lit(None, dtype=tables.PICTURE)))
     assert any("ok without a picture" in line for line in lines(made))
 
 

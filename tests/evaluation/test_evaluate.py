@@ -12,8 +12,7 @@ from aacsfnet.evaluation import metrics
 from aacsfnet.evaluation.evaluate import evaluate
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.summaries import compare, subject_table, summarise
-
-from .conftest import LABEL, settings
+from tests.made_results import LABEL, settings
 
 
 def fold(number: int, subjects: str, seed: int = 1, frames: int = 20, **columns) -> pl.DataFrame:

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from aacsfnet.config import Crop
-from aacsfnet.datasets.base import Fault
 from aacsfnet.faces.locate import FaceLocator, Located
+from aacsfnet.tables import Fault
 
 from .conftest import turned
 

@@ -17,7 +17,7 @@ ON_PHOTOGRAPH = Square(np.array([224.0, 124.0]), 165.0, 0.06)
 
 
 def test_mirror_is_its_own_undoing_and_agrees_with_the_demo_head() -> None:
-    from aacsfnet.datasets.demo.mesh import mirror as of_demo
+    from aacsfnet.rendering.mesh import mirror as of_demo
 
     across = mirror()
     assert np.array_equal(across[across], np.arange(478))

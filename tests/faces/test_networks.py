@@ -41,9 +41,9 @@ def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
 
 def test_pixel_centres_are_integers() -> None:
     """In a mirror image x becomes 191 - x, not 192 - x."""
-    from aacsfnet.datasets.demo.mesh import mirror
-    from aacsfnet.datasets.demo.people import Person
-    from aacsfnet.datasets.demo.render import Pose, render
+    from aacsfnet.rendering.mesh import mirror
+    from aacsfnet.rendering.people import Person
+    from aacsfnet.rendering.render import Pose, render
 
     across = np.asarray(mirror())
     sums = []

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets.index import index
 from aacsfnet.faces.alignment import LEFT_EYE, RIGHT_EYE
@@ -26,10 +26,10 @@ IRISES = np.array([[203, 100.5], [246.5, 103]])
 def run(folder: Path, config: Config) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Run index, crop and landmarks of the only shard."""
     index(config, folder / "index.parquet")
-    shard = table.read(folder / "index.parquet")["shard"][0]
+    shard = tables.read(folder / "index.parquet")["shard"][0]
     crop(config, folder / "index.parquet", shard, folder / "crop.parquet")
     landmarks(config, folder / "crop.parquet", folder / "landmarks.parquet")
-    return table.read(folder / "crop.parquet"), table.read(folder / "landmarks.parquet")
+    return tables.read(folder / "crop.parquet"), tables.read(folder / "landmarks.parquet")
 
 
 def manifest(folder: Path, rows: str, **blocks: dict) -> Config:
@@ -85,7 +85,7 @@ def test_a_real_face_is_upright_and_maps_back(photographs, name: str) -> None:
     crops, points = photographs
     row = crops.row(by_predicate=pl.col("sequence") == name, named=True)
     found = points.row(by_predicate=pl.col("sequence") == name, named=True)
-    assert table.decode_png(row["image"]).shape == (128, 128, 3)
+    assert tables.decode_png(row["image"]).shape == (128, 128, 3)
     assert row["frame_size"] == [512, 512]
     assert row["faces"] == 1
     assert row["inside"] == 1.0
@@ -202,9 +202,9 @@ def test_smoothing_steadies_the_crops_of_a_sequence(film: Path, tmp_path: Path) 
         return np.sqrt((np.diff(path, 2, axis=0) ** 2).mean(axis=0))
 
     smooth, _ = run(film, demo())
-    shard = table.read(film / "index.parquet")["shard"][0]
+    shard = tables.read(film / "index.parquet")["shard"][0]
     crop(demo(crop={"smoothing": 0}), film / "index.parquet", shard, tmp_path / "raw.parquet")
-    raw = table.read(tmp_path / "raw.parquet")
+    raw = tables.read(tmp_path / "raw.parquet")
     assert (jitter(smooth) < 0.7 * jitter(raw)).all()
 
 
@@ -220,7 +220,7 @@ def test_one_core_and_all_give_the_same_tables(film: Path, tmp_path: Path) -> No
         "crop(config, Path(index), shard, Path(folder) / 'crop.parquet')\n"
         "landmarks(config, Path(folder) / 'crop.parquet', Path(folder) / 'landmarks.parquet')\n"
     )
-    shard = table.read(film / "index.parquet")["shard"][0]
+    shard = tables.read(film / "index.parquet")["shard"][0]
     arguments = [demo().model_dump_json(), str(film / "index.parquet"), shard, str(tmp_path)]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True)
     for name in ("crop.parquet", "landmarks.parquet"):

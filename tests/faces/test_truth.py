@@ -5,13 +5,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from aacsfnet.config import Crop
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import Lens, Pose, render
 from aacsfnet.faces.alignment import crop_matrix
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.locate import Located
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
 from aacsfnet.faces.sampling import invert, sample, transform
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Lens, Pose, render
 
 
 def found_in(picture: np.ndarray, locator, landmarker) -> np.ndarray:

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from aacsfnet.augmentation.diffusion import bundled
-from aacsfnet.datasets.demo.sequences import person_of
+from aacsfnet.augmentation.diffusion.model_files import bundled_model
+from aacsfnet.augmentation.local_models import CARD
+from aacsfnet.rendering.sequences import person_of
 from aacsfnet.seeds import seed_of
-from tools.miniature import data, diffusion
+from tools.miniature import architecture, data, diffusion
 
 
 def test_standardising_goes_into_the_vae_without_changing_its_pictures():
-    vae = bundled.build_pipeline(seed=3).vae.eval()
+    vae = architecture.build_pipeline(seed=3).vae.eval()
     pictures = torch.rand(6, 3, 32, 32) * 2 - 1
     with torch.no_grad():
         before = vae.encode(pictures).latent_dist
@@ -64,11 +65,11 @@ def test_faces_are_made_again_alike(tmp_path):
 
 
 def test_the_shipped_model_is_small_trained_and_told_about():
-    folder = bundled.bundled_model()
+    folder = bundled_model()
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 16 * 2**20
     assert not {path.suffix for path in files} - {".json", ".md", ".safetensors"}
-    card = json.loads((folder / bundled.CARD).read_text())
+    card = json.loads((folder / CARD).read_text())
     assert card["trained"] is True
     text = (folder / "README.md").read_text()
     for heading in ("Data", "Training", "What it does", "Limits"):

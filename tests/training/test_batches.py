@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 
 from aacsfnet.errors import DataError
-from aacsfnet.training.data import (
-    Batches,
-    Pictures,
-    epoch_order,
-    open_images,
-    pixel_statistics,
-    to_float,
-)
+from aacsfnet.models.pictures import to_float
+from aacsfnet.training.data import Batches, Pictures, epoch_order, open_images, pixel_statistics
 
 IMAGES = np.arange(20 * 4 * 4 * 3, dtype=np.uint8).reshape(20, 4, 4, 3)
 ROWS = np.arange(3, 16)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from skimage import data
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError
 from aacsfnet.evaluation.audit import audit
@@ -46,13 +46,13 @@ def test_a_real_face_is_cropped_upright_and_a_picture_without_one_keeps_its_row(
     run = own.snakemake()
     assert run.status == 0, run.output
 
-    crops = pl.concat([table.read(path) for path in (own.results / "crop").glob("*.parquet")])
+    crops = pl.concat([tables.read(path) for path in (own.results / "crop").glob("*.parquet")])
     nobody = crops.filter(pl.col("frame_id").str.contains("nobody"))
     assert nobody["status"].to_list() == ["no_face"]
     assert nobody["reason"][0]
     assert (crops.filter(~pl.col("frame_id").str.contains("nobody"))["status"] == "ok").all()
 
-    found = [table.read(path) for path in (own.results / "landmarks").glob("*.parquet")]
+    found = [tables.read(path) for path in (own.results / "landmarks").glob("*.parquet")]
     for row in pl.concat(found).filter(pl.col("status") == "ok").iter_rows(named=True):
         points = np.array(row["landmarks_px"])
         right_eye, left_eye = points[[33, 133]].mean(axis=0), points[[362, 263]].mean(axis=0)

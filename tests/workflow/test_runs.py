@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.workflow import Workflow
 
 ROOT = Path(__file__).parent.parent.parent
@@ -17,13 +17,15 @@ SHARD_STAGES = ["crop", "landmarks", "depth", "prompts", "generate", "quality"]
 
 
 def test_every_frame_has_a_row_in_every_table(finished):
-    index = table.read(finished.results / "index.parquet")
+    index = tables.read(finished.results / "index.parquet")
     assert index.height == 4 * 8
     for stage in SHARD_STAGES:
-        tables = [table.read(path) for path in sorted((finished.results / stage).glob("*.parquet"))]
-        rows = pl.concat(tables)
+        written = [
+            tables.read(path) for path in sorted((finished.results / stage).glob("*.parquet"))
+        ]
+        rows = pl.concat(written)
         assert set(rows["frame_id"]) == set(index["frame_id"]), stage
-        assert len(tables) == 4
+        assert len(written) == 4
 
 
 def test_the_run_ends_with_figures_and_a_report(finished):
@@ -170,9 +172,9 @@ def test_tables_are_the_same_to_the_byte_again_and_with_more_cores(study, tiny):
         run = demo.snakemake("--cores", cores, "--forceall", "landmarks")
         assert run.status == 0, run.output
         assert sum(run.jobs.values()) == 1 + 4 + 4 + 1
-        tables = [demo.results / "index.parquet"]
+        written = [demo.results / "index.parquet"]
         for stage in ("crop", "landmarks"):
-            tables += sorted((demo.results / stage).glob("*.parquet"))
-        found.append({path.name + path.parent.name: path.read_bytes() for path in tables})
+            written += sorted((demo.results / stage).glob("*.parquet"))
+        found.append({path.name + path.parent.name: path.read_bytes() for path in written})
     assert len(found[0]) == 9
     assert found[0] == found[1] == found[2]

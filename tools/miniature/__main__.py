@@ -8,8 +8,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from aacsfnet.augmentation.diffusion.bundled import save
 from tools.miniature import autoencoder, data, diffusion
+from tools.miniature.architecture import save
 
 CHUNK = 480
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aacsfnet.augmentation.controls.mesh import mesh_depth
-from aacsfnet.augmentation.wording.words import (
+from aacsfnet.augmentation.depth.mesh import mesh_depth
+from aacsfnet.augmentation.prompts.words import (
     fill,
     head_words,
     level_words,
@@ -16,15 +16,15 @@ from aacsfnet.augmentation.wording.words import (
     unit_phrases,
 )
 from aacsfnet.config import Crop, Prompts
-from aacsfnet.datasets.base import Fault
-from aacsfnet.datasets.demo.action_units import HIGHEST, pspi
-from aacsfnet.datasets.demo.people import Person
-from aacsfnet.datasets.demo.render import Lens, Light, Pose, render
 from aacsfnet.faces.locate import FaceLocator
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import pose_of
 from aacsfnet.faces.sequence import SequenceCropper
+from aacsfnet.facs import HIGHEST, pspi
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Lens, Light, Pose, render
 from aacsfnet.seeds import seed_of
+from aacsfnet.tables import Fault
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def prompt_of(person: Person, units: dict[str, float], pose: np.ndarray) -> str:
     words = {
         "anatomy": ", ".join(phrase.text for phrase in unit_phrases(units)),
         "subject": subject_words(person.sex, person.age_group),
-        "level": level_words(pspi(units), 0, 16),
+        "level": level_words(float(pspi(units)), 0, 16),
         "head": head_words(*pose),
     }
     return fill(Prompts().template, words)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aacsfnet.augmentation.diffusion.bundled import build_pipeline
 from aacsfnet.config import Prompts
+from tools.miniature.architecture import build_pipeline
 from tools.miniature.averaging import follow
 
 log = logging.getLogger(__name__)

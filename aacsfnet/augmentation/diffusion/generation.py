@@ -17,7 +17,7 @@ from aacsfnet.augmentation.diffusion.latents import SourceLatents, decode
 from aacsfnet.augmentation.diffusion.pipelines import control_arguments, networks, text_encoders
 from aacsfnet.augmentation.diffusion.recipe import Recipe
 from aacsfnet.augmentation.diffusion.tasks import AnyTask, Result, check_sizes, drawings_of
-from aacsfnet.augmentation.wording.texts import Encoded, encode_texts, to_length
+from aacsfnet.augmentation.diffusion.texts import Encoded, encode_texts, to_length
 from aacsfnet.errors import WorkError
 
 if TYPE_CHECKING:

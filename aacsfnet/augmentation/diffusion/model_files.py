@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from aacsfnet.augmentation.diffusion.bundled import CARD, bundled_model
 from aacsfnet.augmentation.diffusion.recipe import SCHEDULERS, Kind
+from aacsfnet.augmentation.local_models import CARD, digests_of
 from aacsfnet.errors import ModelFileError, SettingsError
-from aacsfnet.locked import LOCK, check_lock, digest_of
+from aacsfnet.files import check_lock, digest_of
 
 if TYPE_CHECKING:
     from aacsfnet.config import Generate
+
+_BUNDLED = Path(__file__).with_name("miniature")
 
 #: Pipelines that a folder may name, and the kind of model that it then holds.
 CLASSES: dict[str, Kind] = {
@@ -47,6 +48,20 @@ class ModelFiles:
     controlnet: Path | None
     landmarks_controlnet: Path | None = None
     lora: Path | None = None
+
+
+def bundled_model() -> Path:
+    """Return the folder of the bundled model, in diffusers layout.
+
+    Raises:
+        ModelFileError: the package was installed without it.
+    """
+    if not (_BUNDLED / "model_index.json").is_file():
+        raise ModelFileError(
+            f"{_BUNDLED}: the bundled generator's files are missing from the package; install it "
+            "again, or name a model of your own in generate.model"
+        )
+    return _BUNDLED
 
 
 def find_model(settings: "Generate") -> ModelFiles:
@@ -208,31 +223,6 @@ def load_tokenizer(model: str) -> Any:
         raise ModelFileError(f"{folder / 'tokenizer'}: not a CLIP tokenizer ({error})") from None
 
 
-def quieten() -> None:
-    """Turn off the progress bars of diffusers and transformers; a log is no place for them."""
-    from diffusers.utils import logging as of_diffusers
-    from transformers.utils import logging as of_transformers
-
-    of_diffusers.disable_progress_bar()
-    of_transformers.disable_progress_bar()
-
-
-def check_folder(key: str, folder: Path) -> None:
-    """Check the folder of a model beside the generator, before a library loads it quietly.
-
-    Args:
-        key: the setting that names it.
-        folder: the model's.
-
-    Raises:
-        ModelFileError: it is missing, or altered since it was fetched.
-    """
-    quieten()
-    if not folder.is_dir():
-        raise ModelFileError(f"{key} = '{folder}': no such folder")
-    check_lock(folder, {})
-
-
 @cache
 def describe(files: ModelFiles) -> dict[str, Any]:
     """Return what a recipe says of a model: its name, whether it was trained, a checksum.
@@ -253,7 +243,7 @@ def describe(files: ModelFiles) -> dict[str, Any]:
     ]
     digest = hashlib.sha256()
     for root in (files.folder, *elsewhere):
-        digest.update(json.dumps(_digests(root), sort_keys=True).encode())
+        digest.update(json.dumps(digests_of(root), sort_keys=True).encode())
     about = {
         "name": " + ".join(
             [card.get("name", files.folder.name), *(part.name for part in elsewhere)]
@@ -273,30 +263,3 @@ def scheduler_of(files: ModelFiles, name: str) -> str:
     if SCHEDULERS[name] is not None:
         return str(SCHEDULERS[name])
     return _class_name(files.folder / "scheduler" / "scheduler_config.json")
-
-
-def checksum_of(folder: Path) -> str:
-    """Return one checksum for all settings and weights in a folder.
-
-    Raises:
-        ModelFileError: a file differs from the folder's lock file.
-    """
-    return hashlib.sha256(json.dumps(_digests(folder), sort_keys=True).encode()).hexdigest()
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """Return the checksums of a folder's files by name, after a comparison with its lock file."""
-    files = [
-        file
-        for pattern in ("*.json", "*.safetensors")
-        for file in sorted(folder.rglob(pattern))
-        if file.name not in (CARD, LOCK) and ".cache" not in file.parts
-    ]
-    with ThreadPoolExecutor() as threads:  # gigabytes, and hashing lets other threads run
-        checksums = list(threads.map(digest_of, files))
-    names = [file.relative_to(folder).as_posix() for file in files]
-    digests = dict(zip(names, checksums, strict=True))
-    check_lock(folder, digests)
-    if not (folder / LOCK).is_file():  # one of several models that were fetched together
-        check_lock(folder.parent, {f"{folder.name}/{name}": d for name, d in digests.items()})
-    return digests

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aacsfnet.augmentation.diffusion.model_files import ModelFiles, quieten
+from aacsfnet.augmentation.diffusion.model_files import ModelFiles
 from aacsfnet.augmentation.diffusion.recipe import SCHEDULERS, Recipe
+from aacsfnet.augmentation.local_models import quieten
 from aacsfnet.errors import ModelFileError, WorkError, first_line
 
 if TYPE_CHECKING:

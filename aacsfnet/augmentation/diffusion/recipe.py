@@ -1,39 +1,13 @@
 """The values in force: a preset's, those of the settings that override it, those of the model."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from aacsfnet.config.augmentation import Generate, guidance_of, preset_of, steps_of
 from aacsfnet.errors import SettingsError
-
-if TYPE_CHECKING:
-    from aacsfnet.config import Generate
 
 #: What a model folder holds, and so which pipeline runs it.
 Kind = Literal["sd-controlnet", "sdxl-controlnet", "sd-depth2img"]
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A way between picture and speed.
-
-    Attributes:
-        steps: scheduler steps; about strength times as many run.
-        guidance_scale: weight of the prompt; up to 1 each step runs once instead of twice.
-        scheduler: a name of `SCHEDULERS`.
-        distilled: the model must be made for few steps, by a LoRA as a rule.
-    """
-
-    steps: int
-    guidance_scale: float
-    scheduler: str
-    distilled: bool = False
-
-
-PRESETS = {
-    "quality": Preset(30, 7.0, "dpm++"),
-    "balanced": Preset(20, 6.0, "unipc"),
-    "fast": Preset(8, 1.0, "lcm", distilled=True),
-}
 #: Names of schedulers, and their classes in diffusers; "model" is the one that the folder holds.
 SCHEDULERS = {
     "model": None,
@@ -42,10 +16,6 @@ SCHEDULERS = {
     "dpm++": "DPMSolverMultistepScheduler",
     "lcm": "LCMScheduler",
 }
-#: The steps that latent consistency models were distilled from (diffusers' `LCMScheduler`).
-LCM_STEPS = 50
-#: More guidance tears the bundled model's faces.
-_BUNDLED_GUIDANCE = 1.5
 
 
 @dataclass(frozen=True)
@@ -65,26 +35,7 @@ class Recipe:
     scheduler: str = "model"
 
 
-def preset_of(settings: "Generate") -> Preset:
-    """Return the preset, as far as it goes for the model: the bundled one keeps its scheduler."""
-    preset = PRESETS[settings.preset]
-    if settings.model == "bundled":
-        return Preset(preset.steps, min(preset.guidance_scale, _BUNDLED_GUIDANCE), "model")
-    return preset
-
-
-def steps_of(settings: "Generate") -> int:
-    """Return the scheduler's steps: the settings', or the preset's."""
-    return preset_of(settings).steps if settings.steps is None else settings.steps
-
-
-def guidance_of(settings: "Generate") -> float:
-    """Return the weight of the prompt: the settings', or the preset's."""
-    given = settings.guidance_scale
-    return preset_of(settings).guidance_scale if given is None else given
-
-
-def recipe_of(settings: "Generate", kind: Kind) -> Recipe:
+def recipe_of(settings: Generate, kind: Kind) -> Recipe:
     """Return the values in force for a model of this kind.
 
     Raises:

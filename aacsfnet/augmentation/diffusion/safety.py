@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.diffusion.model_files import checksum_of, quieten
+from aacsfnet.augmentation.local_models import checksum_of, quieten
 from aacsfnet.errors import ModelFileError, first_line
 
 #: What the checker adds to every score once one of its special concepts is near (diffusers,

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet import table
-from aacsfnet.augmentation.controls.face_drawing import draw_face
+from aacsfnet import tables
+from aacsfnet.augmentation.diffusion.face_drawing import draw_face
 from aacsfnet.augmentation.diffusion.latents import content_key
 from aacsfnet.augmentation.diffusion.tasks import one_size
 
@@ -46,11 +46,11 @@ class Sources:
     def __init__(
         self, frames: list[str], crop: Path, landmarks: Path | None, depth: Path, threads: int = 2
     ) -> None:
-        self._crops = dict(table.read(crop, ["frame_id", "image"]).iter_rows())
-        self._depths = dict(table.read(depth, ["frame_id", "image"]).iter_rows())
+        self._crops = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
+        self._depths = dict(tables.read(depth, ["frame_id", "image"]).iter_rows())
         self._points: dict[str, Any] = {}
         if landmarks is not None:
-            self._points = dict(table.read(landmarks, ["frame_id", "landmarks_px"]).iter_rows())
+            self._points = dict(tables.read(landmarks, ["frame_id", "landmarks_px"]).iter_rows())
         self._order = list(dict.fromkeys(frames))
         self._places = {frame: place for place, frame in enumerate(self._order)}
         one_size({_size(kind[f]) for kind in (self._crops, self._depths) for f in self._order})
@@ -70,12 +70,12 @@ class Sources:
         return pictures
 
     def _read(self, frame: str) -> _Pictures:
-        image = table.decode_png(self._crops[frame])
+        image = tables.decode_png(self._crops[frame])
         drawing = None
         if self._points:
             points = np.asarray(self._points[frame], float)
             drawing = draw_face(points, *image.shape[:2])
-        return _Pictures(image, content_key(image), table.decode_png(self._depths[frame]), drawing)
+        return _Pictures(image, content_key(image), tables.decode_png(self._depths[frame]), drawing)
 
 
 class StoredTask:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from aacsfnet import table
+from aacsfnet import tables
 
 
 class Unfinished:
@@ -29,12 +29,12 @@ class Unfinished:
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows finished so far, in order."""
         files = sorted(self._folder.glob("[0-9]*.parquet"))
-        return [row for file in files for row in table.read(file).iter_rows(named=True)]
+        return [row for file in files for row in tables.read(file).iter_rows(named=True)]
 
     def add(self, first: int, rows: list[dict[str, Any]]) -> None:
         """Keep the rows of a batch; `first` is the number of its first one."""
-        batch: pl.DataFrame = table.frame("generate", rows)
-        table.write(self._folder / f"{first:09d}.parquet", batch, "generate")
+        batch: pl.DataFrame = tables.frame("generate", rows)
+        tables.write(self._folder / f"{first:09d}.parquet", batch, "generate")
 
     def clear(self) -> None:
         """Remove what was kept for this output, by this and by jobs with other settings."""

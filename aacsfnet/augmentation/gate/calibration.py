@@ -17,13 +17,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.augmentation.gate.resemblance import SMALLEST_CHANGE
-from aacsfnet.augmentation.wording.anatomy import estimated_pspi, usual_face
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.errors import DataError
-from aacsfnet.table import PAIN_MEASURES
+from aacsfnet.faces.action_units import estimated_pspi, usual_face
+from aacsfnet.tables import PAIN_MEASURES
 
 #: Labels that differ by at least this share of their range count as different: 2 of PSPI's 16.
 APART = 1 / 8
@@ -196,7 +196,7 @@ def calibrate(config: Config, results: Path) -> dict[str, Pairs]:
     files = sorted((results / "landmarks").glob("*.parquet"))
     if not files:
         raise DataError(f"{results / 'landmarks'}: no tables; run the landmarks stage first")
-    shards = [pairs_of(table.read(file, columns).to_dicts(), label) for file in files]
+    shards = [pairs_of(tables.read(file, columns).to_dicts(), label) for file in files]
     pooled = {score: pool([shard[score] for shard in shards]) for score in BOUNDS}
     for counted in pooled.values():
         if not counted.same_pairs or not counted.different_pairs:

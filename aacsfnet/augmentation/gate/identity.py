@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.diffusion.model_files import check_folder
+from aacsfnet.augmentation.local_models import check_folder
 from aacsfnet.errors import ModelFileError, first_line
 
 if TYPE_CHECKING:

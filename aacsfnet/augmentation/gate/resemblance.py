@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aacsfnet.augmentation.wording.anatomy import estimated_pspi
+from aacsfnet.faces.action_units import estimated_pspi
 from aacsfnet.faces.geometry import (
     LEFT_BROW,
     LEFT_BROW_TOP,
@@ -21,7 +21,7 @@ from aacsfnet.faces.geometry import (
     measure_all,
 )
 from aacsfnet.faces.pose import pose_of
-from aacsfnet.table import PAIN_MEASURES
+from aacsfnet.tables import PAIN_MEASURES
 
 #: 95 % quantiles of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`),
 #: and of the normal distribution.

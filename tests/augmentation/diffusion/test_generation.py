@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from aacsfnet.augmentation.diffusion import generation
-from aacsfnet.augmentation.diffusion.bundled import build_pipeline
 from aacsfnet.augmentation.diffusion.generation import Generator
 from aacsfnet.augmentation.diffusion.recipe import Recipe
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.errors import WorkError
+from tools.miniature.architecture import build_pipeline
 
 RECIPE = Recipe(strength=0.5, steps=4, guidance_scale=2.0, conditioning_scale=1.0, batch=8)
 

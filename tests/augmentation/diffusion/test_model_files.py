@@ -3,17 +3,20 @@ import shutil
 
 import pytest
 
-from aacsfnet.augmentation.diffusion import bundled, model_files
+from aacsfnet.augmentation.diffusion import model_files
+from aacsfnet.augmentation.diffusion.model_files import bundled_model
 from aacsfnet.augmentation.diffusion.pipelines import load_pipeline
 from aacsfnet.augmentation.diffusion.recipe import recipe_of
+from aacsfnet.augmentation.local_models import CARD
 from aacsfnet.config import Generate
 from aacsfnet.errors import ModelFileError
+from tools.miniature import architecture
 
 
 @pytest.fixture
 def copy(tmp_path):
     folder = tmp_path / "model"
-    shutil.copytree(bundled.bundled_model(), folder)
+    shutil.copytree(bundled_model(), folder)
     return folder
 
 
@@ -83,28 +86,23 @@ def test_the_checksum_shows_any_change_of_weights_or_settings(copy):
 
 
 def test_the_card_says_whether_the_model_was_trained(copy):
-    (copy / bundled.CARD).write_text(json.dumps({"name": "mine", "trained": False}))
+    (copy / CARD).write_text(json.dumps({"name": "mine", "trained": False}))
     about = describe(copy)
     assert (about["name"], about["trained"]) == ("mine", False)
 
 
-def test_an_untrained_model_is_built_once_for_jobs_in_parallel(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundled, "_FOLDER", tmp_path / "not there")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = bundled.bundled_model()
-    before = describe("bundled")["sha256"]
-    bundled._build_once(
-        folder
-    )  # a second job that found nothing yet: it must not fail or change it
-    assert describe("bundled")["sha256"] == before
-    assert describe("bundled")["trained"] is False
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+def test_missing_files_of_the_bundled_model_are_an_error_that_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_files, "_BUNDLED", tmp_path / "not there")
+    with pytest.raises(ModelFileError, match="missing from the package; install it again"):
+        describe("bundled")
+    with pytest.raises(ModelFileError, match="missing from the package; install it again"):
+        model_files.load_tokenizer("bundled")
 
 
 def test_depth_has_an_effect_on_the_untrained_model():
     import torch
 
-    network = bundled.build_pipeline(seed=0).controlnet
+    network = architecture.build_pipeline(seed=0).controlnet
     noisy, text = torch.zeros(1, 4, 16, 16), torch.zeros(1, 77, 96)
     flat, step = torch.zeros(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
     outputs = [

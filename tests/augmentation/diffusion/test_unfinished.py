@@ -2,7 +2,7 @@
 
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.augmentation.diffusion.generation import Generator
 
 KEPT = ".generate.unfinished-*"
@@ -52,6 +52,6 @@ def test_other_settings_do_not_take_what_was_finished(
     run_shard(config, "depth", "prompts")
     whole = run_shard(config, "generate")["generate"]
     Unfinished(shard["generate"], "other settings").add(0, whole.rows(named=True)[:2])
-    table.write(shard["generate"], whole, "generate")
+    tables.write(shard["generate"], whole, "generate")
     again = run_shard(config, "generate")["generate"]
     assert again.equals(whole)

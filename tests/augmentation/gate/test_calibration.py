@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.augmentation.gate import calibration
 from aacsfnet.augmentation.gate.calibration import BOUNDS, Pairs
 from aacsfnet.augmentation.gate.resemblance import SMALLEST_CHANGE
@@ -110,7 +110,7 @@ def results(tmp_path):
             for number, label in enumerate([0.0] * 20 + [2.0] * 10 + [4.0] * 5)
         ]
         path = tmp_path / "landmarks" / f"{subject}.00.parquet"
-        table.write(path, table.frame("landmarks", rows), "landmarks")
+        tables.write(path, tables.frame("landmarks", rows), "landmarks")
     return tmp_path
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from aacsfnet import table
+from aacsfnet import tables
 from aacsfnet.augmentation.gate.identity import FaceEmbedder
-from aacsfnet.augmentation.quality import quality
+from aacsfnet.augmentation.gate.quality import quality
 from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError
 
@@ -108,13 +108,13 @@ def test_the_gate_records_identity_and_may_demand_it(shard, of_timm, face_pictur
         "status": "ok",
         "reason": "",
         "variant": 0,
-        "image": table.encode_png(255 - face_picture, "x.png"),
+        "image": tables.encode_png(255 - face_picture, "x.png"),
     }
-    table.write(shard["generate"], table.frame("generate", [inverted]), "generate")
+    tables.write(shard["generate"], tables.frame("generate", [inverted]), "generate")
     config = validate({"quality": {"identity_model": str(of_timm), "min_identity": least}})
     quality(config, *(shard[name] for name in ("crop", "landmarks", "generate", "quality")))
-    row = table.read(shard["quality"]).row(0, named=True)
+    row = tables.read(shard["quality"]).row(0, named=True)
     assert -1 <= row["identity"] < 0.9999
     assert ("identity" in row["reason"]) == (least is not None)
-    noted = table.notes(shard["quality"])["identity_model"]
+    noted = tables.notes(shard["quality"])["identity_model"]
     assert (noted["name"], len(noted["sha256"])) == (of_timm.name, 64)

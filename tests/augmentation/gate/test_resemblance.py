@@ -4,7 +4,7 @@ import pytest
 from aacsfnet.augmentation.gate import resemblance
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.mesh import LOOKS
-from aacsfnet.table import PAIN_MEASURES
+from aacsfnet.tables import PAIN_MEASURES
 
 
 def test_a_shift_shows_as_its_length_in_eye_distances(face_landmarks):

@@ -1,0 +1,1 @@
+"""Depth maps that steer generation."""

@@ -1,0 +1,207 @@
+"""The generate stage: the pictures of the plan, each with the recipe it was made by."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aacsfnet import tables
+from aacsfnet.augmentation.diffusion import provenance
+from aacsfnet.augmentation.diffusion.unfinished import Unfinished
+from aacsfnet.config import Config, Generate
+
+if TYPE_CHECKING:
+    from aacsfnet.augmentation.diffusion.generation import Generator
+    from aacsfnet.augmentation.diffusion.model_files import ModelFiles
+    from aacsfnet.augmentation.diffusion.recipe import Recipe
+    from aacsfnet.augmentation.diffusion.safety import SafetyChecker
+    from aacsfnet.augmentation.diffusion.sources import StoredTask
+    from aacsfnet.augmentation.diffusion.tasks import Result
+
+log = logging.getLogger(__name__)
+
+_REPORT_SECONDS = 15
+
+Row = dict[str, Any]
+
+
+def generate(
+    config: Config, crop: Path, landmarks: Path, depth: Path, prompts: Path, output: Path
+) -> None:
+    """Write the pictures of one shard. A job that was killed goes on behind its finished batches.
+
+    Args:
+        config: `generate` is used.
+        crop: table of face crops.
+        landmarks: table of their landmarks, drawn for a second ControlNet if there is one.
+        depth: table of their depth maps.
+        prompts: table of the pictures to make.
+        output: table to write.
+
+    Raises:
+        ModelFileError: the model folder is missing, incomplete or damaged.
+        SettingsError: a setting that the kind of model would ignore.
+        WorkError: crops and depth maps do not fit together, or memory is too small for one picture.
+    """
+    plan = list(tables.read(prompts).iter_rows(named=True))
+    wanted = [row for row in plan if row["status"] == "ok"]
+    made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
+    rows = [made.get(row["image_id"]) or _row(row) for row in plan]
+    tables.write(output, tables.frame("generate", rows), "generate")
+    Unfinished(output, "").clear()
+
+
+def _row(row: Row) -> Row:
+    return tables.carry(row, "generate") | {
+        "source_frame_id": row["frame_id"],
+        "variant": row["variant"],
+        "seed": row["seed"],
+    }
+
+
+def _make(
+    settings: Generate, wanted: list[Row], tables: tuple[Path, Path, Path], output: Path
+) -> dict[str, Row]:
+    """Return the finished rows by image id; `tables` are those of crop, landmarks and depth."""
+    from aacsfnet import devices
+    from aacsfnet.augmentation.diffusion.model_files import find_model
+    from aacsfnet.augmentation.diffusion.pipelines import compiles
+    from aacsfnet.augmentation.diffusion.recipe import recipe_of
+    from aacsfnet.augmentation.diffusion.safety import SafetyChecker
+
+    files = find_model(settings)
+    recipe = recipe_of(settings, files.kind)
+    checker = SafetyChecker(settings.safety_checker) if settings.safety_checker else None
+    with devices.lease() as device:
+        dtype = devices.precision(device)
+        compiled = compiles(settings.compile, device, len(wanted))
+        facts = _facts(settings, files, recipe) | {
+            "compiled": compiled,
+            "device": devices.name(device),
+        }
+        if checker is not None:
+            facts["safety_checker"] = checker.facts
+        key = provenance.recipe_text({"facts": facts, "dtype": str(dtype), "plan": wanted})
+        unfinished = Unfinished(output, key)
+        rows = unfinished.rows()
+        if rows:
+            log.info("going on behind %d finished pictures", len(rows))
+        left = wanted[len(rows) :]
+        if left:
+            generator = _generator(settings, files, recipe, (device, dtype, compiled))
+            texts = ("prompt", "negative_prompt")
+            generator.encode_texts({row[text] for row in wanted for text in texts})
+            job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
+            rows += job.run(left, _tasks(left, tables, files.landmarks_controlnet is not None))
+    return {row["image_id"]: row for row in rows}
+
+
+def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
+    """Return what a recipe says of every picture of a shard: each value as it is in force."""
+    from aacsfnet.augmentation.diffusion.model_files import describe, scheduler_of
+
+    about = dict(describe(files))
+    lora = about.pop("lora", None)
+    return {
+        "model": about,
+        "pipeline": files.kind,
+        "preset": settings.preset,
+        **asdict(recipe) | {"scheduler": scheduler_of(files, recipe.scheduler)},
+        "lora": lora and lora | {"scale": settings.lora_scale},
+        "versions": provenance.versions(),
+    }
+
+
+def _generator(
+    settings: Generate, files: "ModelFiles", recipe: "Recipe", how: "tuple[Any, Any, bool]"
+) -> "Generator":
+    from aacsfnet.augmentation.diffusion.generation import Generator
+    from aacsfnet.augmentation.diffusion.pipelines import compile_networks, load_pipeline
+
+    device, dtype, compiled = how
+    pipeline = load_pipeline(files, recipe, device, dtype, settings.lora_scale)
+    if compiled:
+        log.info("translating the networks for the device; the first batch takes a minute or two")
+        compile_networks(pipeline)
+    return Generator(pipeline, recipe)
+
+
+def _tasks(wanted: list[Row], tables: tuple[Path, Path, Path], drawn: bool) -> "list[StoredTask]":
+    from aacsfnet.augmentation.diffusion.sources import Sources, StoredTask
+
+    crop, landmarks, depth = tables
+    frames = [row["frame_id"] for row in wanted]
+    sources = Sources(frames, crop, landmarks if drawn else None, depth)
+    return [StoredTask(row, sources) for row in wanted]
+
+
+@dataclass
+class _Job:
+    """The work on one shard."""
+
+    generator: "Generator"
+    facts: Row
+    checker: "SafetyChecker | None"
+    unfinished: Unfinished
+    already: int  # pictures finished by an earlier job
+
+    def run(self, wanted: list[Row], tasks: "list[StoredTask]") -> list[Row]:
+        """Return the rows; a thread encodes and stores a batch while the next one is made."""
+        start = told = time.monotonic()
+        with ThreadPoolExecutor(1) as encoder:
+            stored, first = [], 0
+            for batch in self.generator.generate(tasks):
+                scores = self._scores(batch)
+                stored.append(encoder.submit(self._finish, wanted, first, batch, scores))
+                first += len(batch)
+                now = time.monotonic()
+                if now - told >= _REPORT_SECONDS or first == len(tasks):
+                    told = now
+                    _tell(first, len(tasks), now - start)
+            return [row for future in stored for row in future.result()]
+
+    def _scores(self, batch: "list[Result]") -> list[float | None]:
+        """Return each picture's score by the safety checker, None where there is none."""
+        pictures = [result.picture for result in batch if result.picture is not None]
+        scores = iter(self.checker.scores(pictures) if self.checker else ())
+        return [next(scores, None) if result.picture is not None else None for result in batch]
+
+    def _finish(
+        self, wanted: list[Row], first: int, batch: "list[Result]", scores: list[float | None]
+    ) -> list[Row]:
+        plan = wanted[first : first + len(batch)]
+        done = [
+            _finished(row, result, self.facts) | {"safety_score": score}
+            for row, result, score in zip(plan, batch, scores, strict=True)
+        ]
+        self.unfinished.add(self.already + first, done)
+        return done
+
+
+def _tell(done: int, total: int, seconds: float) -> None:
+    rate = done / max(seconds, 1e-9)
+    log.info(
+        "%d of %d pictures, %.1f a second, %.0f s to go", done, total, rate, (total - done) / rate
+    )
+
+
+def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:
+    about = {
+        "source": row["frame_id"],
+        "variant": row["variant"],
+        "prompt": row["prompt"],
+        "negative_prompt": row["negative_prompt"],
+        "tokens": row["tokens"],
+        "seed": row["seed"],
+        "batch": result.batch,
+        "precision": result.precision,
+    }
+    recipe = provenance.recipe_text(facts | about)
+    if result.picture is None:
+        return _row(row) | {"status": "failed", "reason": result.fault, "recipe": recipe}
+    name = row["image_id"].replace("/", "_").replace("#", "_") + ".png"
+    image = tables.encode_png(result.picture, name)
+    image["bytes"] = provenance.mark_synthetic(image["bytes"], provenance.recipe_hash(recipe))  # type: ignore[arg-type]
+    return _row(row) | {"image": image, "recipe": recipe}

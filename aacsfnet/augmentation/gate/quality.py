@@ -1,0 +1,242 @@
+"""The quality stage: the gate that a generated picture passes or not, with every reason.
+
+A picture is of use only if it still shows what its label says. So the landmarks are found again,
+on the picture alone, and compared with those of the frame that it was made from.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aacsfnet import tables
+from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of
+from aacsfnet.augmentation.gate.resemblance import (
+    MESH_ERROR,
+    Seen,
+    change,
+    difference,
+    landmark_errors,
+    look_of,
+    pose_difference,
+    seen,
+)
+from aacsfnet.config import Config, Quality
+from aacsfnet.datasets import open_dataset
+from aacsfnet.faces.action_units import usual_face
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.tables import PAIN_MEASURES
+
+Scores = dict[str, Any]
+
+
+def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output: Path) -> None:
+    """Write scores and verdict for the generated pictures of one shard.
+
+    The bound on measures and the pairs of real frames behind it are noted in the table's metadata.
+
+    Args:
+        config: `dataset`, `index`, `landmarks` and `quality` are used.
+        crop: table of the sources' crops.
+        landmarks: table of their landmarks.
+        generate: table of the generated pictures.
+        output: table to write.
+
+    Raises:
+        ModelFileError: `quality.identity_model` is missing or no vision model.
+    """
+    faces = tables.read(landmarks, ["frame_id", "label", "status", "landmarks_px", "measures"])
+    sources = {face["frame_id"]: face for face in faces.iter_rows(named=True)}
+    pairs = pairs_of(list(sources.values()), open_dataset(config).label)
+    bound = bound_of(pairs["measure_difference"], config.quality)
+    usual = usual_face([face["measures"] for face in sources.values() if face["status"] == "ok"])
+    crops = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
+    rows = []
+    with (
+        CropLandmarker(config.landmarks.min_confidence) as landmarker,
+        _embedding(config.quality) as embed,
+    ):
+        judge = Judge(landmarker, usual, embed)
+        for row in tables.read(generate).iter_rows(named=True):
+            kept = tables.carry(row, "quality") | {"source_frame_id": row["source_frame_id"]}
+            rows.append(kept)
+            if row["status"] != "ok":
+                continue
+            frame_id = row["source_frame_id"]
+            source = tables.decode_png(crops[frame_id])
+            points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
+            judge.turn_to(frame_id, source, points)
+            kept |= judge.scores(tables.decode_png(row["image"]))
+            reasons = faults(kept, config.quality, bound)
+            if reasons:
+                kept |= {"status": "rejected", "reason": "; ".join(reasons)}
+    notes = _notes(config.quality, bound, pairs)
+    tables.write(output, tables.frame("quality", rows), "quality", notes)
+
+
+def _notes(settings: Quality, bound: float, pairs: dict[str, Pairs]) -> dict[str, Any]:
+    """Return what the table notes of the whole shard."""
+    counted = {score: each.noted() for score, each in pairs.items()}
+    notes: dict[str, Any] = {"calibration": {"bound": bound, "pairs": counted}}
+    if settings.identity_model:
+        from aacsfnet.augmentation.local_models import checksum_of
+
+        folder = Path(settings.identity_model).expanduser()
+        notes["identity_model"] = {"name": folder.name, "sha256": checksum_of(folder)}
+    return notes
+
+
+@contextmanager
+def _embedding(settings: Quality) -> Iterator[Callable[[np.ndarray], np.ndarray] | None]:
+    """Yield what embeds a picture, on a device that is held meanwhile; None without a model."""
+    if not settings.identity_model:
+        yield None
+        return
+    from aacsfnet import devices
+    from aacsfnet.augmentation.gate.identity import FaceEmbedder
+
+    with devices.lease() as device:
+        yield FaceEmbedder(Path(settings.identity_model).expanduser(), device).embed
+
+
+class Judge:
+    """Scores pictures of one person, those of a frame one after the other.
+
+    Args:
+        landmarker: finds landmarks.
+        usual: the person's usual measures, None when they are not known.
+        embed: picture to embedding of length 1; None without a model.
+    """
+
+    def __init__(
+        self,
+        landmarker: CropLandmarker,
+        usual: dict[str, float] | None,
+        embed: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._landmarker, self._usual, self._embed = landmarker, usual, embed
+        self._frame_id = ""
+
+    def turn_to(self, frame_id: str, source: np.ndarray, points: np.ndarray) -> None:
+        """Take a frame as the source of the pictures that follow.
+
+        Args:
+            frame_id: of the frame; where it is the last one, nothing is done.
+            source: its crop `(H, W, 3)` uint8 RGB.
+            points: its landmarks `(478, 3)`.
+        """
+        if frame_id == self._frame_id:
+            return
+        self._frame_id, self._source = frame_id, source
+        self._seen = seen(self._landmarker.looks(source, points), self._usual)
+        self._embedding = self._embed(source) if self._embed else None
+        self._others: list[np.ndarray] = []  # pictures of this frame already judged
+
+    def scores(self, picture: np.ndarray) -> Scores:
+        """Return every score of a picture made from the frame that was turned to.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+        """
+        scores = look_scores(picture, self._source, self._others)
+        self._others.append(picture)
+        scores["faces"] = self._landmarker.count(picture)
+        if self._embed is not None:
+            scores["identity"] = float(self._embed(picture) @ self._embedding)
+        mesh = self._landmarker.find(picture)
+        if self._landmarker.accepts(mesh):
+            looks = self._landmarker.looks(picture, mesh.points)
+            scores |= face_scores(self._seen, seen(looks, self._usual))
+        return scores
+
+
+def look_scores(picture: np.ndarray, source: np.ndarray, others: list[np.ndarray]) -> Scores:
+    """Return the scores that need no face.
+
+    Args:
+        picture: `(H, W, 3)` uint8, the generated one.
+        source: likewise, what it was made from.
+        others: variants of the same source judged before.
+    """
+    look, original = look_of(picture), look_of(source)
+    return {
+        "sharpness": look.sharpness / max(original.sharpness, 1e-12),
+        "brightness": look.brightness,
+        "contrast": look.contrast,
+        "source_difference": difference(picture, source),
+        "variant_difference": min((difference(picture, other) for other in others), default=None),
+    }
+
+
+def face_scores(source: Seen, found: Seen) -> Scores:
+    """Return the scores of a found face.
+
+    Args:
+        source: the face that the picture was made from.
+        found: the face on the picture.
+    """
+    changes = {
+        name: change(source.measures[name], found.measures[name], MESH_ERROR[name])
+        for name in PAIN_MEASURES
+    }
+    possible = {name: abs(by) + margin for name, (by, margin) in changes.items()}
+    worst = max(possible, key=lambda name: possible[name])
+    scores: Scores = {
+        f"{region}_error": error
+        for region, error in landmark_errors(source.points, found.points).items()
+    }
+    scores |= {f"{name}_change": each for name, (each, _) in changes.items()}
+    scores |= {
+        "measure_difference": max(abs(each) for each, _ in changes.values()),
+        "possible_difference": possible[worst],
+        "worst_measure": worst,
+        "pose_difference": pose_difference(source.points, found.points),
+    }
+    if source.pspi is not None and found.pspi is not None:
+        by, _ = change(source.pspi, found.pspi)
+        scores |= {"pspi_change": by, "pspi_difference": abs(by)}
+    return scores
+
+
+def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
+    """Return everything that is wrong with a picture, in words; empty when it passes.
+
+    Args:
+        scores: of `look_scores`, and of `face_scores` when a face was found.
+        limits: the gate's settings.
+        bound: on the change of measures for this person, see `calibration.bound_of`.
+    """
+    found: list[str] = []
+
+    def above(name: str, limit: float, words: str) -> None:
+        if scores.get(name) is not None and scores[name] > limit:
+            found.append(f"{words} {scores[name]:.3f} > {limit:g}")
+
+    def below(name: str, limit: float, words: str) -> None:
+        if scores.get(name) is not None and scores[name] < limit:
+            found.append(f"{words} {scores[name]:.3f} < {limit:g}")
+
+    if scores.get("landmark_error") is None:
+        found.append("no face found")
+    else:
+        above("landmark_error", limits.max_landmark_error, "landmark error")
+        for region in ("eyes", "brows", "mouth"):
+            above(f"{region}_error", limits.max_region_error, f"{region} error")
+        above("measure_difference", bound, "measures differ by")
+        may = f"{scores['worst_measure']} may differ by"
+        above("possible_difference", limits.max_possible_difference, may)
+        above("pspi_difference", limits.max_pspi_difference, "estimated PSPI differs by")
+        above("pose_difference", limits.max_pose_difference, "head turned by")
+    if scores["faces"] > 1:
+        found.append(f"{scores['faces']} faces found")
+    if limits.min_identity is not None:
+        below("identity", limits.min_identity, "identity")
+    below("sharpness", limits.min_sharpness, "sharpness")
+    below("brightness", limits.min_brightness, "brightness")
+    above("brightness", limits.max_brightness, "brightness")
+    below("contrast", limits.min_contrast, "contrast")
+    below("source_difference", limits.min_difference, "differs from its source by")
+    below("variant_difference", limits.min_difference, "differs from another variant by")
+    return found

@@ -1,0 +1,1 @@
+"""How many pictures to make of which frame."""

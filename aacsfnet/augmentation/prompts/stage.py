@@ -1,0 +1,218 @@
+"""The prompts stage: which pictures to make from which frame, and the words for each.
+
+Nothing here needs a GPU; the table can be read, and questioned, before any picture is made.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aacsfnet import tables
+from aacsfnet.augmentation.plan.levels import drawn, expected_variants, frames_by_level, level_of
+from aacsfnet.augmentation.prompts.published import coordinate_prompt, cut
+from aacsfnet.augmentation.prompts.words import (
+    fit,
+    head_words,
+    level_words,
+    subject_words,
+    unit_phrases,
+)
+from aacsfnet.config import Config, Prompts
+from aacsfnet.datasets import Label, open_dataset
+from aacsfnet.errors import SettingsError
+from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_face
+from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.seeds import seed_of
+
+log = logging.getLogger(__name__)
+
+_SEED_RANGE = 2**63
+
+
+def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
+    """Write one row for each picture to make from the frames of one shard.
+
+    A frame from which none is made keeps one row, `not_selected`.
+
+    Args:
+        config: `dataset`, `index`, `seed`, `prompts`, `generate.model` and `crop.size` are used.
+        index: table of the whole index.
+        landmarks: table of the shard.
+        output: table to write.
+
+    Raises:
+        SettingsError: a template that cannot be filled or does not fit.
+        ModelFileError: the generator's folder has no tokenizer.
+    """
+    from aacsfnet.augmentation.diffusion.model_files import load_tokenizer
+
+    tokenizer = load_tokenizer(config.generate.model)
+    count = token_counter(tokenizer)
+    _check_negative(config.prompts, count)
+    label = open_dataset(config).label
+    everything = tables.read(index)
+    labels = everything.filter(status="ok")["label"].drop_nulls()
+    frames = frames_by_level(labels, label.low, label.high)
+    faces = tables.read(landmarks)
+    coded = everything.filter(_among(faces["frame_id"])).iter_rows(named=True)
+    by_frame = {row["frame_id"]: row for row in coded}
+    usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
+    rows: list[dict[str, Any]] = []
+    for face in faces.iter_rows(named=True):
+        kept = tables.carry(face, "prompts")
+        number = variants_of(face, config, label, frames) if _is_ok(face) else 0
+        if number == 0:
+            rows.append(kept | _without_picture(face))
+            continue
+        if config.prompts.style == "published":
+            texts = published_texts(face, config.prompts, config.crop.size, tokenizer)
+        else:
+            texts = texts_of(by_frame[face["frame_id"]], face, usual, config.prompts, label, count)
+        rows += [kept | texts | _variant(face, variant, config) for variant in range(number)]
+    planned = sum(row["status"] == "ok" for row in rows)
+    log.info("%d pictures planned from %d frames", planned, len(faces))
+    tables.write(output, tables.frame("prompts", rows), "prompts")
+
+
+def _is_ok(row: dict[str, Any]) -> bool:
+    return bool(row["status"] == "ok")
+
+
+def _among(frame_ids: Any) -> Any:
+    import polars as pl
+
+    return pl.col("frame_id").is_in(frame_ids.implode())
+
+
+def _without_picture(face: dict[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"image_id": f"{face['frame_id']}#0"}
+    if _is_ok(face):
+        row |= {"status": "not_selected", "reason": "the plan makes no picture from this frame"}
+    return row
+
+
+def _variant(face: dict[str, Any], variant: int, config: Config) -> dict[str, Any]:
+    return {
+        "image_id": f"{face['frame_id']}#{variant}",
+        "variant": variant,
+        "seed": seed_of(config.seed, "generate", face["frame_id"], variant),
+    }
+
+
+def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Counter[int]) -> int:
+    """Return how many pictures are made from a frame: always the same for the same data set.
+
+    Frames with pain get their variants, more of them where their level is rare and
+    `prompts.balance` says so; of those without, the share `prompts.neutral_share` does: most
+    recordings are without pain, and more of the same helps nobody. Chance is a hash of the frame.
+
+    Args:
+        face: row of the landmarks table.
+        config: `seed` and `prompts` are used.
+        label: of the data set.
+        frames: of each level in the whole data set.
+    """
+    settings = config.prompts
+    draw = seed_of(config.seed, "prompts", face["frame_id"]) / _SEED_RANGE
+    level = level_of(face["label"], label.low, label.high)
+    if level == 0:
+        return settings.variants if draw < settings.neutral_share else 0
+    expected = expected_variants(
+        level, frames, settings.variants, settings.balance, settings.max_variants
+    )
+    return drawn(expected, draw)
+
+
+def texts_of(
+    frame: dict[str, Any],
+    face: dict[str, Any],
+    usual: dict[str, float] | None,
+    settings: Prompts,
+    label: Label,
+    count: Callable[[str], int],
+) -> dict[str, Any]:
+    """Return the prompts of a face in words, with their lengths.
+
+    Args:
+        frame: row of the index.
+        face: row of the landmarks table.
+        usual: the person's usual measures, None when they are not known.
+        settings: the block `prompts`.
+        label: of the data set.
+        count: tokens of a text as the text encoder sees them.
+
+    Raises:
+        SettingsError: the template is wrong, or the prompt too long for the settings.
+    """
+    known = {unit: frame[unit] for unit in ACTION_UNITS}
+    units = known_or_estimated(known, estimated_units(face["measures"], usual))
+    words = {
+        "subject": subject_words(frame["sex"] or "", frame["age_group"] or ""),
+        "level": level_words(face["label"], label.low, label.high),
+        "head": head_words(*face["pose"]),
+    }
+    phrases = unit_phrases(units)
+    limit = settings.max_tokens if settings.overflow == "drop" else None
+    prompt, left_out = fit(settings.template, words, phrases, count, limit)
+    tokens = count(prompt)
+    if settings.overflow == "refuse" and tokens > settings.max_tokens:
+        raise SettingsError(
+            f"the prompt of {face['frame_id']} has {tokens} tokens, prompts.max_tokens is "
+            f"{settings.max_tokens} and prompts.overflow is refuse; shorten prompts.template or "
+            f"set overflow to drop or chunk: {prompt!r}"
+        )
+    return {
+        "prompt": prompt,
+        "negative_prompt": settings.negative,
+        "left_out": "; ".join(left_out),
+        "left_out_tokens": count(", ".join(left_out)) - 2 if left_out else 0,
+        "tokens": tokens,
+    }
+
+
+def published_texts(
+    face: dict[str, Any], settings: Prompts, size: int, tokenizer: Any
+) -> dict[str, Any]:
+    """Return the published script's prompt of a face as the text encoder reads it.
+
+    Args:
+        face: row of the landmarks table.
+        settings: the block `prompts`.
+        size: side of the crop, pixels.
+        tokenizer: of the generator.
+    """
+    whole = coordinate_prompt(np.asarray(face["landmarks_px"]), size)
+    read, lost, lost_tokens, points = cut(whole, tokenizer, settings.max_tokens)
+    return {
+        "prompt": read,
+        "negative_prompt": settings.negative,
+        "left_out": lost,
+        "left_out_tokens": lost_tokens,
+        "tokens": token_counter(tokenizer)(read),
+        "points": points,
+    }
+
+
+def token_counter(tokenizer: Any) -> Callable[[str], int]:
+    """Return a function that counts a text's tokens, start and end token with them.
+
+    The generator's own tokenizer counts, so nothing is cut later.
+    """
+    from aacsfnet.augmentation.diffusion.texts import count_tokens
+
+    return lambda text: count_tokens(tokenizer, text) + 2
+
+
+def _check_negative(settings: Prompts, count: Callable[[str], int]) -> None:
+    """Raise when the negative prompt is too long; it has no phrases that could be left out."""
+    tokens = count(settings.negative)
+    if tokens > settings.max_tokens and settings.overflow != "chunk":
+        raise SettingsError(
+            f"prompts.negative has {tokens} tokens, prompts.max_tokens is "
+            f"{settings.max_tokens}; shorten it, or set prompts.overflow to chunk: "
+            f"{settings.negative!r}"
+        )

@@ -1,1 +1,0 @@
-"""Which pictures to make, and the words for each."""

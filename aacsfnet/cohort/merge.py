@@ -1,0 +1,167 @@
+"""The stage `merge`: all usable pictures in one array, a table that says what each is, splits.
+
+The array is memory-mapped by training, so nothing is decoded there. Real crops stand first, then
+accepted generated pictures. The table also keeps a row for every frame and generated picture that
+did not get in, with its status and reason.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from aacsfnet import tables
+from aacsfnet.cohort.selection import check_origin
+from aacsfnet.cohort.splits import split
+from aacsfnet.config import Config
+from aacsfnet.errors import DataError
+from aacsfnet.files import replacing
+from aacsfnet.models.pictures import resized
+from aacsfnet.seeds import seed_of
+
+#: What the gate can say of a picture that was really generated; other rows tell of the frame.
+_GENERATED = ("ok", "rejected", "failed")
+
+
+def merge(
+    config: Config, index: Path, crop: Path, generate: Path, quality: Path, output: Path
+) -> None:
+    """Write `images.npy`, `index.parquet` and `splits.parquet`, each atomically.
+
+    Args:
+        config: blocks `seed` and `merge`.
+        index: the index table.
+        crop: folder of the crop tables, one a shard.
+        generate: folder of the generated pictures' tables.
+        quality: folder of the gate's tables.
+        output: folder to write into.
+
+    Raises:
+        DataError: a table is missing, or a picture in one cannot be decoded.
+        LeakError: a generated picture says another subject than its source's.
+        SettingsError: there are too few subjects for the folds.
+    """
+    frames = tables.read(index, ["subject", "shard", "split"])
+    shards = frames["shard"].unique(maintain_order=True).to_list()
+    rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
+    rows = place(rows)
+    used = rows.filter(pl.col("row").is_not_null())
+    check_origin(rows, used)
+    digests = _write_images(
+        output / "images.npy", used, crop, generate, config.merge.image_size, config.merge.kept
+    )
+    digest_of = dict(zip(used["row"], digests, strict=True))
+    rows = rows.with_columns(
+        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
+        pl.lit(config.merge.kept, pl.Float32).alias("kept"),
+    )
+    tables.write(output / "index.parquet", rows.select(list(tables.SCHEMAS["merge"])), "merge")
+    subjects = sorted(frames["subject"].unique())
+    real = used.filter(~pl.col("synthetic"))
+    by_subject = real.partition_by("subject", as_dict=True)
+    splits = split(
+        subjects,
+        [
+            by_subject[(name,)]["label"].to_numpy() if (name,) in by_subject else np.empty(0)
+            for name in subjects
+        ],
+        config.merge.folds,
+        config.merge.validation_subjects,
+        seed_of(config.seed, "merge", "splits"),
+        dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows()),
+    )
+    with replacing(output / "splits.parquet") as temporary:
+        splits.write_parquet(temporary)
+    for fold, names in untested(splits, set(real["subject"])).items():
+        print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
+    print(  # noqa: T201 the job's log
+        f"merge: {len(real)} real and {len(used) - len(real)} generated pictures of"
+        f" {len(subjects)} subjects; {len(rows) - len(used)} rows without a picture"
+    )
+
+
+def untested(splits: pl.DataFrame, usable: set[str]) -> dict[int, list[str]]:
+    """Return the folds whose held-out subjects have no usable picture, and who those are."""
+    tested = splits.filter(pl.col("role") == "test").group_by("fold", maintain_order=True)
+    folds = {int(key[0]): rows["subject"].to_list() for key, rows in tested}  # type: ignore[call-overload]
+    return {fold: names for fold, names in folds.items() if not usable & set(names)}
+
+
+def place(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with `row`, their place in the array; null for what does not get in.
+
+    A picture gets in when nothing is wrong with it and it has a label.
+    """
+    no_label = (pl.col("status") == "ok") & ~pl.col("label").is_finite().fill_null(False)
+    rows = rows.with_columns(
+        pl.when(no_label).then(pl.lit("bad_label")).otherwise("status").alias("status"),
+        pl.when(no_label).then(pl.lit("no label")).otherwise("reason").alias("reason"),
+    )
+    fit = pl.col("status") == "ok"
+    return rows.with_columns(
+        pl.when(fit).then(fit.cum_sum().cast(pl.Int64) - 1).otherwise(None).alias("row")
+    )
+
+
+_IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
+
+
+def _real_rows(crop: Path, shards: list[str]) -> pl.DataFrame:
+    parts = [
+        tables.read(crop / f"{shard}.parquet", _IDENTITY).with_columns(
+            pl.col("frame_id").alias("image_id"),
+            pl.lit(None, pl.String).alias("source_frame_id"),
+            pl.lit(False).alias("synthetic"),
+            pl.lit(shard).alias("shard"),
+        )
+        for shard in shards
+    ]
+    return pl.concat(parts).select(_ORDER)
+
+
+def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
+    parts = [
+        tables.read(quality / f"{shard}.parquet", ["image_id", *_IDENTITY, "source_frame_id"])
+        .filter(pl.col("status").is_in(_GENERATED))
+        .with_columns(pl.lit(True).alias("synthetic"), pl.lit(shard).alias("shard"))
+        for shard in shards
+    ]
+    return pl.concat(parts).select(_ORDER)
+
+
+_ORDER = ["image_id", *_IDENTITY, "source_frame_id", "synthetic", "shard"]
+
+
+def _write_images(
+    path: Path, used: pl.DataFrame, crop: Path, generate: Path, size: int, kept: float
+) -> list[str]:
+    """Write the array `(N, size, size, 3)` uint8 picture by picture; return their digests."""
+    shape = (len(used), size, size, 3)
+    digests = []
+    with replacing(path) as temporary:
+        if not len(used):  # an empty file cannot be mapped
+            with temporary.open("wb") as file:
+                np.save(file, np.empty(shape, np.uint8))
+            return []
+        images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        for row, value in enumerate(_pictures(used, crop, generate)):
+            picture = resized(tables.decode_png(value), size, kept)
+            images[row] = picture
+            digests.append(hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest())
+        images.flush()
+    return digests
+
+
+def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[str, object]]:
+    """Yield the encoded pictures in the order of the array; one shard is in memory at a time."""
+    for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
+        folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
+        path = folder / f"{shard}.parquet"
+        found = tables.read(path, [key, "image"])
+        position = {name: i for i, name in enumerate(found[key])}
+        missing = [name for name in rows[key] if name not in position]
+        if missing:
+            raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
+        yield from (found["image"][position[name]] for name in rows[key])

@@ -1,0 +1,130 @@
+"""Which rows of the merged data a fold may use, and the refusal to let anyone leak.
+
+Training data is a filter over one merged table; this module is the only place that filters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from aacsfnet.cohort.splits import ROLES
+from aacsfnet.errors import LeakError, WorkError
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The merged table's rows of each role, in the order of the array of pictures."""
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    test: pl.DataFrame
+
+
+def select(index: pl.DataFrame, splits: pl.DataFrame, fold: int, synthetic: bool) -> Selection:
+    """Return the rows that one fold trains on, selects on and tests on.
+
+    Args:
+        index: the merged table; only rows with a place in the array of pictures are used.
+        splits: columns `fold`, `subject`, `role`.
+        fold: which fold.
+        synthetic: whether training takes generated pictures too; the others never do.
+
+    Raises:
+        LeakError: a subject has two roles, or a picture is not from whom it says.
+        WorkError: the fold does not exist, or has nothing to train on.
+    """
+    roles = _roles(splits, fold)
+    used = index.filter(pl.col("row").is_not_null()).sort("row")
+    check_origin(index, used)
+    unknown = sorted(set(used["subject"]) - set(roles))
+    if unknown:
+        raise LeakError(f"fold {fold} gives no role to subjects {unknown[:5]}; run merge again")
+    role = pl.col("subject").replace_strict(roles, return_dtype=pl.String)
+    train = used.filter((role == "train") & (pl.lit(synthetic) | ~pl.col("synthetic")))
+    validation = used.filter((role == "validation") & ~pl.col("synthetic"))
+    test = used.filter((role == "test") & ~pl.col("synthetic"))
+    if not len(train):
+        raise WorkError(f"fold {fold}: no picture of its training subjects is usable")
+    selection = Selection(train, validation, test)
+    check_apart(index, selection)
+    return selection
+
+
+def _roles(splits: pl.DataFrame, fold: int) -> dict[str, str]:
+    rows = splits.filter(pl.col("fold") == fold)
+    if not len(rows):
+        raise WorkError(f"fold {fold}: splits hold folds {sorted(splits['fold'].unique())}")
+    if rows["subject"].n_unique() != len(rows):
+        twice = rows.filter(rows["subject"].is_duplicated())["subject"].unique().to_list()
+        raise LeakError(f"fold {fold}: subjects {sorted(twice)[:5]} have several roles")
+    wrong = set(rows["role"]) - set(ROLES)
+    if wrong:
+        raise WorkError(f"fold {fold}: unknown roles {sorted(wrong)}; expected {', '.join(ROLES)}")
+    return dict(zip(rows["subject"], rows["role"], strict=True))
+
+
+def origin(index: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+    """Return the subject that each row's picture really shows; null where nobody can say.
+
+    A generated picture shows the subject of the real frame it was made from, whatever its own
+    row says.
+    """
+    frames = index.filter(~pl.col("synthetic"))
+    subjects = dict(zip(frames["frame_id"], frames["subject"], strict=True))
+    source = rows.select(
+        pl.when(pl.col("synthetic")).then("source_frame_id").otherwise("frame_id")
+    ).to_series()
+    return pl.Series("origin", [subjects.get(each) for each in source], dtype=pl.String)
+
+
+def check_origin(index: pl.DataFrame, rows: pl.DataFrame) -> None:
+    """Refuse rows that say another subject than their frame's.
+
+    Raises:
+        LeakError: a row's subject differs from its frame's, or its frame is not in the table.
+    """
+    wrong = rows.with_columns(origin(index, rows)).filter(
+        pl.col("origin").ne_missing(pl.col("subject"))
+        | ~pl.col("frame_id").str.starts_with(pl.col("subject") + "/")
+    )
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        raise LeakError(
+            f"{row['image_id']}: says subject {row['subject']!r}, but was made from"
+            f" {row['source_frame_id'] or row['frame_id']!r} of"
+            f" {row['origin'] or 'nobody known'!r}; {len(wrong)} such pictures; run merge again"
+        )
+
+
+def check_apart(index: pl.DataFrame, selection: Selection) -> None:
+    """Refuse a selection in which anyone, or any picture, is on both sides.
+
+    Raises:
+        LeakError: a training picture shows a subject of another role, the same picture stands in
+            two roles, or a generated picture is among those for selection or test.
+    """
+    sides = {name: getattr(selection, name) for name in ROLES}
+    people = {name: set(origin(index, rows)) for name, rows in sides.items()}
+    pictures = {name: set(rows["digest"]) for name, rows in sides.items()}
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        shared = people[first] & people[second]
+        if shared:
+            raise LeakError(f"subjects {sorted(map(str, shared))[:5]} are in {first} and {second}")
+        twins = pictures[first] & pictures[second]
+        if twins:
+            rows = sides[first].filter(pl.col("digest").is_in(list(twins)))
+            raise LeakError(
+                f"{rows['image_id'][0]}: the same picture is in {first} and {second}, under"
+                " two subjects; remove the copy from the data set"
+            )
+    for name in ("validation", "test"):
+        if sides[name]["synthetic"].any():
+            raise LeakError(f"generated pictures are among those for {name}")
+
+
+def shares(rows: pl.DataFrame) -> dict[str, float]:
+    """Return how many rows are real and generated, and the mean label."""
+    generated = int(rows["synthetic"].sum())
+    mean = float(np.mean(rows["label"].to_numpy())) if len(rows) else float("nan")
+    return {"real": len(rows) - generated, "synthetic": generated, "mean_label": mean}

@@ -1,0 +1,86 @@
+"""The plan of a data set's pictures, summed up: how many of which level, and what they cost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aacsfnet import tables
+from aacsfnet.augmentation.plan.levels import LEVELS, level_of
+from aacsfnet.datasets import Label
+from aacsfnet.errors import DataError
+
+
+@dataclass
+class Share:
+    """A level's part of a plan.
+
+    Attributes:
+        labels: which labels the level holds, in words.
+        frames: usable real frames.
+        sources: those from which pictures are made.
+        pictures: to make.
+    """
+
+    labels: str
+    frames: int = 0
+    sources: int = 0
+    pictures: int = 0
+
+
+def budget(rows: Iterable[tuple[str, float, str]], label: Label) -> list[Share]:
+    """Return the plan by level, the lowest label first, with the levels that occur.
+
+    Args:
+        rows: frame, label and status of each row of the prompts tables.
+        label: of the data set.
+    """
+    step = (label.high - label.low) / LEVELS
+    shares = [Share(f"{label.low:g}")]
+    shares += [Share(f"up to {label.low + step * number:g}") for number in range(1, LEVELS + 1)]
+    seen: set[str] = set()
+    for frame_id, value, status in rows:
+        if status not in ("ok", "not_selected"):
+            continue
+        share = shares[level_of(value, label.low, label.high)]
+        if frame_id not in seen:
+            seen.add(frame_id)
+            share.frames += 1
+            share.sources += status == "ok"
+        share.pictures += status == "ok"
+    return [share for share in shares if share.frames]
+
+
+def read_plan(results: Path, label: Label) -> list[Share]:
+    """Return the plan that the prompts tables of a results folder hold.
+
+    Raises:
+        DataError: there are none.
+    """
+    files = sorted((results / "prompts").glob("*.parquet"))
+    if not files:
+        raise DataError(f"{results / 'prompts'}: no tables; run the prompts stage first")
+    columns = ["frame_id", "label", "status"]
+    rows = (row for file in files for row in tables.read(file, columns).iter_rows())
+    return budget(rows, label)
+
+
+def in_words(shares: list[Share], label: Label, cost: str) -> str:
+    """Return the plan as a table for the eye, with its sum.
+
+    Args:
+        shares: of `budget`.
+        label: of the data set.
+        cost: what generation takes, in words.
+    """
+    whole = Share(
+        "all",
+        sum(share.frames for share in shares),
+        sum(share.sources for share in shares),
+        sum(share.pictures for share in shares),
+    )
+    lines = [f"{label.name:>12}{'frames':>10}{'used':>10}{'pictures':>10}"]
+    lines += [
+        f"{share.labels:>12}{share.frames:>10}{share.sources:>10}{share.pictures:>10}"
+        for share in [*shares, whole]
+    ]
+    return "\n".join([*lines, cost])

@@ -1,0 +1,148 @@
+"""What a run will make, and how much disk and time that takes, from a rehearsal's figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_level
+from aacsfnet.cohort.splits import Folds
+from aacsfnet.config import Config
+from aacsfnet.config.augmentation import guidance_of, steps_of
+from aacsfnet.datasets import Label
+from aacsfnet.doctor.rehearsal import Rehearsal
+from aacsfnet.stages import lineage_of
+
+#: Seconds of one denoising step at 128 pixels with the bundled miniature: 0.3 s a picture of ten
+#: steps was measured on two CPU cores.
+MINIATURE_STEP = 0.03
+#: Stable Diffusion 1.5 with a ControlNet at 512 pixels: one pass of UNet and ControlNet (guidance
+#: takes two a step), and VAE encoding and decoding of a picture; in 10^12 operations.
+PASS_TERAFLOP, PICTURE_TERAFLOP = 0.803 + 0.283, 1.117 + 2.515
+#: Operations a second assumed for it, 10^12: a recent data-centre GPU in half precision without
+#: tuning, and one desktop CPU core.
+GPU_TERAFLOPS, CORE_TERAFLOPS = 60.0, 0.03
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much each part of a run handles; experiments share what they agree on.
+
+    Attributes:
+        frames: usable real frames.
+        runs: how often crop, landmarks, depth and merge go over all of them.
+        generation: settings and number of pictures of each run of `generate`.
+        merged: sides and numbers of the pictures in each merged array.
+        trained: pictures shown in training, over all epochs, folds, seeds and experiments.
+    """
+
+    frames: int
+    runs: dict[str, int]
+    generation: tuple[tuple[Config, int], ...]
+    merged: tuple[tuple[int, int], ...]
+    trained: int
+
+    @property
+    def generated(self) -> int:
+        """Return how many pictures are generated in all."""
+        return sum(pictures for _, pictures in self.generation)
+
+    def rows(self, stage: str) -> int:
+        """Return how many frames a stage handles in all."""
+        return self.frames * self.runs[stage]
+
+
+def plan_of(config: Config, labels: Sequence[float], label: Label, subjects: int) -> Plan:
+    """Return what a run makes of usable frames with these labels."""
+    owners = [config.for_experiment(name) for name in config.experiments]
+    trained = 0.0
+    for own in owners:
+        folds, held_out = _folds(own.merge.folds, subjects)
+        kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
+        generated = pictures_of(own, labels, label) if own.train.synthetic else 0
+        shown = kept * (len(labels) + generated) * own.train.epochs * folds
+        trained += shown * len(config.training_seeds)
+    return Plan(
+        frames=len(labels),
+        runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},
+        generation=tuple(
+            (own, pictures_of(own, labels, label)) for own in distinct(owners, "generate")
+        ),
+        merged=tuple(
+            (own.merge.image_size, len(labels) + pictures_of(own, labels, label))
+            for own in distinct(owners, "merge")
+        ),
+        trained=round(trained),
+    )
+
+
+def distinct(owners: Sequence[Config], stage: str) -> list[Config]:
+    """Return one of the experiments' settings for each set of results that a stage has."""
+    found = {json.dumps(lineage_of(own, stage), sort_keys=True): own for own in reversed(owners)}
+    return list(reversed(found.values()))
+
+
+def pictures_of(config: Config, labels: Sequence[float], label: Label) -> int:
+    """Return how many pictures are generated from usable frames, about."""
+    settings = config.prompts
+    frames = frames_by_level(labels, label.low, label.high)
+    calm = settings.neutral_share * settings.variants * frames[0]
+    pain = sum(
+        count
+        * expected_variants(
+            level, frames, settings.variants, settings.balance, settings.max_variants
+        )
+        for level, count in frames.items()
+        if level
+    )
+    return round(calm + pain)
+
+
+def _folds(folds: Folds, subjects: int) -> tuple[int, float]:
+    """Return how many folds there are, and the share of subjects that each tests, about."""
+    if folds == "given":
+        return 1, 0.2
+    count = max(1, subjects if folds == "loso" else folds)
+    return count, 1 / count
+
+
+def disk_bytes(plan: Plan, rehearsal: Rehearsal) -> float:
+    """Return the bytes that a run writes."""
+    each = rehearsal.bytes
+    merged = sum(3 * side**2 * pictures for side, pictures in plan.merged)
+    tables = sum(plan.rows(stage) * each[stage] for stage in each)
+    return tables + plan.generated * each["crop"] + merged
+
+
+def generation_seconds(config: Config, gpu: bool, cores: int) -> float:
+    """Return the seconds that one generated picture takes, roughly."""
+    steps = max(1.0, config.generate.strength * steps_of(config.generate))
+    if config.generate.model == "bundled":
+        return MINIATURE_STEP * steps * (config.crop.size / 128) ** 2 * 2 / max(1, min(cores, 2))
+    passes = steps * (2 if guidance_of(config.generate) > 1 else 1)
+    teraflop = (passes * PASS_TERAFLOP + PICTURE_TERAFLOP) * (config.crop.size / 512) ** 2
+    return teraflop / (GPU_TERAFLOPS if gpu else CORE_TERAFLOPS * cores)
+
+
+def hours_minutes(seconds: float) -> str:
+    """Return a duration in words.
+
+    >>> [hours_minutes(s) for s in (20, 200, 9000, 1e6)]
+    ['under a minute', '3 min', '2 h 30 min', '11 days 13 h']
+    """
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} days {minutes % 1440 // 60} h"
+
+
+def gigabytes(size: float) -> str:
+    """Return a size in words.
+
+    >>> gigabytes(2.5e9), gigabytes(3e6)
+    ('2.5 GB', '3 MB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(1, round(size / 1e6))} MB"

@@ -1,0 +1,136 @@
+"""A few frames taken through the first stages, to see what a whole run will find and cost."""
+
+import logging
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from aacsfnet import tables
+from aacsfnet.config import Config
+
+#: Frames of the run that warms up, and of the one that is measured.
+_FEW, _MANY = 4, 24
+
+_SHARD = "rehearsal"
+#: Seconds after which no further training step is tried.
+_LONGEST_TRIAL = 10.0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a sample of frames went through.
+
+    `statuses` counts the sample's frames by status after landmarks; `seconds` and `bytes` are
+    those of one frame on one core, for each stage.
+    """
+
+    statuses: dict[str, int]
+    reasons: dict[str, str]
+    seconds: dict[str, float]
+    bytes: dict[str, float]
+
+
+def rehearse(config: Config, rows: pl.DataFrame) -> Rehearsal:
+    """Take frames spread evenly over the usable rows of an index through crop to depth.
+
+    Args:
+        config: its blocks dataset, index, crop, landmarks and depth are read.
+        rows: the index; at least one row is "ok".
+    """
+    usable = rows.filter(pl.col("status") == "ok").sort("subject", "sequence", "position")
+    with tempfile.TemporaryDirectory(prefix="aacsfnet-rehearsal-") as name:
+        folder = Path(name)
+        few, _ = _play(config, _spread(usable, _FEW), folder)
+        many, found = _play(config, _spread(usable, _MANY), folder)
+        sizes = {stage: (folder / f"{stage}.parquet").stat().st_size for stage in many}
+    frames = len(found)
+    # Loading the models costs the same for few and many frames, so the difference is the frames'.
+    more = frames - min(_FEW, len(usable))
+    seconds = {
+        stage: max(many[stage] - few[stage], 0.05 * many[stage]) / more
+        if more > 0
+        else many[stage] / frames
+        for stage in many
+    }
+    reasons = found.filter(pl.col("status") != "ok")
+    return Rehearsal(
+        dict(found["status"].value_counts().iter_rows()),
+        dict(reasons.select("status", "reason").iter_rows()),
+        seconds,
+        {stage: size / frames for stage, size in sizes.items()},
+    )
+
+
+def _spread(usable: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Return at most `most` rows, from first to last at even steps, as one shard."""
+    count = min(most, len(usable))
+    places = [round(place * (len(usable) - 1) / max(1, count - 1)) for place in range(count)]
+    return usable[places].with_columns(shard=pl.lit(_SHARD))
+
+
+def _play(
+    config: Config, sample: pl.DataFrame, folder: Path
+) -> tuple[dict[str, float], pl.DataFrame]:
+    """Return the seconds of each stage on a sample, and the landmarks table's rows."""
+    from aacsfnet.augmentation.depth.stage import depth
+    from aacsfnet.faces.crop import crop
+    from aacsfnet.faces.landmarks import landmarks
+
+    paths = {
+        stage: folder / f"{stage}.parquet" for stage in ("index", "crop", "landmarks", "depth")
+    }
+    tables.write(paths["index"], sample.select(list(tables.SCHEMAS["index"])), "index")
+    marks = [time.perf_counter()]
+    crop(config, paths["index"], _SHARD, paths["crop"])
+    marks.append(time.perf_counter())
+    landmarks(config, paths["crop"], paths["landmarks"])
+    marks.append(time.perf_counter())
+    depth(config, paths["crop"], paths["landmarks"], paths["depth"])
+    marks.append(time.perf_counter())
+    seconds = {stage: marks[i + 1] - marks[i] for i, stage in enumerate(list(paths)[1:])}
+    return seconds, tables.read(paths["landmarks"], ["status", "reason"])
+
+
+def training_seconds(config: Config) -> float:
+    """Return the seconds that one picture takes in one training step, on the machine's device.
+
+    Forward and backward pass of the configured network on random pictures, the fastest of a few;
+    loading and varying pictures come on top.
+    """
+    import torch
+
+    from aacsfnet.models import create_model
+
+    logging.getLogger("timm").setLevel(logging.ERROR)
+    settings = config.train
+    device = torch.device("cuda" if _may_use_gpu() else "cpu")
+    shape = settings.model_dump(
+        include={"branches", "attention", "feature_stride", "context_width", "context_depth"}
+        | {"scales", "width", "depth", "heads", "fusion", "fusion_width", "dropout"}
+    )
+    side = config.merge.image_size
+    model = create_model("aacsfnet", backbone=settings.backbone, image_size=side, **shape)
+    model.to(device).train()
+    batch = min(settings.batch, 32 if device.type == "cpu" else 256)
+    pictures = torch.rand(batch, 3, side, side, device=device)
+    fastest, begun = float("inf"), time.perf_counter()
+    for _ in range(6):  # the first warms up
+        started = time.perf_counter()
+        model(pictures).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        fastest = min(fastest, time.perf_counter() - started)
+        if time.perf_counter() - begun > _LONGEST_TRIAL:
+            break
+    return fastest / batch
+
+
+def _may_use_gpu() -> bool:
+    import torch
+
+    wanted = os.environ.get("AACSFNET_DEVICE", "auto").strip().lower()
+    return wanted != "cpu" and torch.cuda.is_available()

@@ -1,0 +1,84 @@
+"""The stage `report`: one HTML page that holds everything it shows and opens anywhere."""
+
+import datetime
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from aacsfnet.config import Config
+from aacsfnet.datasets import open_dataset
+from aacsfnet.evaluation.results import Results
+from aacsfnet.files import replacing
+from aacsfnet.report import picture_sections, result_sections
+from aacsfnet.report.gate_section import gate_section
+from aacsfnet.report.names import Names
+from aacsfnet.report.origins import provenance
+
+_PAGE = Path(__file__).parent / "page"
+
+
+def report(config: Config, results: Path, output: Path) -> None:
+    """Write the report on everything that is there; what is not yet there is said in a sentence.
+
+    Args:
+        config: all settings; `report` rules the page, the others are printed on it.
+        results: the data set's results, `results/<dataset>`.
+        output: the HTML file.
+
+    Raises:
+        DataError: there is no index, or a table cannot be read.
+    """
+    found = Results(results, list(config.experiments))
+    label = open_dataset(config).label
+    names = Names(found.index["subject"].unique(), config.report.subject_names)
+    count = config.report.examples
+    page = _environment().get_template("page.html")
+    text = page.render(
+        title=config.report.title,
+        dataset=config.dataset,
+        label=label,
+        axis=picture_sections.axis_of(label),
+        written=datetime.datetime.now(datetime.UTC),
+        named=config.report.subject_names,
+        confidence=config.evaluate.confidence,
+        summary=result_sections.summary_section(found),
+        data=picture_sections.data_section(found, names, label),
+        faces=picture_sections.faces_section(found, names, count),
+        prompts=picture_sections.prompts_section(found, names, count),
+        generated=picture_sections.generated_section(found, names, count),
+        gate=gate_section(found, names, label, config),
+        merged=result_sections.merged_section(found),
+        training=result_sections.training_section(found),
+        results=result_sections.results_section(found, names, label),
+        provenance=provenance(config, found),
+    )
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    """Return templates that escape every text and refuse a name that nobody gave."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = Markup  # SVG that this package drew; matplotlib escapes text
+    environment.filters["number"] = number
+    style = (_PAGE / "page.css").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup(style)  # noqa: S704 the package's own file
+    return environment
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a figure as printed; undefined as a dash, and a true minus sign.
+
+    >>> number(-0.12345), number(None)
+    ('−0.123', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")

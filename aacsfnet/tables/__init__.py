@@ -1,0 +1,37 @@
+"""The row contract: what each stage's table holds, and how tables are read and written.
+
+A table is one Parquet file: one shard of one stage. Every frame of the index keeps a row in each
+later table; `status` is "ok" or one of `STATUSES`, and `reason` says what happened in words.
+Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` library reads as
+`Image`; DuckDB, Polars and pandas read the files as they are.
+"""
+
+from aacsfnet.tables.parquet import carry, frame, notes, read, write
+from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures
+from aacsfnet.tables.schemas import (
+    MEASURES,
+    PAIN_MEASURES,
+    PICTURE,
+    POINTS,
+    SCHEMAS,
+    STATUSES,
+    Fault,
+)
+
+__all__ = [
+    "MEASURES",
+    "PAIN_MEASURES",
+    "PICTURE",
+    "POINTS",
+    "SCHEMAS",
+    "STATUSES",
+    "Fault",
+    "carry",
+    "decode_png",
+    "encode_png",
+    "export_pictures",
+    "frame",
+    "notes",
+    "read",
+    "write",
+]

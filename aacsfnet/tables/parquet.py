@@ -1,0 +1,165 @@
+"""Tables as Parquet files: written atomically with the schema of their stage, read and noted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from aacsfnet.errors import DataError, WorkError
+from aacsfnet.files import replacing
+from aacsfnet.tables.schemas import _IMAGE, PICTURE, SCHEMAS, STATUSES
+
+
+def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
+    """Return rows as a table of a stage; keys that a row lacks become null.
+
+    Raises:
+        WorkError: a row has a key that the stage's table does not hold.
+    """
+    schema = SCHEMAS[stage]
+    unknown = {key for row in rows for key in row} - set(schema)
+    if unknown:
+        raise WorkError(f"{stage} rows hold {sorted(unknown)}, which its table has no column for")
+    columns = {
+        name: _column([row.get(name) for row in rows], kind) for name, kind in schema.items()
+    }
+    return pl.DataFrame(columns, schema=schema, strict=True)
+
+
+def _column(values: list[Any], kind: pl.DataType | type[pl.DataType]) -> list[Any] | pl.Series:
+    """Return a column's values; arrays, which Polars takes one number at a time, as one block."""
+    if not isinstance(kind, pl.Array) or not any(isinstance(v, np.ndarray) for v in values):
+        return values
+    present = np.array([value is not None for value in values])
+    first = next(value for value in values if value is not None)
+    block = np.zeros((len(values), *kind.shape), np.asarray(first).dtype)
+    for at in np.flatnonzero(present):
+        block[at] = values[at]
+    column = pl.Series(block, dtype=kind)
+    return pl.select(pl.when(pl.Series(present)).then(column)).to_series()
+
+
+def carry(row: dict[str, object], stage: str) -> dict[str, object]:
+    """Return the columns of `row` that a stage's table also has, among a frame's or image's keys.
+
+    Used to let a row survive: what was not "ok" upstream keeps its status and reason.
+    """
+    return {name: row[name] for name in _IMAGE if name in SCHEMAS[stage] and name in row}
+
+
+def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | None = None) -> None:
+    """Write a stage's table atomically.
+
+    Args:
+        path: of the file.
+        table: rows with the stage's columns.
+        stage: its name.
+        notes: what holds for the whole table; `notes` reads it again from the file's metadata.
+
+    Raises:
+        WorkError: columns or types differ from the stage's schema, or a status is unknown.
+    """
+    schema = SCHEMAS[stage]
+    expected = pl.DataFrame(schema=schema).schema
+    if table.schema != expected:
+        wrong = {
+            name: (table.schema.get(name), expected.get(name))
+            for name in expected.keys() | table.schema.keys()
+            if table.schema.get(name) != expected.get(name)
+        }
+        difference = wrong or "the order of columns"
+        raise WorkError(f"{stage} table differs from its schema (got, expected): {difference}")
+    unknown = set(table["status"].unique()) - set(STATUSES)
+    if unknown:
+        raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
+    arrow = table.to_arrow()
+    pictures = {name: {"_type": "Image"} for name, kind in expected.items() if kind == PICTURE}
+    metadata = {"aacsfnet": json.dumps({"stage": stage} | (notes or {}))}
+    if pictures:
+        metadata["huggingface"] = json.dumps({"info": {"features": _features(arrow, pictures)}})
+    with replacing(path) as temporary:
+        plain = _with_plain_lists(arrow).replace_schema_metadata(metadata)
+        # A dictionary of pictures or points would only cost time and space.
+        repeating = [name for name, kind in expected.items() if kind == pl.String]
+        pq.write_table(plain, temporary, compression="zstd", use_dictionary=repeating)
+
+
+def _with_plain_lists(arrow: Any) -> Any:
+    """Return an Arrow table whose columns of fixed-length lists are columns of plain lists.
+
+    Parquet knows no lists of fixed length: Arrow cannot write, or read back, those with nulls.
+    """
+    import pyarrow as pa
+
+    for at, field in enumerate(arrow.schema):
+        if not pa.types.is_fixed_size_list(field.type):
+            continue
+        column = arrow.column(at).combine_chunks()
+        present = column.is_valid().to_numpy(zero_copy_only=False)
+        offsets = np.concatenate([[0], np.cumsum(present * field.type.list_size)]).astype(np.int32)
+        lists = pa.ListArray.from_arrays(
+            pa.array(offsets), column.drop_null().flatten(), mask=pa.array(~present)
+        )
+        arrow = arrow.set_column(at, field.name, lists)
+    return arrow
+
+
+def _features(arrow: Any, pictures: dict[str, dict[str, str]]) -> dict[str, object]:
+    """Return the Hugging Face feature description of a table that holds pictures."""
+    names: dict[str, object] = {}
+    for field in arrow.schema:
+        names[field.name] = pictures.get(field.name) or _feature(field.type)
+    return names
+
+
+def _feature(kind: Any) -> object:
+    import pyarrow as pa
+
+    if pa.types.is_fixed_size_list(kind):
+        return {"_type": "Sequence", "feature": _feature(kind.value_type), "length": kind.list_size}
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    names = {"double": "float64", "float": "float32"}
+    return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
+
+
+def read(path: str | Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Return a table that a stage wrote.
+
+    Raises:
+        DataError: there is no such file, or it is no Parquet file.
+    """
+    try:
+        stored = pl.read_parquet(path, columns=columns)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such table; run the stage that writes it first") from None
+    except pl.exceptions.ComputeError as error:
+        raise DataError(f"{path}: not a Parquet table ({error}); delete it and run again") from None
+    arrays = {
+        name: kind
+        for schema in SCHEMAS.values()
+        for name, kind in schema.items()
+        if isinstance(kind, pl.Array) and isinstance(stored.schema.get(name), pl.List)
+    }
+    return stored.cast(arrays)  # type: ignore[arg-type]
+
+
+def notes(path: str | Path) -> dict[str, Any]:
+    """Return what a table's file notes of the whole table, `stage` among it.
+
+    Raises:
+        DataError: there is no such file, or no stage wrote it.
+    """
+    import pyarrow as pa
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
+        metadata = {}
+    if b"aacsfnet" not in metadata:
+        raise DataError(f"{path}: no table that a stage wrote; run the stage again")
+    found: dict[str, Any] = json.loads(metadata[b"aacsfnet"])
+    return found

@@ -1,0 +1,62 @@
+"""Pictures in tables: encoded, decoded, and unpacked into a folder."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aacsfnet.errors import DataError, WorkError
+from aacsfnet.files import replacing, safe_name
+from aacsfnet.tables.parquet import read
+
+
+def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:
+    """Return a picture as a `PICTURE` value, losslessly.
+
+    Args:
+        picture: `(H, W, 3)` uint8 RGB, or `(H, W)` uint8 or uint16.
+        name: file name that the picture would have, without folders.
+    """
+    import cv2
+
+    pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    # OpenCV's own settings take two thirds of the time of any that are named, for 10 % more bytes.
+    done, encoded = cv2.imencode(".png", pixels)
+    if not done:
+        raise WorkError(f"cannot encode a picture of shape {picture.shape}, {picture.dtype}")
+    return {"bytes": encoded.tobytes(), "path": name}
+
+
+def decode_png(value: dict[str, object]) -> np.ndarray:
+    """Return the picture in a `PICTURE` value: `(H, W, 3)` RGB, or `(H, W)` for grey ones."""
+    import cv2
+
+    encoded = np.frombuffer(value["bytes"], np.uint8)  # type: ignore[call-overload]
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise DataError(f"picture {value.get('path')!r} in a table cannot be decoded")
+    return pixels[..., ::-1] if pixels.ndim == 3 else pixels
+
+
+def export_pictures(path: Path, folder: Path) -> int:
+    """Unpack the pictures of a table into a folder and return how many there were.
+
+    A picture's file is named by its id, made safe for a file name; its place in the table comes
+    first, so that names stay apart.
+
+    Raises:
+        DataError: the table holds no pictures.
+    """
+    table = read(path)
+    if "image" not in table.columns:
+        raise DataError(f"{path}: no pictures here; expected a table of crop, depth or generate")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "image_id" if "image_id" in table.columns else "frame_id"
+    written = 0
+    for place, (identity, image) in enumerate(table.select(name, "image").iter_rows()):
+        if image is None:
+            continue
+        suffix = Path(image["path"]).suffix
+        with replacing(folder / f"{place:06d}-{safe_name(identity)}{suffix}") as temporary:
+            temporary.write_bytes(image["bytes"])
+        written += 1
+    return written

@@ -1,0 +1,174 @@
+"""The row contract: what each stage's table holds, and what can befall a row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from aacsfnet.facs import ACTION_UNITS
+
+#: What can befall a frame or picture. "ok" means: go on with it.
+STATUSES = {
+    "ok": "nothing wrong",
+    "missing_file": "the index names a file that is not there",
+    "outside_root": "the path leads outside the data's folder; nothing was opened",
+    "duplicate": "the frame, or its picture, is already in an earlier row",
+    "bad_subject": "the subject is missing",
+    "unreadable": "the file is no picture, is truncated or is too large",
+    "black": "the picture is black",
+    "bad_label": "the label is missing or outside its range",
+    "no_face": "no face was found",
+    "several_faces": "several faces were found and crop.people is refuse",
+    "small_face": "the face is smaller than crop.min_face",
+    "no_landmarks": "the face mesh was not found on the crop",
+    "not_selected": "the plan makes no picture from this frame",
+    "failed": "generation gave no usable picture",
+    "rejected": "the gate refused the picture",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a frame has no picture: a status of `STATUSES` and words."""
+
+    status: str
+    reason: str
+
+
+PICTURE = pl.Struct({"bytes": pl.Binary, "path": pl.String})
+POINTS = pl.Array(pl.Float32, (478, 3))
+
+#: Facial measures in the landmarks table; `aacsfnet.faces.geometry` has a function of each name.
+MEASURES = (
+    "brow_height_right",
+    "brow_height_left",
+    "brow_height",
+    "brow_distance",
+    "lid_opening_right",
+    "lid_opening_left",
+    "lid_opening",
+    "lower_lid_height",
+    "cheek_raise",
+    "nose_wrinkle",
+    "upper_lip_raise",
+    "mouth_opening",
+    "mouth_width",
+    "mouth_corner_pull",
+    "asymmetry",
+)
+#: Those that the action units of PSPI move.
+PAIN_MEASURES = (
+    "brow_height",
+    "brow_distance",
+    "lid_opening",
+    "lower_lid_height",
+    "cheek_raise",
+    "nose_wrinkle",
+    "upper_lip_raise",
+)
+_MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
+
+Columns = dict[str, Any]  # name -> Polars type
+
+_FRAME: Columns = {
+    "frame_id": pl.String,  # <subject>/<sequence>/<frame>
+    "subject": pl.String,
+    "sequence": pl.String,
+    "label": pl.Float64,
+    "status": pl.String,
+    "reason": pl.String,  # empty when status is "ok"
+}
+_IMAGE: Columns = {"image_id": pl.String} | _FRAME  # image_id: <frame_id>#<variant>
+
+#: Columns of each stage's table, in order.
+SCHEMAS: dict[str, Columns] = {
+    "index": _FRAME
+    | {
+        "shard": pl.String,
+        "position": pl.Int32,  # of the frame in its sequence, from 0
+        "path": pl.String,  # how the data set finds the frame again
+        "sex": pl.String,  # "", "f" or "m"
+        "age_group": pl.String,  # "", or words
+        "split": pl.String,  # "", or the user's own word: train, test, ...
+        "notes": pl.List(pl.String),  # oddities evened out: a name of datasets.NOTES[: words]
+        "aff": pl.Float32,  # of the sequence, as the patient told: affect, 0-15; null: unknown
+        "opr": pl.Float32,  # an observer's rating, 0-5
+        "sen": pl.Float32,  # sensation, 0-15
+        "vas": pl.Float32,  # visual analogue scale, 0-10
+    }
+    | dict.fromkeys(ACTION_UNITS, pl.Float32),  # null where unknown
+    "crop": _FRAME
+    | {
+        "image": PICTURE,  # RGB, crop.size a side, PNG
+        "to_frame": pl.Array(pl.Float64, 6),  # rows of the 2x3 matrix: crop pixels -> frame pixels
+        "frame_size": pl.Array(pl.Int32, 2),  # width, height
+        "faces": pl.Int32,  # how many were found
+        "confidence": pl.Float32,  # the detector's score; null where the face was followed
+        "presence": pl.Float32,  # the mesh's score
+        "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
+        "inside": pl.Float32,  # share of the crop that lies inside the frame
+    },
+    "landmarks": _FRAME
+    | {
+        "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
+        "presence": pl.Float32,  # the mesh's score
+        "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
+        "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
+        "measures": _MEASURES,  # facial measures by name, eye distances
+        "changes": _MEASURES,  # the same against the person's median over the shard
+    },
+    "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
+    "prompts": _IMAGE
+    | {
+        "variant": pl.Int32,
+        "prompt": pl.String,
+        "negative_prompt": pl.String,
+        "left_out": pl.String,  # phrases that had no room, least important first; "; " between
+        "left_out_tokens": pl.Int32,  # how many tokens they have
+        "tokens": pl.Int32,  # of the prompt, with start and end token
+        "points": pl.Int32,  # of 68 landmarks in the prompt; null but in the published style
+        "seed": pl.Int64,
+    },
+    "generate": _IMAGE
+    | {
+        "source_frame_id": pl.String,
+        "variant": pl.Int32,
+        "image": PICTURE,
+        "seed": pl.Int64,
+        "recipe": pl.String,  # JSON: model, checksums, parameters, device, versions
+        "safety_score": pl.Float32,  # above 0 the safety checker would blank it; null: not asked
+    },
+    "quality": _IMAGE
+    | {
+        "source_frame_id": pl.String,
+        "faces": pl.Int32,  # found on the picture
+        # Distances to the source's landmarks, means over the points, eye distances:
+        "landmark_error": pl.Float32,
+        "eyes_error": pl.Float32,
+        "brows_error": pl.Float32,
+        "mouth_error": pl.Float32,
+        # Changes of the facial measures that pain moves, generated minus source, eye distances:
+        **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
+        "measure_difference": pl.Float32,  # largest of these, without sign
+        "possible_difference": pl.Float32,  # likewise, each with its error margin
+        "worst_measure": pl.String,  # which one that is
+        "pspi_change": pl.Float32,  # of the PSPI estimated from the measures; null: too few frames
+        "pspi_difference": pl.Float32,  # the same without sign
+        "pose_difference": pl.Float32,  # largest change of yaw, pitch and roll, degrees
+        "identity": pl.Float32,  # cosine of the embeddings, -1 to 1; null without a model
+        "sharpness": pl.Float32,  # variance of the Laplacian over the source's
+        "brightness": pl.Float32,  # mean grey value, 0 to 1
+        "contrast": pl.Float32,  # standard deviation of grey values, 0 to 1
+        "source_difference": pl.Float32,  # mean absolute difference from the source, 0 to 1
+        "variant_difference": pl.Float32,  # likewise, least from another variant of the frame
+    },
+    "merge": _IMAGE
+    | {
+        "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
+        "synthetic": pl.Boolean,
+        "shard": pl.String,
+        "row": pl.Int64,  # place in images.npy; null where status is not "ok"
+        "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
+        "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
+    },
+}

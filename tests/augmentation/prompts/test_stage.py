@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from aacsfnet.augmentation.prompts.stage import texts_of, token_counter
+from aacsfnet.datasets import Label
+from aacsfnet.errors import ModelFileError, SettingsError
+from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.pose import pose_of
+from aacsfnet.facs import ACTION_UNITS
+
+
+def texts(run_shard, settings, **keys):
+    config = settings(prompts={"neutral_share": 1.0} | keys)
+    return run_shard(config, "prompts")["prompts"].filter(status="ok").rows(named=True)
+
+
+def test_phrases_that_have_no_room_are_left_out_and_named(run_shard, settings):
+    roomy = texts(run_shard, settings)[3]
+    tight = texts(run_shard, settings, max_tokens=roomy["tokens"] - 1)[3]
+    assert roomy["left_out"] == ""
+    assert tight["left_out"]
+    assert tight["tokens"] < roomy["tokens"]
+    for phrase in tight["left_out"].split("; "):
+        assert phrase in roomy["prompt"]
+        assert phrase not in tight["prompt"]
+
+
+def test_a_longer_prompt_can_be_kept_whole_for_chunks(run_shard, settings):
+    template = "{anatomy}, {level}, " + ", ".join(["light from the side"] * 30)
+    long = texts(run_shard, settings, template=template, overflow="chunk")[3]
+    assert long["tokens"] > 77
+    assert long["left_out"] == ""
+
+
+def test_a_longer_prompt_can_be_refused(run_shard, settings):
+    roomy = texts(run_shard, settings)[3]
+    with pytest.raises(SettingsError, match=r"the prompt of s1/a/000\d has .* is refuse"):
+        texts(run_shard, settings, max_tokens=roomy["tokens"] - 1, overflow="refuse")
+
+
+def test_a_long_negative_prompt_is_refused_unless_chunked(run_shard, settings):
+    long = "blurred, " * 90
+    with pytest.raises(SettingsError, match=r"prompts\.negative has"):
+        texts(run_shard, settings, negative=long)
+    assert texts(run_shard, settings, negative=long, overflow="chunk")
+
+
+def test_a_model_without_tokenizer_is_named(run_shard, settings):
+    with pytest.raises(ModelFileError, match=r"generate\.model = '/nowhere'"):
+        run_shard(settings(generate={"model": "/nowhere"}), "prompts")
+
+
+def test_frames_without_a_picture_keep_one_row(run_shard, settings):
+    rows = run_shard(settings(prompts={"neutral_share": 0.0}), "prompts")["prompts"]
+    assert rows["status"].to_list() == ["not_selected", "not_selected", "ok", "ok", "no_face"]
+    assert rows["variant"].to_list() == [None, None, 0, 0, None]
+
+
+def test_coded_units_go_before_the_geometry(run_shard, settings):
+    coded, uncoded = (texts(run_shard, settings)[number]["prompt"] for number in (3, 2))
+    assert "strongly lowered brows" in coded  # au4 4.5 of 5
+    assert "lips" not in coded.split("face of")[0]  # coded as closed, whatever the mesh says
+    assert "lowered brows" not in uncoded
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from aacsfnet.augmentation.diffusion.model_files import load_tokenizer
+
+    return load_tokenizer("bundled")
+
+
+LONG = "{anatomy}, face of {subject}, {level}, {head}, natural light from the side, sharp, detailed"
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_no_prompt_is_above_the_limit_whatever_the_face(count, tokenizer, face_landmarks, settings):
+    """Random landmarks, codes, labels and limits; the tokenizer itself counts, not our function."""
+    random = np.random.default_rng(count)
+    label = Label("pspi", 0.0, 16.0, "observed expression")
+    counter = token_counter(tokenizer)
+    scale = random.uniform(0, 12, (count, 1, 1))  # pixels: from faint to torn faces
+    meshes = face_landmarks + scale * random.normal(size=(count, *face_landmarks.shape))
+    measured, poses = measure_all(meshes), [pose_of(mesh) for mesh in meshes]
+    usual = {name: float(value) for name, value in measure_all(face_landmarks).items()}
+    longest = 0
+    for number in range(count):
+        face = {
+            "frame_id": str(number),
+            "measures": {name: float(values[number]) for name, values in measured.items()},
+            "pose": poses[number],
+            "label": random.choice((0.0, random.uniform(0, 16), 16.0)),
+        }
+        known = random.random(len(ACTION_UNITS)) < random.random()
+        codes = random.uniform(0, 5, len(ACTION_UNITS))
+        frame = {
+            unit: float(code) if is_known else None
+            for unit, code, is_known in zip(ACTION_UNITS, codes, known, strict=True)
+        }
+        frame |= {"sex": str(random.choice(("", "f", "m"))), "age_group": "middle-aged adult"}
+        limit = int(random.integers(45, 78))
+        block, roomy = (
+            settings(prompts={"template": LONG, "max_tokens": limit, "overflow": overflow}).prompts
+            for overflow in ("drop", "chunk")
+        )
+        known_face = usual if number % 3 else None
+        texts, whole = (
+            texts_of(frame, face, known_face, each, label, counter) for each in (block, roomy)
+        )
+        tokens = len(tokenizer(texts["prompt"], truncation=False).input_ids)
+        assert tokens == texts["tokens"] <= limit <= 77
+        longest = max(longest, tokens)
+        dropped = texts["left_out"].split("; ") if texts["left_out"] else []
+        assert all(phrase in whole["prompt"] for phrase in dropped)
+        assert (tokens < whole["tokens"]) == bool(dropped)
+    assert longest > 65  # the run came near the limit

@@ -1,0 +1,41 @@
+import pytest
+
+from aacsfnet.cli import main
+from aacsfnet.datasets import Label
+from aacsfnet.doctor.budget import budget, read_plan
+from aacsfnet.errors import DataError
+
+PSPI = Label("pspi", 0.0, 16.0, "observed expression")
+
+
+def test_frames_and_pictures_are_counted_by_level():
+    rows = [
+        ("a/1", 0.0, "ok"),
+        ("a/2", 0.0, "not_selected"),
+        ("a/3", 1.5, "ok"),
+        ("a/3", 1.5, "ok"),  # a second variant of the same frame
+        ("a/4", 2.0, "ok"),
+        ("a/5", 16.0, "ok"),
+        ("a/6", 3.0, "no_face"),
+    ]
+    found = [(s.labels, s.frames, s.sources, s.pictures) for s in budget(rows, PSPI)]
+    assert found == [("0", 2, 1, 1), ("up to 2", 2, 2, 3), ("up to 16", 1, 1, 1)]
+
+
+def test_without_a_plan_the_stage_to_run_is_named(tmp_path):
+    with pytest.raises(DataError, match="run the prompts stage first"):
+        read_plan(tmp_path, PSPI)
+
+
+def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, capsys):
+    tables = run_shard(settings(), "prompts")["prompts"]
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts.parquet").rename(tmp_path / "prompts" / "s1.00.parquet")
+    (tmp_path / "config.yaml").write_text("dataset: demo\n")
+    with pytest.raises(SystemExit) as end:
+        main(["plan", "--results", str(tmp_path), "--config", str(tmp_path / "config.yaml")])
+    assert end.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    made = len(tables.filter(status="ok"))
+    assert f"all 4 {made} {made}" in words
+    assert "about" in words

@@ -1,0 +1,275 @@
+"""What the doctor says of small data sets whose faults are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aacsfnet import doctor
+from aacsfnet.config import validate
+from aacsfnet.datasets import Label
+from aacsfnet.doctor import Finding, diagnose, estimates, render
+from aacsfnet.doctor.rehearsal import Rehearsal
+
+PSPI = Label("pspi", 0.0, 16.0, "observed expression")
+REHEARSAL = Rehearsal(
+    {"ok": 3, "no_face": 1},
+    {"no_face": "no face was found"},
+    {"crop": 0.02, "landmarks": 0.01, "depth": 0.01},
+    {"crop": 30_000, "landmarks": 8_000, "depth": 9_000},
+)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leave rehearsal and models out: they take seconds and have tests of their own."""
+    monkeypatch.setattr(doctor.outlook, "rehearse", lambda config, rows: REHEARSAL)
+    monkeypatch.setattr(doctor.outlook, "training_seconds", lambda config: 0.01)
+    monkeypatch.setattr(doctor, "look_at_models", lambda config: iter(()))
+
+
+def manifest(folder, text, pictures=(), **settings):
+    (folder / "manifest.csv").write_text(text)
+    for seed, name in enumerate(pictures):
+        pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    index = {"manifest": {"file": str(folder / "manifest.csv")}}
+    return validate({"dataset": "manifest", "index": index, "results": str(folder)} | settings)
+
+
+def about(findings, words):
+    return [finding for finding in findings if words in f"{finding.about} {finding.message}"]
+
+
+SMALL = {"merge": {"folds": 2, "validation_subjects": 1}}
+
+
+def study(folder, extra="", **settings):
+    names = [f"{subject}{i}.png" for subject in "abcd" for i in range(3)]
+    lines = [f"{name},{name[0]},{i % 3}\n" for i, name in enumerate(names)]
+    text = "path,subject,label\n" + "".join(lines) + extra
+    return manifest(folder, text, names, **(SMALL | settings))
+
+
+def test_a_sound_study_has_no_error_and_exact_counts(quick, tmp_path):
+    findings = diagnose(study(tmp_path))
+    assert not [finding for finding in findings if finding.level == "error"]
+    (people,) = about(findings, "12 frames of 4 subjects")
+    table = [line.split() for line in people.message.splitlines()[1:]]
+    assert table[0] == ["subject", "frames", "usable", "pspi", "0", "1", "2"]
+    assert table[1] == ["a", "3", "3", "1", "1", "1"]
+    assert table[-1] == ["all", "12", "12", "4", "4", "4"]
+
+
+def test_each_oddity_is_a_finding_with_advice(quick, tmp_path):
+    extra = "no.png,a,1\nb0.png,c,1\n../x.png,a,1\na0.png,a,\nd0.png,e,99\nA9.png,A,1\n"
+    Image.new("L", (32, 24), 200).save(tmp_path / "A9.png")
+    findings = diagnose(study(tmp_path, extra))
+    for status, count in (("missing_file", 1), ("duplicate", 3), ("outside_root", 1)):
+        (finding,) = about(findings, f"status {status}")
+        assert finding.level == "warning"
+        assert finding.message.startswith(f"{count} frames")
+        assert "manifest.csv row" in finding.message
+        assert finding.advice
+    assert about(findings, "A, a differ in case or blanks only")[0].level == "warning"
+    assert about(findings, "1 without a usable frame: e")
+    assert about(findings, "grey")[0].level == "note"
+    assert about(findings, "one label throughout: A")
+
+
+def test_disagreements_are_listed(quick, tmp_path):
+    head = "path,subject,label,au4,au6,au7,au9,au10,au43\n"
+    rows = "".join(f"{s}.png,{s},{i},1,0,0,0,0,0\n" for i, s in enumerate("abcd"))
+    findings = diagnose(manifest(tmp_path, head + rows, [f"{s}.png" for s in "abcd"], **SMALL))
+    (finding,) = about(findings, "pspi_differs")
+    assert finding.message.startswith("3 frames")
+    assert "c/c/c: 2 as label, 1 from action units" in finding.message
+
+
+def test_too_few_subjects_is_an_error_before_anything_runs(quick, tmp_path):
+    findings = diagnose(study(tmp_path, merge={"folds": 5, "validation_subjects": 1}))
+    assert about(findings, "merge.folds")[0].level == "error"
+    findings = diagnose(study(tmp_path, merge={"folds": "loso", "validation_subjects": 3}))
+    assert about(findings, "merge.folds")[0].level == "error"
+    findings = diagnose(study(tmp_path, merge={"folds": "loso", "validation_subjects": 2}))
+    assert not about(findings, "merge.folds")
+    one = {"merge": {"folds": 5}}
+    findings = diagnose(study(tmp_path, experiments={"full": {}, "more": one, "same": one}))
+    assert [finding.level for finding in about(findings, "merge.folds")] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ("train train test test", ""),
+        ("train train/test test test", "'b' is in several splits: train and test"),
+        ("train train test ", "'d': the split says nothing"),
+        ("train train train train", "no subject's split is test"),
+    ],
+)
+def test_a_given_split_is_looked_at(quick, tmp_path, splits, words):
+    lines, names = [], []
+    for subject, split in zip("abcd", splits.split(" "), strict=True):
+        for i, word in enumerate(f"{split}/{split}".split("/")[:2]):
+            names.append(f"{subject}{i}.png")
+            lines.append(f"{names[-1]},{subject},{i},{word}\n")
+    text = "path,subject,label,split\n" + "".join(lines)
+    given = {"merge": {"folds": "given", "validation_subjects": 1}}
+    findings = about(diagnose(manifest(tmp_path, text, names, **given)), "merge.folds")
+    if not words:
+        assert [finding.level for finding in findings] == []
+        return
+    errors = [finding for finding in findings if finding.level == "error"]
+    assert len(errors) == 1
+    assert words in errors[0].message
+    assert "split" in errors[0].advice
+
+
+def test_a_useless_data_set_is_one_error(quick, tmp_path):
+    findings = diagnose(manifest(tmp_path, "path,subject,pain\na.png,s,1\n"))
+    assert [f.level for f in about(findings, "no column 'label'")] == ["error"]
+    findings = diagnose(manifest(tmp_path, "path,subject,label\nno.png,s,1\n"))
+    assert [f.level for f in about(findings, "no frame can be used")] == ["error"]
+
+
+def test_a_full_disk_is_foreseen(quick, tmp_path, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10, 10, 1000))
+    assert about(diagnose(study(tmp_path)), "disk")[0].level == "error"
+
+
+def test_missing_models_are_errors(tmp_path):
+    config = validate(
+        {
+            "generate": {"model": str(tmp_path / "no")},
+            "train": {"pretrained": str(tmp_path / "w.bin")},
+            "experiments": {
+                "full": {},
+                "scene": {"depth": {"method": "model", "model": str(tmp_path)}},
+                "same": {"train": {"epochs": 1}},
+            },
+        }
+    )
+    model, depth, weights = doctor.look_at_models(config)
+    assert {finding.level for finding in (model, depth, weights)} == {"error"}
+    assert "no such folder" in model.message
+    assert depth.about == "depth.model"
+    assert "no .safetensors file" in depth.message
+    assert "no such safetensors file" in weights.message
+
+
+def test_the_gravest_come_last_and_are_counted():
+    text = render(
+        [
+            Finding("error", "data", "bad", "mend it"),
+            Finding("ok", "machine", "fine\nvery"),
+            Finding("note", "x", "odd"),
+        ]
+    )
+    lines = text.splitlines()
+    assert [line.strip().split()[0] for line in lines] == [
+        "ok",
+        "very",
+        "note",
+        "ERROR",
+        "->",
+        "1",
+    ]
+    assert lines[-1] == "1 errors, 0 warnings, 1 notes"
+
+
+def test_a_plan_counts_what_a_run_makes():
+    config = validate(
+        {
+            "prompts": {"variants": 2, "neutral_share": 0.25},
+            "merge": {"folds": 4, "validation_subjects": 2},
+            "train": {"epochs": 3},
+            "training_seeds": [1, 2],
+            "experiments": {"full": {}, "real": {"train": {"synthetic": False}}},
+        }
+    )
+    plan = estimates.plan_of(config, [0.0] * 80 + [3.0] * 20, PSPI, subjects=8)
+    assert plan.frames == 100
+    assert plan.generated == 2 * 20 + 2 * 20
+    # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
+    assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
+    assert estimates.disk_bytes(plan, REHEARSAL) == (100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64)
+
+
+def test_what_an_experiment_has_of_its_own_is_made_once_more():
+    experiments = {
+        "full": {},
+        "large": {"crop": {"size": 256}},
+        "strong": {"generate": {"strength": 0.9}},
+        "strong-long": {"generate": {"strength": 0.9}, "train": {"epochs": 99}},
+        "more": {"prompts": {"variants": 3}},
+    }
+    config = validate({"prompts": {"neutral_share": 0.0}, "experiments": experiments})
+    plan = estimates.plan_of(config, [0.0] * 60 + [2.0] * 40, PSPI, subjects=8)
+    assert plan.runs == {"crop": 2, "landmarks": 2, "depth": 2}
+    assert [pictures for _, pictures in plan.generation] == [40, 40, 40, 120]
+    assert plan.generated == 240
+    assert plan.rows("crop") == 200
+    assert [pictures for _, pictures in plan.merged] == [140, 140, 140, 220]
+
+
+def test_rare_levels_that_get_more_pictures_are_counted():
+    config = validate({"prompts": {"balance": 0.5, "neutral_share": 0.0}, "experiments": {"a": {}}})
+    # 20 frames where the commonest level has 80: sqrt(80 / 20) = 2 pictures each
+    plan = estimates.plan_of(config, [0.0] * 900 + [1.0] * 80 + [4.0] * 20, PSPI, subjects=8)
+    assert plan.generated == 80 + 2 * 20
+
+
+@pytest.mark.parametrize(
+    ("seconds", "advice"), [(1.0, "about 4.8"), (5.0, ""), (100.0, "about 4.8")]
+)
+def test_videos_longer_or_shorter_than_planned_are_told(quick, tmp_path, seconds, advice):
+    import cv2
+
+    for subject in "abcd":
+        codec = cv2.VideoWriter_fourcc(*"MJPG")
+        path = str(tmp_path / f"{subject}.avi")
+        writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, codec, 25.0, (64, 64))
+        for _ in range(120):
+            writer.write(np.full((64, 64, 3), 99, np.uint8))
+        writer.release()
+    text = "path,subject,label\n" + "".join(f"{s}.avi,{s},{i}\n" for i, s in enumerate("abcd"))
+    config = manifest(tmp_path, text, **SMALL)
+    index = config.index.model_dump(mode="json") | {"shard_frames": 50}
+    index["videos"] = {"rate": 25.0, "seconds": seconds}
+    config = validate(config.model_dump(mode="json") | {"index": index})
+    found = about(diagnose(config), "index.shard_frames")
+    assert [advice in finding.advice for finding in found] == ([True] if advice else [])
+
+
+def test_every_finding_about_the_machine_or_the_data_that_is_bad_says_what_to_do(quick, tmp_path):
+    extra = "no.png,a,1\nb0.png,c,1\n../x.png,a,1\na0.png,a,\nd0.png,e,99\nA9.png,A,1\n"
+    Image.new("L", (32, 24), 200).save(tmp_path / "A9.png")
+    findings = diagnose(study(tmp_path, extra, merge={"folds": 50}))
+    grave = [finding for finding in findings if finding.level in ("warning", "error")]
+    assert len(grave) >= 7
+    assert not [finding for finding in grave if not finding.advice]
+
+
+def test_generation_takes_longer_with_more_steps_and_without_a_gpu():
+    def seconds(gpu, **keys):
+        return estimates.generation_seconds(validate({"generate": keys}), gpu, 2)
+
+    assert seconds(False, steps=40) == 2 * seconds(False, steps=20)
+    assert seconds(False, model="sd15") > 100 * seconds(True, model="sd15")
+    guided, free = (seconds(True, model="sd15", guidance_scale=each) for each in (6.0, 1.0))
+    coding = estimates.PICTURE_TERAFLOP * (128 / 512) ** 2 / estimates.GPU_TERAFLOPS
+    assert guided - coding == pytest.approx(2 * (free - coding))
+
+
+@pytest.mark.slow
+def test_the_demo_data_is_rehearsed_for_real():
+    demo = {"subjects": 4, "sequences": 1, "frames": 8}
+    config = validate({"index": {"demo": demo}, "merge": {"folds": 2, "validation_subjects": 1}})
+    findings = diagnose(config)
+    assert not [finding for finding in findings if finding.level == "error"]
+    (faces,) = about(findings, "sampled frames gave a face")
+    assert faces.level == "ok"
+    assert about(findings, "with 2 cores") or about(findings, "cores, without starting up")
+    assert "32 frames of 4 subjects" in render(findings)
