@@ -268,21 +268,9 @@ def plan(
     config: Settings = "config.yaml",
 ) -> None:
     """Sum up the pictures that the prompts stage has planned, before any is generated."""
-    import torch
+    from aacsfnet.doctor.budget import plan_in_words
 
-    from aacsfnet.datasets import open_dataset
-    from aacsfnet.doctor import estimates
-    from aacsfnet.doctor.budget import in_words, read_plan
-    from aacsfnet.doctor.machine import cores_here
-
-    settings = load(config)
-    label = open_dataset(settings).label
-    shares = read_plan(results, label)
-    gpu, cores = torch.cuda.is_available(), cores_here()
-    each = estimates.generation_seconds(settings, gpu, cores)
-    time = estimates.hours_minutes(each * sum(share.pictures for share in shares))
-    where = "a GPU" if gpu else f"{cores} cores"
-    typer.echo(in_words(shares, label, f"about {time} of generation with {where}"))
+    typer.echo(plan_in_words(load(config), results))
 
 
 @tool("aacsfnet calibrate --results results/demo")
@@ -292,21 +280,9 @@ def calibrate(
 ) -> None:
     """Tell which bounds of the gate keep labels apart on this data set's real frames."""
     from aacsfnet.augmentation.gate.calibration import calibrate as run
+    from aacsfnet.augmentation.gate.calibration import in_words
 
-    settings = load(config)
-    for score, pairs in run(settings, results).items():
-        key = f"max_{score}"
-        typer.echo(
-            f"{score}: {pairs.same_pairs} pairs of one subject's frames with equal labels, "
-            f"{pairs.different_pairs} with labels far apart; area under the ROC curve "
-            f"{pairs.area:.3f}"
-        )
-        configured = getattr(settings.quality, key)
-        for words, bound in ((f"quality.{key}", configured), ("best", pairs.best)):
-            same, different = pairs.at(bound)
-            typer.echo(
-                f"  {words} {bound:g}: {same:.1%} of equal and {different:.1%} of others pass"
-            )
+    typer.echo(in_words(run(load(config), results)))
 
 
 @tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")

@@ -20,22 +20,28 @@ class Stage:
     version: int
     settings: tuple[str, ...]
     after: tuple[str, ...] = ()
+    sharded: bool = False  # whether it writes one table a shard
 
 
 #: "data" stands for the name of the data set and what `index` says of reading it: all but the size
 #: of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(1, ("data", "index.shard_frames")),
-    "crop": Stage(2, ("data", "crop"), ("index",)),
-    "landmarks": Stage(2, ("landmarks",), ("crop",)),
-    "depth": Stage(2, ("depth",), ("crop", "landmarks")),
+    "crop": Stage(2, ("data", "crop"), ("index",), sharded=True),
+    "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
+    "depth": Stage(2, ("depth",), ("crop", "landmarks"), sharded=True),
     "prompts": Stage(
         2,
         ("data", "seed", "crop.size", "prompts", "generate.model"),
         ("index", "landmarks"),
+        sharded=True,
     ),
-    "generate": Stage(2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts")),
-    "quality": Stage(4, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate")),
+    "generate": Stage(
+        2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
+    ),
+    "quality": Stage(
+        4, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+    ),
     "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
     "train": Stage(2, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
@@ -50,6 +56,8 @@ STAGES = {
         ("evaluate",),
     ),
 }
+#: Stages with one table a shard, in flow order.
+SHARDED = tuple(name for name, stage in STAGES.items() if stage.sharded)
 
 
 def settings_of(config: Config, stage: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from aacsfnet import tables
 from aacsfnet.augmentation.gate.calibration import BOUNDS, Pairs
 from aacsfnet.config import Config
 from aacsfnet.datasets.base import Label, shards_of
+from aacsfnet.layout import Layout
+from aacsfnet.stages import SHARDED
 
 LABEL = Label("pspi", 0.0, 16.0, "Prkachin and Solomon's pain intensity, observed expression")
 SIZE = 64
@@ -29,6 +31,17 @@ class Made:
 
     def experiment(self, name: str) -> Path:
         return self.folder / "experiments" / name
+
+    def with_own(self, name: str, **overrides: dict[str, object]) -> "Made":
+        """Add an experiment that overrides stages: it has copies of them and what follows."""
+        experiments = self.config.experiments | {name: overrides}
+        config = self.config.model_copy(update={"experiments": experiments})
+        layout = Layout(config, self.folder)
+        shutil.copytree(self.experiment("full"), self.experiment(name))
+        for stage in (*SHARDED, "merge"):
+            if layout.scope(name, stage):
+                shutil.copytree(self.folder / stage, self.experiment(name) / stage)
+        return Made(config, self.folder, self.subjects)
 
 
 def settings(folder: Path, **changes: object) -> Config:
@@ -126,10 +139,9 @@ def write_frames(folder: Path, subjects, rows) -> None:
             tables.write(folder / stage / f"{shard}.parquet", tables.frame(stage, found), stage)
 
 
-def write_generated(folder: Path, subjects, rows, accept: bool, trained: bool) -> None:
+def write_generated(folder: Path, subjects, rows, accept: bool) -> None:
     """Write prompts, generate and quality: one picture from each frame with pain."""
-    model = {"name": "bundled", "trained": trained}
-    recipe = json.dumps({"model": model, "steps": 20, "strength": 0.5})
+    recipe = json.dumps({"model": {"name": "bundled"}, "steps": 20, "strength": 0.5})
     shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     for subject, shard in zip(sorted(subjects), shards, strict=True):
         prompts, generate, quality = [], [], []
@@ -261,7 +273,6 @@ def make_results(
     subjects=("anna-1", "ben-2", "cleo-3", "dora-4"),
     *,
     accept: bool = True,
-    trained: bool = True,
     seeds=(1,),
     **changes: object,
 ) -> Made:
@@ -269,7 +280,7 @@ def make_results(
     made = Made(settings(folder, **changes), folder / "demo", tuple(subjects))
     rows = frame_rows(subjects)
     write_frames(made.folder, subjects, rows)
-    write_generated(made.folder, subjects, rows, accept, trained)
+    write_generated(made.folder, subjects, rows, accept)
     write_merge(made.folder, subjects, rows)
     for name, noise in (("full", 0.5), ("no-generation", 1.5)):
         write_experiment(made, name, rows, noise, seeds)

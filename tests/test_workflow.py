@@ -43,26 +43,39 @@ def test_an_experiment_shares_every_stage_before_the_one_it_changes(plan):
         "strong-short": {"generate": {"strength": 0.9}, "train": {"epochs": 1}},
         "same": {"generate": {"strength": 0.5}},
     }
-    run = plan(experiments=experiments)
+    layout = plan(experiments=experiments).layout
     strong = "experiments/strong/"
     for stage in ("index", "crop", "landmarks", "depth", "prompts"):
-        assert run.scope(strong, stage) == ""
-        assert run.scopes(stage) == [""]
+        assert layout.scope("strong", stage) == ""
+        assert layout.scopes(stage) == {"": list(experiments)}
     for stage in ("generate", "quality", "merge"):
-        assert run.scope(strong, stage) == strong
-        assert run.scope("experiments/strong-short/", stage) == strong
-        assert run.scope("experiments/same/", stage) == ""
-        assert run.scopes(stage) == ["", strong]
-    assert json.loads(run.settings(strong, "generate"))["generate"]["strength"] == 0.9
-    assert json.loads(run.settings("", "generate"))["generate"]["strength"] == 0.5
+        assert layout.scope("strong", stage) == strong
+        assert layout.scope("strong-short", stage) == strong
+        assert layout.scope("same", stage) == ""
+        assert layout.scopes(stage) == {"": ["full", "same"], strong: ["strong", "strong-short"]}
+    assert json.loads(layout.settings(strong, "generate"))["generate"]["strength"] == 0.9
+    assert json.loads(layout.settings("", "generate"))["generate"]["strength"] == 0.5
 
 
 def test_a_scope_is_its_own_for_a_rule_that_already_runs_in_it(plan):
-    run = plan(experiments={"full": {}, "deep": {"crop": {"size": 64}}})
+    layout = plan(experiments={"full": {}, "deep": {"crop": {"size": 64}}}).layout
     for stage in ("crop", "quality", "merge"):
-        scope = run.scope("experiments/deep/", stage)
-        assert run.scope(scope, stage) == scope
-        assert run.scope(scope, "crop") == "experiments/deep/"
+        scope = layout.scope("deep", stage)
+        assert layout.scope_within(scope, stage) == scope
+        assert layout.scope_within(scope, "crop") == "experiments/deep/"
+
+
+def test_every_result_has_its_place(plan):
+    run = plan(results="r", training_seeds=[7], experiments={"deep": {"crop": {"size": 64}}})
+    layout, own = run.layout, "r/demo/experiments/deep"
+    assert str(layout.index) == "r/demo/index.parquet"
+    assert str(run.tables("crop")[0]).startswith(f"{own}/crop/")
+    assert str(layout.merged(layout.scope("deep", "merge")).images) == f"{own}/merge/images.npy"
+    assert [str(one.weights) for one in run.trained("deep")] == [
+        f"{own}/seed-7/fold-{fold}/model.safetensors" for fold in range(3)
+    ]
+    assert str(layout.experiment("deep").metrics) == f"{own}/metrics.json"
+    assert str(layout.table("{scope}", "crop", "{shard}")) == "r/demo/{scope}crop/{shard}.parquet"
 
 
 def test_settings_that_reach_a_stage_are_enough_to_rebuild_them():

@@ -18,6 +18,7 @@ from aacsfnet.cohort.splits import split
 from aacsfnet.config import Config
 from aacsfnet.errors import DataError
 from aacsfnet.files import replacing
+from aacsfnet.layout import Merged
 from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
 
@@ -47,17 +48,18 @@ def merge(
     shards = frames["shard"].unique(maintain_order=True).to_list()
     rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
     rows = place(rows)
+    merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
     check_origin(rows, used)
     digests = _write_images(
-        output / "images.npy", used, crop, generate, config.merge.image_size, config.merge.kept
+        merged.images, used, crop, generate, config.merge.image_size, config.merge.kept
     )
     digest_of = dict(zip(used["row"], digests, strict=True))
     rows = rows.with_columns(
         pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
         pl.lit(config.merge.kept, pl.Float32).alias("kept"),
     )
-    tables.write(output / "index.parquet", rows.select(list(tables.SCHEMAS["merge"])), "merge")
+    tables.write(merged.index, rows.select(list(tables.SCHEMAS["merge"])), "merge")
     subjects = sorted(frames["subject"].unique())
     real = used.filter(~pl.col("synthetic"))
     by_subject = real.partition_by("subject", as_dict=True)
@@ -72,7 +74,7 @@ def merge(
         seed_of(config.seed, "merge", "splits"),
         dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows()),
     )
-    with replacing(output / "splits.parquet") as temporary:
+    with replacing(merged.splits) as temporary:
         splits.write_parquet(temporary)
     for fold, names in untested(splits, set(real["subject"])).items():
         print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201

@@ -4,10 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from aacsfnet import tables
 from aacsfnet.augmentation.plan.levels import LEVELS, level_of
-from aacsfnet.datasets import Label
+from aacsfnet.config import Config
+from aacsfnet.datasets import Label, open_dataset
+from aacsfnet.doctor.estimates import generation_seconds, hours_minutes
+from aacsfnet.doctor.machine import cores_here
 from aacsfnet.errors import DataError
+from aacsfnet.layout import Layout
 
 
 @dataclass
@@ -50,18 +56,39 @@ def budget(rows: Iterable[tuple[str, float, str]], label: Label) -> list[Share]:
     return [share for share in shares if share.frames]
 
 
-def read_plan(results: Path, label: Label) -> list[Share]:
-    """Return the plan that the prompts tables of a results folder hold.
+def read_plan(folder: Path, label: Label) -> list[Share]:
+    """Return the plan that a folder of prompts tables holds.
 
     Raises:
         DataError: there are none.
     """
-    files = sorted((results / "prompts").glob("*.parquet"))
+    files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise DataError(f"{results / 'prompts'}: no tables; run the prompts stage first")
+        raise DataError(f"{folder}: no tables; run the prompts stage first")
     columns = ["frame_id", "label", "status"]
     rows = (row for file in files for row in tables.read(file, columns).iter_rows())
     return budget(rows, label)
+
+
+def plan_in_words(config: Config, results: Path) -> str:
+    """Return what is planned in a results folder, for each group of experiments that share it.
+
+    Raises:
+        DataError: there are no prompts tables.
+    """
+    label = open_dataset(config).label
+    layout = Layout(config, results)
+    gpu, cores = torch.cuda.is_available(), cores_here()
+    where = "a GPU" if gpu else f"{cores} cores"
+    parts = []
+    for scope, names in layout.scopes("generate").items():
+        shares = read_plan(layout.stage(layout.scope(names[0], "prompts"), "prompts"), label)
+        each = generation_seconds(layout.config(scope), gpu, cores)
+        time = hours_minutes(each * sum(share.pictures for share in shares))
+        parts.append((names, in_words(shares, label, f"about {time} of generation with {where}")))
+    if len(parts) == 1:
+        return parts[0][1]
+    return "\n\n".join(f"experiments {', '.join(names)}:\n{words}" for names, words in parts)
 
 
 def in_words(shares: list[Share], label: Label, cost: str) -> str:

@@ -18,7 +18,9 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.errors import AacsfnetError
-from aacsfnet.evaluation.results import SHARDED, Results
+from aacsfnet.evaluation.results import Results
+from aacsfnet.layout import Layout, Merged
+from aacsfnet.stages import SHARDED
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: PNG chunks in which text can stand.
@@ -49,17 +51,16 @@ def audit(config: Config, results: Path) -> list[Finding]:
     Raises:
         DataError: there is no index to audit against.
     """
-    found = Results(results, list(config.experiments))
+    layout = Layout(config, results)
+    found = Results(layout)
     findings = _index(found)
     for stage in SHARDED:
-        findings += _stage(found, stage)
-    for folder in found.scopes("merge"):
-        owner = folder.parent.name if folder.parent != results else ""
-        own = config.for_experiment(owner) if owner else config
-        checks = _merge(found, folder, own.merge.folds == "given")
-        findings += _guarded(checks, _name(found, folder))
-    if not found.scopes("merge"):
-        findings.append(Finding("merge", "there is none; run the stage"))
+        for scope in layout.scopes(stage):
+            findings += _stage(found, scope, stage)
+    for scope in layout.scopes("merge"):
+        merged = layout.merged(scope)
+        checks = _merge(found, merged, layout.config(scope).merge.folds == "given")
+        findings += _guarded(checks, _name(found, merged.folder))
     for name in config.experiments:
         given = config.for_experiment(name).merge.folds == "given"
         checks = _experiment(found, name, config.training_seeds, given)
@@ -79,7 +80,7 @@ def _guarded(checks: Iterator[Finding], where: str) -> list[Finding]:
 
 
 def _name(results: Results, path: Path) -> str:
-    return path.relative_to(results.folder).as_posix()
+    return path.relative_to(results.layout.folder).as_posix()
 
 
 def _some(values: list[str]) -> str:
@@ -95,16 +96,15 @@ def _index(results: Results) -> list[Finding]:
     return []
 
 
-def _stage(results: Results, stage: str) -> list[Finding]:
-    folders = results.scopes(stage)
-    if not folders:
-        return [Finding(stage, "there is none; run the stage")]
+def _stage(results: Results, scope: str, stage: str) -> list[Finding]:
+    folder = results.layout.stage(scope, stage)
+    if not folder.is_dir():
+        return [Finding(_name(results, folder), "there is none; run the stage")]
     findings = []
-    for folder in folders:
-        for shard in results.shards:
-            path = folder / f"{shard}.parquet"
-            where = _name(results, path)
-            findings += _guarded(_shard(results, stage, shard, path), where)
+    for shard in results.shards:
+        path = results.layout.table(scope, stage, shard)
+        where = _name(results, path)
+        findings += _guarded(_shard(results, stage, shard, path), where)
     return findings
 
 
@@ -192,11 +192,14 @@ def _inflated(data: bytes) -> Iterator[bytes]:
             return
 
 
-def _merge(results: Results, folder: Path, given: bool) -> Iterator[Finding]:
+def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Finding]:
     """Yield what is wrong with the merged data: roles, origins, counts, digests."""
-    where = _name(results, folder)
-    index = tables.read(folder / "index.parquet")
-    splits = tables.read(folder / "splits.parquet")
+    where = _name(results, merged.folder)
+    if not merged.folder.is_dir():
+        yield Finding(where, "there is none; run the stage")
+        return
+    index = tables.read(merged.index)
+    splits = tables.read(merged.splits)
     yield from _roles(where, results, splits, given)
     frames = dict(results.index.select("frame_id", "subject").iter_rows())
     source = pl.when(pl.col("synthetic")).then("source_frame_id").otherwise("frame_id")
@@ -215,7 +218,7 @@ def _merge(results: Results, folder: Path, given: bool) -> Iterator[Finding]:
     if len(refused):
         yield Finding(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
     places = used["row"].sort().to_list()
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    images = np.load(merged.images, mmap_mode="r", allow_pickle=False)
     if places != list(range(len(images))):
         yield Finding(where, f"{len(images)} pictures in images.npy, but {len(places)} places")
         return
@@ -264,15 +267,15 @@ def _experiment(
     Everybody is tested by one fold, or, where the split is given, those whom it marks.
     """
     where = f"experiments/{name}"
-    merge = results.stage("merge", name)
+    merged = results.layout.merged(results.layout.scope(name, "merge"))
     predictions, metrics = results.predictions(name), results.metrics(name)
     if predictions is None or metrics is None:
         yield Finding(where, "has no predictions or no metrics; run evaluate")
         return
-    if merge is None:
+    if not merged.folder.is_dir():
         return
-    index = tables.read(merge / "index.parquet")
-    splits = tables.read(merge / "splits.parquet").filter(pl.col("role") == "test")
+    index = tables.read(merged.index)
+    splits = tables.read(merged.splits).filter(pl.col("role") == "test")
     tested = dict(zip(splits["subject"], splits["fold"], strict=True))
     expected = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic"))
     if given:

@@ -8,6 +8,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.summaries import summarise
 from aacsfnet.files import replacing
+from aacsfnet.layout import Evaluated
 
 
 def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
@@ -26,7 +27,7 @@ def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
     label = open_dataset(config).label
     rows = gather(predictions, label)
     found = summarise(rows, label, config.evaluate.bootstrap, config.evaluate.confidence)
-    with replacing(output / "predictions.parquet") as temporary:
+    with replacing(Evaluated(output).predictions) as temporary:
         rows.write_parquet(temporary)
-    with replacing(output / "metrics.json") as temporary:
+    with replacing(Evaluated(output).metrics) as temporary:
         temporary.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -5,7 +5,8 @@ pictures only of the rows that are shown.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,59 +14,54 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
+from aacsfnet.config import Config
 from aacsfnet.errors import DataError
+from aacsfnet.layout import Layout, Merged, Trained
 from aacsfnet.seeds import seed_of
-
-#: Stages with one table a shard, in flow order.
-SHARDED = ("crop", "landmarks", "depth", "prompts", "generate", "quality")
-
-#: The column by which a stage's rows are found again.
-KEYS = dict.fromkeys(SHARDED, "image_id") | dict.fromkeys(
-    ("crop", "landmarks", "depth"), "frame_id"
-)
 
 
 class Results:
-    """The folder `results/<dataset>`.
-
-    A stage's results stand in its own folder, or below `experiments/<name>/` where an experiment
-    has its own; the report shows the first that exists.
+    """A data set's results as one experiment sees them: its own where it has them, else shared.
 
     Raises:
         DataError: there is no index.
     """
 
-    def __init__(self, folder: Path, experiments: Sequence[str]) -> None:
-        self.folder = folder
-        self.experiments = list(experiments)
-        self.index = tables.read(folder / "index.parquet")
+    def __init__(self, layout: Layout, experiment: str | None = None) -> None:
+        """Take the layout and the experiment that is looked at, the first unless named."""
+        self.layout = layout
+        self.experiments = layout.experiments
+        self.experiment = experiment or layout.experiments[0]
+        self.index = tables.read(layout.index)
         self.shards = self.index["shard"].unique().sort().to_list()
 
-    def stage(self, name: str, experiment: str | None = None) -> Path | None:
-        """Return the folder of a stage's results, an experiment's own before the shared ones."""
-        own = [self.folder / "experiments" / each / name for each in self.experiments]
-        if experiment is not None:
-            own = [self.folder / "experiments" / experiment / name]
-            places = [*own, self.folder / name]
-        else:
-            places = [self.folder / name, *own]
-        return next((place for place in places if place.is_dir()), None)
+    def views(self, stage: str) -> dict[str, "Results"]:
+        """Return the results up to a stage for each group of experiments that share them.
 
-    def scopes(self, name: str) -> list[Path]:
-        """Return every folder that holds results of a stage."""
-        own = [self.folder / "experiments" / each / name for each in self.experiments]
-        return [place for place in (self.folder / name, *own) if place.is_dir()]
+        The key names the experiments; it is empty where all share.
+        """
+        groups = self.layout.scopes(stage).values()
+        if len(groups) == 1:
+            return {"": self}
+        return {", ".join(names): self._of(names[0]) for names in groups}
 
-    def paths(self, name: str) -> list[Path]:
+    def _of(self, experiment: str) -> "Results":
+        found = copy(self)
+        found.experiment = experiment
+        return found
+
+    def paths(self, stage: str) -> list[Path]:
         """Return the tables of a stage that are there, in order of shards."""
-        folder = self.stage(name)
-        if folder is None:
-            return []
-        return [
-            path
-            for path in (folder / f"{shard}.parquet" for shard in self.shards)
-            if path.is_file()
-        ]
+        scope = self.layout.scope(self.experiment, stage)
+        return [p for p in self.layout.tables(scope, stage, self.shards) if p.is_file()]
+
+    def config(self, stage: str) -> Config:
+        """Return the settings in force where a stage ran."""
+        return self.layout.config(self.layout.scope(self.experiment, stage))
+
+    def merged(self) -> Merged:
+        """Return the merged data that the experiment trains on."""
+        return self.layout.merged(self.layout.scope(self.experiment, "merge"))
 
     def columns(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
         """Return columns of all rows of a stage; without any table, an empty one."""
@@ -77,7 +73,7 @@ class Results:
         self, name: str, keys: Sequence[str], columns: Sequence[str]
     ) -> dict[str, dict[str, Any]]:
         """Return some rows of a stage by their key; one shard is in memory at a time."""
-        key = KEYS[name]
+        key = key_of(name)
         found: dict[str, dict[str, Any]] = {}
         for path in self.paths(name):
             if not len(tables.read(path, [key]).filter(pl.col(key).is_in(list(keys)))):
@@ -101,26 +97,30 @@ class Results:
 
     def metrics(self, experiment: str) -> dict[str, Any] | None:
         """Return an experiment's `metrics.json`, None while there is none."""
-        return read_json(self.folder / "experiments" / experiment / "metrics.json")
+        return read_json(self.layout.experiment(experiment).metrics)
 
     def predictions(self, experiment: str) -> pl.DataFrame | None:
         """Return an experiment's pooled predictions, None while there are none."""
-        path = self.folder / "experiments" / experiment / "predictions.parquet"
+        path = self.layout.experiment(experiment).predictions
         return tables.read(path) if path.is_file() else None
 
-    def runs(self, experiment: str) -> list[tuple[int, int, Path]]:
-        """Return seed, fold and folder of an experiment's trained models, in order."""
-        folder = self.folder / "experiments" / experiment
+    def runs(self, experiment: str, seeds: Iterable[int]) -> list[tuple[int, int, Trained]]:
+        """Return seed, fold and files of an experiment's trained networks, in order."""
+        splits = self._of(experiment).merged().splits
+        if not splits.is_file():
+            return []
+        folds = tables.read(splits, ["fold"])["fold"].unique().sort().to_list()
         found = [
-            (
-                int(path.parent.name.removeprefix("seed-")),
-                int(path.name.removeprefix("fold-")),
-                path,
-            )
-            for path in folder.glob("seed-*/fold-*")
-            if path.is_dir()
+            (seed, fold, self.layout.trained(experiment, seed, fold))
+            for seed in sorted(seeds)
+            for fold in folds
         ]
-        return sorted(found)
+        return [run for run in found if run[2].folder.is_dir()]
+
+
+def key_of(stage: str) -> str:
+    """Return the column by which a stage's rows are found again."""
+    return "image_id" if "image_id" in tables.SCHEMAS[stage] else "frame_id"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from aacsfnet.errors import ModelFileError
 from aacsfnet.files import replacing
+from aacsfnet.layout import Trained
 from aacsfnet.models.create import create_model
 from aacsfnet.models.network import Network
 
@@ -25,17 +26,17 @@ def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
     """
     description = {"format": FORMAT, "name": model.name, "settings": model.settings} | about
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    with replacing(folder / "model.safetensors") as temporary:
+    with replacing(Trained(folder).weights) as temporary:
         save_file(weights, temporary)
-    with replacing(folder / "config.json") as temporary:
+    with replacing(Trained(folder).description) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
 def save_skipped(folder: Path, reason: str) -> None:
     """Write the files of a model that was not trained; `load_model` refuses them and says why."""
-    with replacing(folder / "model.safetensors") as temporary:
+    with replacing(Trained(folder).weights) as temporary:
         save_file({}, temporary)
-    with replacing(folder / "config.json") as temporary:
+    with replacing(Trained(folder).description) as temporary:
         description = {"format": FORMAT, "skipped": reason}
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
@@ -47,7 +48,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         ModelFileError: the file is missing, is not JSON or is of another format, or the model was
             not trained.
     """
-    path = Path(folder) / "config.json"
+    path = Trained(Path(folder)).description
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -69,7 +70,7 @@ def load_model(folder: str | Path) -> Network:
         ModelFileError: a file is missing, altered, or does not fit the other.
     """
     description = read_description(folder)
-    path = Path(folder) / "model.safetensors"
+    path = Trained(Path(folder)).weights
     try:
         weights = load_file(path)
     except (FileNotFoundError, SafetensorError) as error:

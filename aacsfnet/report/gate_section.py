@@ -1,7 +1,5 @@
 """The report's section on the gate: what it let through, why not, and how its bounds were found."""
 
-import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.augmentation.gate.calibration import Pairs, pool
-from aacsfnet.config import Config
+from aacsfnet.config import Quality
 from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.results import Results
@@ -61,8 +59,9 @@ def reasons_table(rows: pl.DataFrame, names: Names) -> list[Section]:
     ]
 
 
-def gate_section(results: Results, names: Names, label: Label, config: Config) -> Section:
-    """Return what the gate let through and why not, its bounds, and the generator's state."""
+def gate_section(results: Results, names: Names, label: Label) -> Section:
+    """Return what the gate let through and why not, and its bounds, for one view of results."""
+    limits = results.config("quality").quality
     columns = ["label", "subject", "status", "reason", *SCORES]
     rows = results.columns("quality", columns)
     seen = rows.filter(judged())
@@ -70,7 +69,7 @@ def gate_section(results: Results, names: Names, label: Label, config: Config) -
     by_subject = _shares(seen, "subject")
     for row in by_subject:
         row["subject"] = names.subject(row["subject"])
-    distributions = _distributions(seen, config)
+    distributions = _distributions(seen, limits)
     return {
         "judged": len(seen),
         "accepted": int((seen["status"] == "ok").sum()),
@@ -81,11 +80,10 @@ def gate_section(results: Results, names: Names, label: Label, config: Config) -
         "reasons": reasons_table(
             rows.filter(pl.col("status").is_in(["rejected", "failed"])), names
         ),
-        "figure": figures.score_histograms("scores", distributions, SCORES)
+        "figure": figures.score_histograms(f"scores-{results.experiment}", distributions, SCORES)
         if distributions
         else "",
-        "calibration": calibration(results, config),
-        "untrained": _is_untrained(results),
+        "calibration": calibration(results, limits),
     }
 
 
@@ -99,7 +97,7 @@ def _shares(seen: pl.DataFrame, *keys: str) -> list[Section]:
     )
 
 
-def _distributions(seen: pl.DataFrame, config: Config) -> dict[str, Any]:
+def _distributions(seen: pl.DataFrame, limits: Quality) -> dict[str, Any]:
     """Return each score's values of accepted and refused pictures, and the settings' limit."""
     found = {}
     for name in SCORES:
@@ -107,46 +105,36 @@ def _distributions(seen: pl.DataFrame, config: Config) -> dict[str, Any]:
         if len(known):
             kept = known.filter(pl.col("status") == "ok")[name].to_numpy()
             refused = known.filter(pl.col("status") != "ok")[name].to_numpy()
-            limits = [getattr(config.quality, f"{end}_{name}", None) for end in ("max", "min")]
-            found[name] = (kept, refused, next((v for v in limits if v is not None), None))
+            bounds = [getattr(limits, f"{end}_{name}", None) for end in ("max", "min")]
+            found[name] = (kept, refused, next((v for v in bounds if v is not None), None))
     return found
 
 
 def by_strength(results: Results) -> list[Section]:
-    """Return acceptance at each strength that pictures were made with, in every experiment.
-
-    An experiment that overrides generation or gate has tables of its own; what it shares with the
-    others is counted once, under no name.
-    """
-    found: list[Section] = []
-    for folder in results.scopes("quality"):
-        shared = folder.parent == results.folder
-        made = folder.parent / "generate"
-        made = made if made.is_dir() else results.folder / "generate"
-        parts = [_verdicts(folder / f"{shard}.parquet", made) for shard in results.shards]
-        rows = pl.concat([part for part in parts if part is not None] or [_NO_VERDICT])
-        found += [
-            {"experiment": "" if shared else folder.parent.name} | row
-            for row in _shares(rows.drop_nulls("strength"), "strength")
-        ]
-    return found
+    """Return acceptance at each strength that pictures were made with."""
+    recipes = {path.name: path for path in results.paths("generate")}
+    parts = [
+        _verdicts(path, recipes[path.name])
+        for path in results.paths("quality")
+        if path.name in recipes
+    ]
+    rows = pl.concat([_NO_VERDICT, *parts])
+    return _shares(rows.drop_nulls("strength"), "strength")
 
 
 _NO_VERDICT = pl.DataFrame(schema={"status": pl.String, "strength": pl.Float64})
 
 
-def _verdicts(path: Path, made: Path) -> pl.DataFrame | None:
-    """Return verdict and strength of each judged picture of a shard; None where a table lacks."""
-    if not (path.is_file() and (made / path.name).is_file()):
-        return None
-    recipes = tables.read(made / path.name, ["image_id", "recipe"])
+def _verdicts(judged_pictures: Path, made: Path) -> pl.DataFrame:
+    """Return verdict and strength of each judged picture of a shard."""
+    recipes = tables.read(made, ["image_id", "recipe"])
     strength = pl.col("recipe").str.json_path_match("$.strength").cast(pl.Float64, strict=False)
     recipes = recipes.select("image_id", strength.alias("strength"))
-    rows = tables.read(path, ["image_id", "status"]).filter(judged())
+    rows = tables.read(judged_pictures, ["image_id", "status"]).filter(judged())
     return rows.join(recipes, on="image_id", how="left").select("status", "strength")
 
 
-def calibration(results: Results, config: Config) -> Section | None:
+def calibration(results: Results, limits: Quality) -> Section | None:
     """Return what pairs of real frames say of the gate's bounds; None without any pairs.
 
     Pairs are pooled over people only here, to be looked at: each person's bound was chosen from
@@ -163,7 +151,7 @@ def calibration(results: Results, config: Config) -> Section | None:
         pooled = pool(persons)
         if not pooled.same_pairs or not pooled.different_pairs:
             continue
-        highest: float = getattr(config.quality, f"max_{score}")
+        highest: float = getattr(limits, f"max_{score}")
         points = {
             "settings": (f"{highest:g}", pooled.at(highest)),
             "best for all": (f"{pooled.best:g}", pooled.at(pooled.best)),
@@ -179,7 +167,9 @@ def calibration(results: Results, config: Config) -> Section | None:
             | {"area": pooled.area, "same": pooled.same_pairs, "different": pooled.different_pairs}
             for name, (bound, (equal, other)) in points.items()
         ]
-    return {"rows": rows, "figure": figures.roc("roc", curves)} if curves else None
+    if not curves:
+        return None
+    return {"rows": rows, "figure": figures.roc(f"roc-{results.experiment}", curves)}
 
 
 def _in_force(persons: list[Pairs], bounds: list[float], pooled: Pairs) -> tuple[float, float]:
@@ -190,27 +180,3 @@ def _in_force(persons: list[Pairs], bounds: list[float], pooled: Pairs) -> tuple
         same += shares[0] * person.same_pairs if person.same_pairs else 0.0
         different += shares[1] * person.different_pairs if person.different_pairs else 0.0
     return same / pooled.same_pairs, different / pooled.different_pairs
-
-
-def _is_untrained(results: Results) -> bool:
-    """Return whether any recipe says that its model was never trained."""
-    for text in results.first_values("generate", "recipe"):
-        try:
-            recipe = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if any(value is False for value in _values_of(recipe, "trained")):
-            return True
-    return False
-
-
-def _values_of(node: object, key: str) -> Iterator[object]:
-    """Yield every value under a key, however deep it stands."""
-    if isinstance(node, Mapping):
-        for name, value in node.items():
-            if name == key:
-                yield value
-            yield from _values_of(value, key)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _values_of(value, key)

@@ -8,11 +8,12 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation.metrics import level_of
-from aacsfnet.evaluation.results import SHARDED, Results, spread
+from aacsfnet.evaluation.results import Results, spread
 from aacsfnet.report import figures
 from aacsfnet.report.gate_section import SCORES, SHORT, judged, reasons_table
 from aacsfnet.report.names import Names
 from aacsfnet.report.pictures import data_uri, side_for, thumbnail, with_landmarks
+from aacsfnet.stages import SHARDED
 
 Section = dict[str, Any]
 
@@ -25,11 +26,12 @@ def axis_of(label: Label) -> str:
 def data_section(results: Results, names: Names, label: Label) -> Section:
     """Return how many frames there are, what befell them, and their labels."""
     index = results.index
-    stages = [_status_row("index", index)]
+    stages = [_status_row("index", "", index)]
     stages += [
-        _status_row(stage, results.columns(stage, ["status"]))
+        _status_row(stage, of, view.columns(stage, ["status"]))
         for stage in SHARDED
-        if results.paths(stage)
+        for of, view in results.views(stage).items()
+        if view.paths(stage)
     ]
     seen = {status for stage in stages for status in stage["others"]}
     labelled = index.filter(pl.col("label").is_between(label.low, label.high))
@@ -53,14 +55,17 @@ def data_section(results: Results, names: Names, label: Label) -> Section:
         if len(values)
         else "",
         "lowest_share": lowest / len(labelled) if len(labelled) else None,
-        "by_subject": _by_subject(results, names, label),
+        "by_subject": {
+            of: _by_subject(view, names, label) for of, view in results.views("quality").items()
+        },
     }
 
 
-def _status_row(stage: str, rows: pl.DataFrame) -> Section:
+def _status_row(stage: str, of: str, rows: pl.DataFrame) -> Section:
     counts = dict(rows["status"].value_counts().iter_rows())
     return {
         "stage": stage,
+        "of": of,
         "rows": len(rows),
         "ok": counts.pop("ok", 0),
         "others": dict(sorted(counts.items(), key=lambda item: -item[1])),

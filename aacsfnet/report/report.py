@@ -10,6 +10,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.results import Results
 from aacsfnet.files import replacing
+from aacsfnet.layout import Layout
 from aacsfnet.report import picture_sections, result_sections
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
@@ -29,7 +30,7 @@ def report(config: Config, results: Path, output: Path) -> None:
     Raises:
         DataError: there is no index, or a table cannot be read.
     """
-    found = Results(results, list(config.experiments))
+    found = Results(Layout(config, results))
     label = open_dataset(config).label
     names = Names(found.index["subject"].unique(), config.report.subject_names)
     count = config.report.examples
@@ -44,12 +45,23 @@ def report(config: Config, results: Path, output: Path) -> None:
         confidence=config.evaluate.confidence,
         summary=result_sections.summary_section(found),
         data=picture_sections.data_section(found, names, label),
-        faces=picture_sections.faces_section(found, names, count),
-        prompts=picture_sections.prompts_section(found, names, count),
-        generated=picture_sections.generated_section(found, names, count),
-        gate=gate_section(found, names, label, config),
-        merged=result_sections.merged_section(found),
-        training=result_sections.training_section(found),
+        faces={
+            of: picture_sections.faces_section(view, names, count)
+            for of, view in found.views("depth").items()
+        },
+        prompts={
+            of: picture_sections.prompts_section(view, names, count)
+            for of, view in found.views("prompts").items()
+        },
+        generated={
+            of: picture_sections.generated_section(view, names, count)
+            for of, view in found.views("quality").items()
+        },
+        gate={of: gate_section(view, names, label) for of, view in found.views("quality").items()},
+        merged={
+            of: result_sections.merged_section(view) for of, view in found.views("merge").items()
+        },
+        training=result_sections.training_section(found, config.training_seeds),
         results=result_sections.results_section(found, names, label),
         provenance=provenance(config, found),
     )

@@ -1,5 +1,6 @@
 """The report's sections on training and on how well held-out subjects are predicted."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -78,20 +79,20 @@ def _verdict(name: str, metrics: Section) -> Section:
     }
 
 
-def training_section(results: Results) -> Section:
+def training_section(results: Results, seeds: Iterable[int]) -> Section:
     """Return the learning curves of every experiment, one line a fold and seed."""
     experiments = []
     for number, experiment in enumerate(results.experiments):
-        runs = results.runs(experiment)
+        runs = results.runs(experiment, seeds)
         histories = {
-            f"seed {seed}, fold {fold}": pl.read_csv(folder / "history.csv", infer_schema=False)
-            for seed, fold, folder in runs
-            if (folder / "history.csv").is_file()
+            f"seed {seed}, fold {fold}": pl.read_csv(trained.history, infer_schema=False)
+            for seed, fold, trained in runs
+            if trained.history.is_file()
         }
         histories = {name: history for name, history in histories.items() if len(history)}
         if not histories:
             continue
-        abouts = [read_json(folder / "config.json") or {} for _, _, folder in runs]
+        abouts = [read_json(trained.description) or {} for _, _, trained in runs]
         seconds = [about["seconds"] for about in abouts if "seconds" in about]
         experiments.append(
             {
@@ -264,12 +265,12 @@ def _seed_rows(metrics: dict[str, Section]) -> list[Section]:
 
 def merged_section(results: Results) -> Section | None:
     """Return how many pictures there are to train on and how subjects are dealt into folds."""
-    folder = results.stage("merge")
-    if folder is None or not (folder / "splits.parquet").is_file():
+    merged = results.merged()
+    if not merged.splits.is_file():
         return None
-    index = tables.read(folder / "index.parquet", ["synthetic", "row"])
+    index = tables.read(merged.index, ["synthetic", "row"])
     used = index.filter(pl.col("row").is_not_null())
-    splits = tables.read(folder / "splits.parquet")
+    splits = tables.read(merged.splits)
     folds = (
         splits.group_by("fold", "role")
         .len()

@@ -1,7 +1,6 @@
 """The merged data as one fold uses it, and the loaders over it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +10,7 @@ from aacsfnet.cohort.selection import Selection, select
 from aacsfnet.config import Train
 from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
+from aacsfnet.layout import Merged
 from aacsfnet.training.data import Batches, Pictures, open_images
 from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights
 
@@ -32,7 +32,7 @@ class Material:
         return labels
 
 
-def read_material(merge: Path, fold: int, synthetic: bool, label: Label) -> Material:
+def read_material(merged: Merged, fold: int, synthetic: bool, label: Label) -> Material:
     """Read the merged data and choose the fold's rows.
 
     Raises:
@@ -40,13 +40,13 @@ def read_material(merge: Path, fold: int, synthetic: bool, label: Label) -> Mate
         LeakError: a held-out subject would reach training.
         WorkError: there is no such fold, or nothing to train on.
     """
-    index = tables.read(merge / "index.parquet")
-    splits = tables.read(merge / "splits.parquet")
+    index = tables.read(merged.index)
+    splits = tables.read(merged.splits)
     chosen = select(index, splits, fold, synthetic)
-    images = open_images(merge / "images.npy")
+    images = open_images(merged.images)
     if len(images) != index["row"].count():
         raise DataError(
-            f"{merge}: images.npy holds {len(images)} pictures, index.parquet"
+            f"{merged.folder}: images.npy holds {len(images)} pictures, index.parquet"
             f" {index['row'].count()}; run merge again"
         )
     return Material(images, chosen, label, float(index["kept"].to_numpy()[0]))

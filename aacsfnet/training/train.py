@@ -14,6 +14,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
 from aacsfnet.files import replacing
+from aacsfnet.layout import Merged, Trained
 from aacsfnet.models import Network, save_model
 from aacsfnet.models.folder import save_skipped
 from aacsfnet.models.pictures import to_float
@@ -53,13 +54,14 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     """
     _speak()
     settings = config.train
-    material = read_material(merge, fold, settings.synthetic, open_dataset(config).label)
+    merged = Merged(merge)
+    material = read_material(merged, fold, settings.synthetic, open_dataset(config).label)
     if not len(material.chosen.test):
         _skip(output, fold, seed, material)
         return
     state = state_folder(
         output,
-        [merge / "index.parquet", merge / "splits.parquet"]
+        [merged.index, merged.splits]
         + ([settings.pretrained] if isinstance(settings.pretrained, Path) else []),
         {"train": settings.model_dump(mode="json"), "fold": fold, "seed": seed}
         | {"version": aacsfnet.__version__, "torch": torch.__version__},
@@ -70,15 +72,15 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     parameters = sum(each.numel() for each in model.parameters())
     log.info("fold %d, seed %d: pictures %s", fold, seed, ", ".join(counts))
     log.info("%s with %.2f million parameters", model.name, parameters / 1e6)
-    events = output / "tensorboard"
+    events = Trained(output).events
     with lease() as device:
         training = fit(
             model, settings, material, seed=run_seed, state=state, events=events, device=device
         )
         predictions = predict(model.to(device), material, settings.batch, fold, seed)
-    with replacing(output / "history.csv") as temporary:
+    with replacing(Trained(output).history) as temporary:
         pl.DataFrame(training.history).write_csv(temporary)
-    with replacing(output / "predictions.parquet") as temporary:
+    with replacing(Trained(output).predictions) as temporary:
         predictions.write_parquet(temporary)
     run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
     run |= {"parameters": parameters}
@@ -90,7 +92,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
     """Write what the workflow waits for where a fold has nobody to test, and train nothing."""
     reason = f"fold {fold}: none of its held-out subjects has a usable picture"
     log.warning("%s; nothing is trained", reason)
-    with replacing(output / "history.csv") as temporary:
+    with replacing(Trained(output).history) as temporary:
         pl.DataFrame(schema=["epoch"]).write_csv(temporary)
     nothing = material.chosen.test.select(
         *_IDENTITY,
@@ -98,7 +100,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
         pl.lit(fold, pl.Int64).alias("fold"),
         pl.lit(seed, pl.Int64).alias("seed"),
     )
-    with replacing(output / "predictions.parquet") as temporary:
+    with replacing(Trained(output).predictions) as temporary:
         nothing.write_parquet(temporary)
     save_skipped(output, reason)
 

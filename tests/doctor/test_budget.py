@@ -1,8 +1,9 @@
 import pytest
 
 from aacsfnet.cli import main
+from aacsfnet.config import validate
 from aacsfnet.datasets import Label
-from aacsfnet.doctor.budget import budget, read_plan
+from aacsfnet.doctor.budget import budget, plan_in_words, read_plan
 from aacsfnet.errors import DataError
 
 PSPI = Label("pspi", 0.0, 16.0, "observed expression")
@@ -39,3 +40,25 @@ def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, cap
     made = len(tables.filter(status="ok"))
     assert f"all 4 {made} {made}" in words
     assert "about" in words
+
+
+def test_each_experiments_own_plan_is_told(run_shard, settings, tmp_path):
+    for number, variants in enumerate((1, 3)):
+        run_shard(settings(prompts={"variants": variants, "neutral_share": 1.0}), "prompts")
+        folder = tmp_path / ("prompts", "experiments/many/prompts")[number]
+        folder.mkdir(parents=True)
+        (tmp_path / "prompts.parquet").rename(folder / "s1.00.parquet")
+    experiments = {
+        "full": {},
+        "many": {"prompts": {"variants": 3}},
+        "slow": {"generate": {"steps": 200}},
+        "short": {"train": {"epochs": 1}},
+    }
+    words = plan_in_words(validate({"experiments": experiments}), tmp_path)
+    full, many, slow = words.split("\n\n")
+    assert full.startswith("experiments full, short:")
+    assert many.startswith("experiments many:")
+    assert slow.startswith("experiments slow:")
+    pictures = [int(part.splitlines()[-2].split()[-1]) for part in (full, many, slow)]
+    assert pictures[1] == 3 * pictures[0] > 0
+    assert pictures[2] == pictures[0]

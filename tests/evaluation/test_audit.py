@@ -1,6 +1,7 @@
 """The audit is silent on good results, and each fault that is planted is found."""
 
 import json
+import shutil
 import struct
 import zlib
 
@@ -46,6 +47,18 @@ def test_a_frame_that_lost_its_row_is_missed(made, stage):
     change(path, lambda rows: rows.filter(pl.col("frame_id") != "anna-1/move/0003"))
     found = lines(made)
     assert any(line.startswith(f"{stage}/") and "anna-1/move/0003" in line for line in found)
+
+
+def test_an_experiments_own_tables_are_audited_while_the_settings_ask_for_them(made):
+    own = made.with_own("wordy", prompts={"negative": "cartoon"})
+    assert lines(own) == []
+    path = sorted((made.experiment("wordy") / "prompts").glob("*.parquet"))[0]
+    change(path, lambda rows: rows.filter(pl.col("frame_id") != "anna-1/move/0003"))
+    (found,) = lines(own)
+    assert found.startswith("experiments/wordy/prompts/anna-1.00.parquet: lacks frames")
+    assert lines(made) == []  # the experiment was removed from the settings
+    shutil.rmtree(made.experiment("wordy") / "prompts")
+    assert "experiments/wordy/prompts: there is none; run the stage" in lines(own)
 
 
 def test_a_missing_and_a_broken_table_are_found(made):

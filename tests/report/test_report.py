@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -13,9 +14,10 @@ import polars as pl
 import pytest
 
 from aacsfnet import tables
-from aacsfnet.evaluation.results import SHARDED, spread
+from aacsfnet.evaluation.results import spread
 from aacsfnet.report.pictures import thumbnail, with_landmarks
 from aacsfnet.report.report import report
+from aacsfnet.stages import SHARDED
 from tests.made_results import make_results
 
 SECTIONS = (
@@ -165,9 +167,8 @@ def test_plots_follow_the_page_in_colour_and_font(finished):
         assert "mathdefault" not in drawing
 
 
-def test_an_untrained_generator_is_said_plainly(tmp_path):
-    page = Page(written(make_results(tmp_path, trained=False, accept=False)))
-    assert page.text.count("The generator is untrained") == 2
+def test_a_gate_that_accepts_nothing_is_said_plainly(tmp_path):
+    page = Page(written(make_results(tmp_path, accept=False)))
     assert "0 of 24 judged pictures passed (0 %)" in page.text
     assert "The gate accepted no picture" in page.text
     assert "landmark error # > #" in page.text
@@ -191,17 +192,51 @@ def test_the_gate_is_shown_by_level_subject_and_strength(finished, made):
     assert f"0.5 {len(judged)} {len(accepted)} " in words  # the strength
 
 
-def test_an_experiments_own_generation_is_a_row_of_its_own(made):
-    own = made.experiment("full") / "quality"
-    shutil.copytree(made.folder / "quality", own)
-    generate = made.experiment("full") / "generate"
-    shutil.copytree(made.folder / "generate", generate)
-    for path in generate.glob("*.parquet"):
+def test_each_experiments_own_figures_are_shown(made):
+    made = made.with_own("strong", generate={"strength": 0.75})
+    for path in (made.experiment("strong") / "generate").glob("*.parquet"):
         rows = tables.read(path)
         stronger = pl.col("recipe").str.replace('"strength": 0.5', '"strength": 0.75', literal=True)
         tables.write(path, rows.with_columns(stronger), "generate")
-    words = section(written(made), "gate")
-    assert re.search(r"Experiment Strength .* shared 0\.5 24 .* full 0\.75 24 ", words)
+    for path in (made.experiment("strong") / "quality").glob("*.parquet"):
+        rows = tables.read(path)
+        none = pl.when(status="ok").then(pl.lit("rejected")).otherwise("status").alias("status")
+        tables.write(path, rows.with_columns(none), "quality")
+    text = written(made)
+    words = section(text, "gate")
+    shared, own = words.split("Of strong")
+    assert "Of full, no-generation" in shared
+    assert re.search(r" 12 of 24 judged .* 0\.5 24 12 ", shared)
+    assert re.search(r" 0 of 24 judged .* 0\.75 24 0 ", own)
+    assert "Of strong" in section(text, "generated")
+    assert "generate (full, no-generation)" in section(text, "data")
+    assert "crop (" not in section(text, "data")
+    assert "Of " not in section(text, "prompts")
+
+
+def test_own_prompts_and_own_landmarks_are_shown(made):
+    made = made.with_own("wordy", prompts={"negative": "cartoon"})
+    made = made.with_own("sure", landmarks={"min_confidence": 0.6})
+    for path in (made.experiment("wordy") / "prompts").glob("*.parquet"):
+        rows = tables.read(path).with_columns(tokens=pl.lit(70, pl.Int32))
+        tables.write(path, rows, "prompts")
+    text = written(made)
+    prompts = re.split("Of (?:wordy|sure)", section(text, "prompts"))
+    longest = [re.search(r"the longest takes (\d+) tokens", each).group(1) for each in prompts]
+    assert longest == ["12", "70", "12"]
+    assert section(text, "faces").count("Of ") == 2
+    assert "landmarks (sure)" in section(text, "data")
+    ids = [each.get("id") for _, each in Page(text).elements if each.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_stage_that_an_experiment_no_longer_overrides_is_not_shown(made):
+    own = made.with_own("wordy", prompts={"negative": "cartoon"})
+    assert "Of wordy" in written(own)
+    experiments = own.config.experiments | {"wordy": {}}
+    shared = own.config.model_copy(update={"experiments": experiments})
+    assert "Of wordy" not in written(replace(own, config=shared))
+    assert "wordy" not in written(made)
 
 
 def test_what_a_prompt_had_no_room_for_is_told(finished, made):
@@ -236,10 +271,6 @@ def test_tables_of_the_gate_without_pairs_show_no_calibration(made):
 
 def test_weights_learned_beforehand_are_told(finished):
     assert "learned on rendered faces of other people" in Page(finished[1]).text
-
-
-def test_a_trained_generator_is_not_called_untrained(finished):
-    assert "untrained" not in Page(finished[1]).text
 
 
 @pytest.mark.parametrize(

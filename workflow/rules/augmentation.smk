@@ -3,11 +3,11 @@ rule depth_shard:
         crop=table("crop"),
         landmarks=table("landmarks"),
     output:
-        f"{RESULTS}{{scope}}depth/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "depth", "{shard}"),
     log:
-        f"{LOGS}{{scope}}depth/{{shard}}.log",
+        LAYOUT.log("{scope}depth/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}depth/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}depth/{shard}")
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -28,11 +28,11 @@ rule prompts_shard:
         index=rules.index.output,
         landmarks=table("landmarks"),
     output:
-        f"{RESULTS}{{scope}}prompts/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "prompts", "{shard}"),
     log:
-        f"{LOGS}{{scope}}prompts/{{shard}}.log",
+        LAYOUT.log("{scope}prompts/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}prompts/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}prompts/{shard}")
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -55,11 +55,11 @@ rule generate_shard:
         depth=table("depth"),
         prompts=table("prompts"),
     output:
-        f"{RESULTS}{{scope}}generate/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "generate", "{shard}"),
     log:
-        f"{LOGS}{{scope}}generate/{{shard}}.log",
+        LAYOUT.log("{scope}generate/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}generate/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}generate/{shard}")
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -83,11 +83,11 @@ rule quality_shard:
         landmarks=table("landmarks"),
         generate=table("generate"),
     output:
-        f"{RESULTS}{{scope}}quality/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "quality", "{shard}"),
     log:
-        f"{LOGS}{{scope}}quality/{{shard}}.log",
+        LAYOUT.log("{scope}quality/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}quality/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}quality/{shard}")
     conda:
         "../../envs/quality.yaml"
     resources:

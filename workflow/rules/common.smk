@@ -25,9 +25,7 @@ onstart:
         raise WorkflowError(str(error)) from None
 
 
-RESULTS = PLAN.results
-LOGS = f"{RESULTS}logs/"
-TIMES = f"{RESULTS}benchmarks/"
+LAYOUT = PLAN.layout
 
 
 wildcard_constraints:
@@ -52,31 +50,33 @@ shell.prefix(
 
 def settings(stage):
     """The settings that reach a stage, as JSON text: a change re-runs this stage and those after."""
-    return lambda wildcards: PLAN.settings(getattr(wildcards, "scope", ""), stage)
+    return lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)
+
+
+def scope(wildcards, stage):
+    """Where an earlier stage's results stand for the settings of a rule's own scope."""
+    return LAYOUT.scope_within(wildcards.scope, stage)
 
 
 def table(stage):
     """The table of an earlier stage for the same shard, wherever that stage's results are shared."""
-    return lambda wildcards: (
-        f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}/{wildcards.shard}.parquet"
+    return lambda wildcards: LAYOUT.table(
+        scope(wildcards, stage), stage, wildcards.shard
     )
 
 
 def tables(stage):
     """All tables of an earlier stage."""
-    return lambda wildcards: [
-        f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}/{shard}.parquet"
-        for shard in PLAN.shards
-    ]
+    return lambda wildcards: LAYOUT.tables(scope(wildcards, stage), stage, PLAN.shards)
 
 
 def folder(stage):
     """The folder of an earlier stage's tables."""
-    return lambda wildcards: f"{RESULTS}{PLAN.scope(wildcards.scope, stage)}{stage}"
+    return lambda wildcards: str(LAYOUT.stage(scope(wildcards, stage), stage))
 
 
 def merged(name):
     """A file of the merged data that an experiment trains on."""
-    return lambda wildcards: (
-        f"{RESULTS}{PLAN.scope(f'experiments/{wildcards.experiment}/', 'merge')}merge/{name}"
+    return lambda wildcards: getattr(
+        LAYOUT.merged(LAYOUT.scope(wildcards.experiment, "merge")), name
     )

@@ -2,11 +2,11 @@ rule index:
     input:
         PLAN.sources,
     output:
-        f"{RESULTS}index.parquet",
+        LAYOUT.index,
     log:
-        f"{LOGS}index.log",
+        LAYOUT.log("index"),
     benchmark:
-        f"{TIMES}index.tsv"
+        LAYOUT.benchmark("index")
     conda:
         "../../envs/faces.yaml"
     resources:

@@ -1,21 +1,20 @@
 rule evaluate_experiment:
     input:
         predictions=lambda wildcards: [
-            f"{model}/predictions.parquet"
-            for model in PLAN.models(wildcards.experiment)
+            trained.predictions for trained in PLAN.trained(wildcards.experiment)
         ],
     output:
-        predictions=f"{RESULTS}experiments/{{experiment}}/predictions.parquet",
+        predictions=LAYOUT.experiment("{experiment}").predictions,
         metrics=report(
-            f"{RESULTS}experiments/{{experiment}}/metrics.json",
+            LAYOUT.experiment("{experiment}").metrics,
             caption="../report/metrics.rst",
             category="Figures",
             labels={"experiment": "{experiment}"},
         ),
     log:
-        f"{LOGS}experiments/{{experiment}}/evaluate.log",
+        LAYOUT.log("experiments/{experiment}/evaluate"),
     benchmark:
-        f"{TIMES}experiments/{{experiment}}/evaluate.tsv"
+        LAYOUT.benchmark("experiments/{experiment}/evaluate")
     conda:
         "../../envs/report.yaml"
     resources:
@@ -34,21 +33,18 @@ rule evaluate_experiment:
 
 rule report:
     input:
-        expand(
-            f"{RESULTS}experiments/{{experiment}}/metrics.json",
-            experiment=PLAN.experiments,
-        ),
+        [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
     output:
         report(
-            f"{RESULTS}report.html",
+            LAYOUT.report,
             caption="../report/report.rst",
             category="Report",
             labels={"page": "faces, pictures, figures"},
         ),
     log:
-        f"{LOGS}report.log",
+        LAYOUT.log("report"),
     benchmark:
-        f"{TIMES}report.tsv"
+        LAYOUT.benchmark("report")
     conda:
         "../../envs/report.yaml"
     resources:

@@ -2,11 +2,11 @@ rule crop_shard:
     input:
         index=rules.index.output,
     output:
-        f"{RESULTS}{{scope}}crop/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "crop", "{shard}"),
     log:
-        f"{LOGS}{{scope}}crop/{{shard}}.log",
+        LAYOUT.log("{scope}crop/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}crop/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}crop/{shard}")
     conda:
         "../../envs/faces.yaml"
     resources:
@@ -26,11 +26,11 @@ rule landmarks_shard:
     input:
         crop=table("crop"),
     output:
-        f"{RESULTS}{{scope}}landmarks/{{shard}}.parquet",
+        LAYOUT.table("{scope}", "landmarks", "{shard}"),
     log:
-        f"{LOGS}{{scope}}landmarks/{{shard}}.log",
+        LAYOUT.log("{scope}landmarks/{shard}"),
     benchmark:
-        f"{TIMES}{{scope}}landmarks/{{shard}}.tsv"
+        LAYOUT.benchmark("{scope}landmarks/{shard}")
     conda:
         "../../envs/faces.yaml"
     resources:

@@ -46,7 +46,7 @@ rule quality:
 
 rule merge:
     input:
-        [f"{RESULTS}{scope}merge/splits.parquet" for scope in PLAN.scopes("merge")],
+        [LAYOUT.merged(scope).splits for scope in LAYOUT.scopes("merge")],
     message:
         "The pictures for training are merged"
 
@@ -54,9 +54,9 @@ rule merge:
 rule train:
     input:
         [
-            f"{model}/model.safetensors"
+            trained.weights
             for experiment in PLAN.experiments
-            for model in PLAN.models(experiment)
+            for trained in PLAN.trained(experiment)
         ],
     message:
         "Every model is trained"
@@ -64,9 +64,6 @@ rule train:
 
 rule evaluate:
     input:
-        [
-            f"{RESULTS}experiments/{experiment}/metrics.json"
-            for experiment in PLAN.experiments
-        ],
+        [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
     message:
         "Every experiment is evaluated"

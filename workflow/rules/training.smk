@@ -5,13 +5,13 @@ rule merge_shards:
         generate=tables("generate"),
         quality=tables("quality"),
     output:
-        images=f"{RESULTS}{{scope}}merge/images.npy",
-        index=f"{RESULTS}{{scope}}merge/index.parquet",
-        splits=f"{RESULTS}{{scope}}merge/splits.parquet",
+        images=LAYOUT.merged("{scope}").images,
+        index=LAYOUT.merged("{scope}").index,
+        splits=LAYOUT.merged("{scope}").splits,
     log:
-        f"{LOGS}{{scope}}merge.log",
+        LAYOUT.log("{scope}merge"),
     benchmark:
-        f"{TIMES}{{scope}}merge.tsv"
+        LAYOUT.benchmark("{scope}merge")
     conda:
         "../../envs/faces.yaml"
     resources:
@@ -34,21 +34,18 @@ rule merge_shards:
 
 rule train_fold:
     input:
-        images=merged("images.npy"),
-        index=merged("index.parquet"),
-        splits=merged("splits.parquet"),
+        images=merged("images"),
+        index=merged("index"),
+        splits=merged("splits"),
     output:
-        multiext(
-            f"{RESULTS}experiments/{{experiment}}/seed-{{seed}}/fold-{{fold}}/",
-            "model.safetensors",
-            "config.json",
-            "history.csv",
-            "predictions.parquet",
-        ),
+        weights=LAYOUT.trained("{experiment}", "{seed}", "{fold}").weights,
+        description=LAYOUT.trained("{experiment}", "{seed}", "{fold}").description,
+        history=LAYOUT.trained("{experiment}", "{seed}", "{fold}").history,
+        predictions=LAYOUT.trained("{experiment}", "{seed}", "{fold}").predictions,
     log:
-        f"{LOGS}experiments/{{experiment}}/seed-{{seed}}/fold-{{fold}}.log",
+        LAYOUT.log("experiments/{experiment}/seed-{seed}/fold-{fold}"),
     benchmark:
-        f"{TIMES}experiments/{{experiment}}/seed-{{seed}}/fold-{{fold}}.tsv"
+        LAYOUT.benchmark("experiments/{experiment}/seed-{seed}/fold-{fold}")
     conda:
         "../../envs/training.yaml"
     resources:
@@ -56,8 +53,8 @@ rule train_fold:
         runtime=1440,
         gpu=1,
     params:
-        config=lambda wildcards: PLAN.settings(
-            f"experiments/{wildcards.experiment}/", "train"
+        config=lambda wildcards: LAYOUT.settings_of_experiment(
+            wildcards.experiment, "train"
         ),
         version=STAGES["train"].version,
         merge=subpath(input.images, parent=True),

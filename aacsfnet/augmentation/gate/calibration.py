@@ -9,7 +9,7 @@ A person's bounds come from that person's own frames alone. A generated picture 
 where its person is, so no bound ever sees a held-out person, whatever the folds are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.errors import DataError
 from aacsfnet.faces.action_units import estimated_pspi, usual_face
+from aacsfnet.layout import Layout
 from aacsfnet.tables import PAIN_MEASURES
 
 #: Labels that differ by at least this share of their range count as different: 2 of PSPI's 16.
@@ -181,31 +182,66 @@ def bound_of(counted: Pairs, limits: Quality) -> float:
     return min(highest, max(counted.best, SMALLEST_CHANGE))
 
 
-def calibrate(config: Config, results: Path) -> dict[str, Pairs]:
+def calibrate(config: Config, results: Path) -> dict[str, tuple[Quality, dict[str, Pairs]]]:
     """Return the pairs of all people of a data set's real frames, for each score.
 
     Args:
-        config: `dataset` and `index` are used, for the label's range.
+        config: all settings.
         results: the data set's results folder, with its `landmarks` tables.
+
+    Returns:
+        The gate's settings and the pairs, for each group of experiments that share both; the key
+        names them.
 
     Raises:
         DataError: there are no landmarks, or no pairs of one of the two kinds.
     """
     label = open_dataset(config).label
+    layout = Layout(config, results)
+    return {
+        ", ".join(names): (
+            layout.config(scope).quality,
+            _pooled_pairs(layout.stage(layout.scope(names[0], "landmarks"), "landmarks"), label),
+        )
+        for scope, names in layout.scopes("quality").items()
+    }
+
+
+def _pooled_pairs(folder: Path, label: Label) -> dict[str, Pairs]:
     columns = ["label", "status", "measures"]
-    files = sorted((results / "landmarks").glob("*.parquet"))
+    files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise DataError(f"{results / 'landmarks'}: no tables; run the landmarks stage first")
+        raise DataError(f"{folder}: no tables; run the landmarks stage first")
     shards = [pairs_of(tables.read(file, columns).to_dicts(), label) for file in files]
     pooled = {score: pool([shard[score] for shard in shards]) for score in BOUNDS}
     for counted in pooled.values():
         if not counted.same_pairs or not counted.different_pairs:
             raise DataError(
-                f"{results}: {counted.same_pairs} pairs of frames of one subject with equal labels "
+                f"{folder}: {counted.same_pairs} pairs of frames of one subject with equal labels "
                 f"and {counted.different_pairs} with labels {APART * (label.high - label.low):g} "
                 "or more apart; both kinds are needed"
             )
     return pooled
+
+
+def in_words(found: Mapping[str, tuple[Quality, Mapping[str, Pairs]]]) -> str:
+    """Return what `calibrate` found as lines for a terminal."""
+    lines = []
+    for experiments, (limits, scores) in found.items():
+        lines += [f"experiments {experiments}:"] if len(found) > 1 else []
+        for score, pairs in scores.items():
+            lines.append(
+                f"{score}: {pairs.same_pairs} pairs of one subject's frames with equal labels, "
+                f"{pairs.different_pairs} with labels far apart; area under the ROC curve "
+                f"{pairs.area:.3f}"
+            )
+            key = f"max_{score}"
+            for words, bound in ((f"quality.{key}", getattr(limits, key)), ("best", pairs.best)):
+                same, different = pairs.at(bound)
+                lines.append(
+                    f"  {words} {bound:g}: {same:.1%} of equal and {different:.1%} of others pass"
+                )
+    return "\n".join(lines)
 
 
 def pool(parts: Sequence[Pairs]) -> Pairs:

@@ -115,13 +115,36 @@ def results(tmp_path):
 
 
 def test_a_data_set_whose_labels_show_is_told_apart(results):
-    got = calibration.calibrate(validate({}), results)
+    settings = {"experiments": {"full": {}, "again": {"train": {"epochs": 9}}}}
+    ((limits, got),) = calibration.calibrate(validate(settings), results).values()
+    assert limits == Quality()
     for pairs in got.values():
         assert pairs.same_pairs == 2 * (190 + 45 + 10)
         assert pairs.different_pairs == 2 * (20 * 10 + 20 * 5 + 10 * 5)
         # Pairs of different people would have spoilt the counts: subjects are kept apart.
     assert got["measure_difference"].area > 0.99
     assert 0.01 < got["measure_difference"].best < 0.05
+
+
+def test_each_experiment_has_its_own_landmarks_and_bounds(results):
+    own = results / "experiments" / "own" / "landmarks"
+    rows = [face(number, 4.0 * (number % 2), 0.1) for number in range(20)]
+    tables.write(own / "a.00.parquet", tables.frame("landmarks", rows), "landmarks")
+    experiments = {
+        "full": {},
+        "own": {"landmarks": {"min_confidence": 0.6}},
+        "strict": {"quality": {"max_measure_difference": 0.02}},
+    }
+    got = calibration.calibrate(validate({"experiments": experiments}), results)
+    assert list(got) == ["full", "own", "strict"]
+    pairs = {name: scores["measure_difference"] for name, (_, scores) in got.items()}
+    assert pairs["own"].same_pairs == 2 * 45
+    assert pairs["own"].different_pairs == 100
+    assert pairs["strict"].same_pairs == pairs["full"].same_pairs == 2 * (190 + 45 + 10)
+    words = calibration.in_words(got)
+    assert words.count("quality.max_measure_difference 0.06") == 2
+    assert "quality.max_measure_difference 0.02" in words
+    assert "experiments own:" in words
 
 
 def test_no_tables_is_an_error(tmp_path):
