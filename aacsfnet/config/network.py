@@ -41,10 +41,7 @@ class NetworkSettings(PublishedSettings):
         ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
     )
     scales: tuple[int, ...] = Field(
-        (32, 16),
-        min_length=1,
-        max_length=2,
-        description="patch sides of the spatial branch",
+        (32, 16), min_length=1, max_length=2, description="patch sides of the spatial branch"
     )
     fusion: Literal["attention", "concatenation", "gated"] = Field(
         "attention", description="how the branches are brought together"

@@ -16,7 +16,11 @@ from aacsfnet.models.head import GaussianHead, OrdinalHead, RegressionHead
 from aacsfnet.models.network import AACSFNet, Network
 from aacsfnet.models.published import Published
 
-HEADS = ("regression", "gaussian", "ordinal")
+HEADS: dict[str, Callable[..., RegressionHead | OrdinalHead]] = {
+    "regression": RegressionHead,
+    "gaussian": GaussianHead,
+    "ordinal": OrdinalHead,
+}
 FUSIONS: dict[str, Callable[..., AttentionFusion | Concatenation | GatedFusion]] = {
     "attention": AttentionFusion,
     "concatenation": Concatenation,
@@ -53,35 +57,20 @@ def aacsfnet(
     if head == "ordinal" and not (levels >= 2 and label_range[0] < label_range[1]):
         raise SettingsError(f"levels = {levels}, label_range = {label_range}: expected 2 or more")
     # The order of the names is that of the branches' tokens and of the random weights.
-    parts: dict[str, Any] = {
-        name: import_module(f"aacsfnet.models.{name}_network").build(
-            settings, image_size, pretrained
-        )
-        for name in get_args(Branch)
-        if name in settings.branches
-    }
+    parts: dict[str, Any] = {}
+    for name in (each for each in get_args(Branch) if each in settings.branches):
+        file = import_module(f"aacsfnet.models.{name}_network")
+        parts[name] = file.build(settings, image_size, pretrained)
     channels = [branch.channels for branch in parts.values()]
     align = Align(channels, settings.fusion_width, settings.branch_dropout)
     # One branch alone has nothing to fuse with: attention over one token would be idle.
     kind = FUSIONS[settings.fusion] if len(parts) > 1 else Concatenation
     fused = kind(len(parts), settings.fusion_width)
-    whole = settings.model_dump(mode="json") | {
-        "image_size": image_size,
-        "head": head,
-        "label_range": list(label_range),
-        "levels": levels,
-    }
-    scored = _head(head, fused.channels, label_range, levels, settings.dropout)
+    whole = settings.model_dump(mode="json") | {"image_size": image_size, "head": head}
+    whole |= {"label_range": list(label_range), "levels": levels}
+    steps = (*label_range, levels) if head == "ordinal" else ()
+    scored = HEADS[head](fused.channels, *steps, dropout=settings.dropout)
     return AACSFNet(whole, parts, align, fused, scored)
-
-
-def _head(
-    kind: str, channels: int, label_range: Sequence[float], levels: int, dropout: float
-) -> RegressionHead | OrdinalHead:
-    if kind == "ordinal":
-        low, high = label_range
-        return OrdinalHead(channels, low, high, levels, dropout=dropout)
-    return (GaussianHead if kind == "gaussian" else RegressionHead)(channels, dropout=dropout)
 
 
 #: Networks by name, each with the class of its settings.
