@@ -32,13 +32,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from aacsfnet.cohort.selection import Selection
-from aacsfnet.config import Train, validate
+from aacsfnet.config import NetworkSettings, Train, validate
 from aacsfnet.datasets.base import Label
 from aacsfnet.devices import lease
 from aacsfnet.models import Network, create_model
 from aacsfnet.training import fit as fitting
 from aacsfnet.training.about import environment, peak_memory_mb, precision
 from aacsfnet.training.build import build
+from aacsfnet.training.build import network_of as configured
 from aacsfnet.training.data import Batches
 from aacsfnet.training.material import Material
 from benchmarks.published_loop import published
@@ -259,25 +260,16 @@ def speed(given: argparse.Namespace) -> dict:
 
 def settings_of(given: argparse.Namespace, batch: int) -> Train:
     """Return the demo's settings, or from 224 pixels on those of a study."""
-    keys = {"backbone": given.backbone, "batch": batch, "epochs": 1, "pretrained": None}
+    network: Any = {"backbone": given.backbone}
     if given.size >= 224:
-        keys |= {"feature_stride": 32, "context_width": 256, "context_depth": 3}
-        keys |= {"width": 192, "depth": 3, "heads": 6}
+        network = NetworkSettings(**network)
+    keys = {"network": network, "batch": batch, "epochs": 1, "pretrained": None}
     return validate({"train": keys}).train
 
 
 def network_of(settings: Train, size: int) -> Network:
     """Return the same network as our loop trains."""
-    return create_model(
-        backbone=settings.backbone,
-        image_size=size,
-        feature_stride=settings.feature_stride,
-        context_width=settings.context_width,
-        context_depth=settings.context_depth,
-        width=settings.width,
-        depth=settings.depth,
-        heads=settings.heads,
-    )
+    return configured(settings, size, (0.0, 16.0))
 
 
 def memory(given: argparse.Namespace) -> dict:

@@ -36,10 +36,19 @@ def test_every_key_has_a_comment():
         ({"crop": {"size": -8}}, ["crop.size", "-8", "greater than or equal to 64"]),
         ({"crop": {"size": "big"}}, ["crop.size", "'big'", "integer"]),
         ({"dataset": "unbk"}, ["dataset", "'unbk'", "'demo'"]),
-        ({"train": {"branches": []}}, ["train.branches", "at least 1"]),
+        ({"train": {"network": {"branches": []}}}, ["train.network.branches", "at least 1"]),
+        ({"train": {"network": {"fussion": 1}}}, ["train.network.fussion", "'fusion'"]),
+        ({"train": {"network": {"width": 30, "heads": 4}}}, ["train.network: width = 30"]),
+        ({"train": {"fusion": "gated"}}, ["train.fusion: unknown key", "'train.network.fusion'"]),
         ({"experiments": {}}, ["experiments", "at least 1"]),
         ({"experiments": {"a": {"index": {}}}}, ["experiments.a.index", "crop, landmarks"]),
         ({"experiments": {"a": {"train": {"epoch": 3}}}}, ["train.epoch", "'epochs'"]),
+        (
+            {"experiments": {"a": {"train": {"network": {"head": 2}}}}},
+            ["experiments.a", "train.network.head", "'heads'"],
+        ),
+        ({"experiments": {"a": {"train": {"scales": [16]}}}}, ["'train.network.scales'"]),
+        ({"experiments": {"a": {"train": {"network": None}}}}, ["train.network = None"]),
         ({"experiments": {"a/b": {}}}, ["'a/b'", "letters"]),
         ({"training_seeds": [1, 1]}, ["training_seeds", "differ"]),
         ({"index": {"manifest": {"label_low": 5, "label_high": 5}}}, ["label_low", "label_high"]),
@@ -96,6 +105,23 @@ def test_an_experiment_overrides_only_its_keys():
     assert config.for_experiment("full") == config
     with pytest.raises(SettingsError, match="no experiment 'other'"):
         config.for_experiment("other")
+
+
+def test_an_override_in_a_nested_block_leaves_the_keys_beside_it():
+    given = {"train": {"network": {"width": 32}, "epochs": 3}}
+    gated = {"train": {"network": {"fusion": "gated", "scales": [16]}}}
+    train = validate(given | {"experiments": {"gated": gated}}).for_experiment("gated").train
+    plain = validate(given).train
+    assert (train.network.fusion, train.network.scales, train.network.width) == ("gated", (16,), 32)
+    assert train.model_copy(update={"network": plain.network}) == plain
+    changed = {"fusion": plain.network.fusion, "scales": plain.network.scales}
+    assert train.network.model_copy(update=changed) == plain.network
+
+
+def test_a_file_that_names_one_key_of_the_network_has_the_demos_size_otherwise():
+    listed = yaml.safe_load((ROOT / "config.yaml").read_text())["train"]["network"]
+    found = validate({"train": {"network": {"depth": 4}}}).train.network
+    assert found.model_dump(mode="json") == listed | {"depth": 4}
 
 
 def test_null_takes_an_experiment_away():

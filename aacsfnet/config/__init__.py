@@ -11,6 +11,7 @@ from aacsfnet.config.data import DatasetName, DemoData, Index, ManifestData
 from aacsfnet.config.evaluation import Evaluate, Report
 from aacsfnet.config.faces import Crop, Landmarks
 from aacsfnet.config.load import load, validate
+from aacsfnet.config.network import NetworkSettings, PublishedSettings
 from aacsfnet.config.training import Merge, Train
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "Landmarks",
     "ManifestData",
     "Merge",
+    "NetworkSettings",
     "Prompts",
+    "PublishedSettings",
     "Quality",
     "Report",
     "Train",

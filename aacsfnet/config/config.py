@@ -81,8 +81,18 @@ class Config(Block):
             if stage not in OVERRIDABLE:
                 possible = ", ".join(OVERRIDABLE)
                 raise ValueError(f"experiments.{name}.{stage}: expected one of {possible}")
-            merged[stage] |= keys
+            merged[stage] = _laid_over(merged[stage], keys)
         try:
             return Config.model_validate(merged)
         except ValidationError as error:
             raise ValueError(f"experiments.{name}: {explain(error, Config)}") from error
+
+
+def _laid_over(block: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """Return a block with some keys of other values; in nested blocks too only those change."""
+    nested = {
+        name: _laid_over(block[name], value)
+        for name, value in keys.items()
+        if isinstance(value, dict) and isinstance(block.get(name), dict)
+    }
+    return block | keys | nested

@@ -16,10 +16,9 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(
-                str(item["loc"][-1]), _keys_beside(item["loc"], root), n=1
-            )
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            keys = _keys_near(item["loc"], root)
+            near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1)
+            hint = f"; did you mean {keys[near[0]]!r}?" if near else ""
             lines.append(f"{key}: unknown key{hint}")
         elif item["type"] == "value_error":
             lines.append(f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"]))
@@ -29,12 +28,25 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     return "; ".join(lines)
 
 
-def _keys_beside(location: tuple[int | str, ...], block: type[BaseModel]) -> list[str]:
+def _keys_near(location: tuple[int | str, ...], root: type[BaseModel]) -> dict[str, str]:
+    """Return the keys beside a place as they are, and those of blocks beside it by their path."""
+    block, path = root, ""
     for part in location[:-1]:
-        field = block.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        if not issubclass(field.annotation, BaseModel):
-            return []
-        block = field.annotation
-    return list(block.model_fields)
+        blocks = _blocks(block)
+        if part not in blocks:
+            return {}
+        block, path = blocks[str(part)], f"{path}{part}."
+    below = {
+        key: f"{path}{name}.{key}"
+        for name, nested in _blocks(block).items()
+        for key in nested.model_fields
+    }
+    return below | {key: key for key in block.model_fields}
+
+
+def _blocks(block: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    return {
+        name: field.annotation
+        for name, field in block.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }

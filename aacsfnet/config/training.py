@@ -1,11 +1,12 @@
 """The blocks `merge` and `train`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aacsfnet.config.block import Block
+from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 
 
 class Merge(Block):
@@ -31,7 +32,7 @@ class Train(Block):
     model: Literal["aacsfnet", "published"] = Field(
         "aacsfnet", description="published: the original with its faults, only to compare with"
     )
-    backbone: str = Field("test_resnet", description="a timm network with feature maps")
+    network: NetworkSettings = DEMO_NETWORK
     pretrained: Literal["bundled"] | Path | None = Field(
         "bundled",
         description="the backbone's weights: bundled (test_resnet), a safetensors file, or null",
@@ -39,40 +40,6 @@ class Train(Block):
     statistics: Literal["training", "imagenet"] = Field(
         "training", description="pixel mean and deviation; imagenet suits pretrained weights"
     )
-    feature_stride: int = Field(
-        16, ge=2, le=32, description="pixels between positions of the backbone's last map"
-    )
-    branches: tuple[Literal["channel", "spatial"], ...] = Field(
-        ("channel", "spatial"), min_length=1, description="sub-networks in use"
-    )
-    attention: tuple[Literal["channel", "spatial", "global"], ...] = Field(
-        ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
-    )
-    context_width: int = Field(
-        64, ge=32, le=2048, multiple_of=32, description="channels of the global context stage"
-    )
-    context_depth: int = Field(
-        1, ge=1, le=24, description="transformer blocks of the global context stage"
-    )
-    scales: tuple[int, ...] = Field(
-        (32, 16),
-        min_length=1,
-        max_length=2,
-        description="patch sides of the spatial branch",
-    )
-    width: int = Field(64, ge=8, le=2048, description="channels of a patch token")
-    depth: int = Field(1, ge=1, le=24, description="transformer blocks of each patch scale")
-    heads: int = Field(2, ge=1, le=64, description="attention heads of each patch scale")
-    fusion: Literal["attention", "concatenation", "gated"] = Field(
-        "attention", description="how the branches are brought together"
-    )
-    fusion_width: int = Field(
-        64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
-    )
-    branch_dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="share of pictures shown without the spatial branch"
-    )
-    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
         "smooth_l1",
         description="what training lessens; gaussian also predicts an uncertainty, ordinal levels",
@@ -114,6 +81,12 @@ class Train(Block):
     )
     patience: int = Field(0, ge=0, description="epochs without a better one, then end; 0: never")
     state_every: int = Field(200, ge=1, description="steps between states kept for taking up again")
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _laid_over_the_demo_network(cls, given: Any) -> Any:
+        # The class's own defaults are of full size: a file that names one key must not get those.
+        return DEMO_NETWORK.model_dump() | given if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

@@ -103,19 +103,15 @@ def training_seconds(config: Config) -> float:
     """
     import torch
 
-    from aacsfnet.models import create_model
+    from aacsfnet.training.build import network_of
 
     logging.getLogger("timm").setLevel(logging.ERROR)
-    settings = config.train
+    # Random weights and any range of the label: neither takes time.
+    settings = config.train.model_copy(update={"pretrained": None})
     device = torch.device("cuda" if _may_use_gpu() else "cpu")
-    shape = settings.model_dump(
-        include={"branches", "attention", "feature_stride", "context_width", "context_depth"}
-        | {"scales", "width", "depth", "heads", "fusion", "fusion_width", "dropout"}
-    )
     side = config.merge.image_size
-    model = create_model("aacsfnet", backbone=settings.backbone, image_size=side, **shape)
-    model.to(device).train()
-    batch = min(settings.batch, 32 if device.type == "cpu" else 256)
+    model = network_of(settings, side, (0.0, 1.0)).to(device).train()
+    batch = model.fixed_batch or min(settings.batch, 32 if device.type == "cpu" else 256)
     pictures = torch.rand(batch, 3, side, side, device=device)
     fastest, begun = float("inf"), time.perf_counter()
     for _ in range(6):  # the first warms up

@@ -1,9 +1,15 @@
 """The channel sub-network (ResNet50-HAM in the paper): backbone and hybrid attention."""
 
+from pathlib import Path
+
 from torch import Tensor, nn
 
+from aacsfnet.config import NetworkSettings
 from aacsfnet.models.backbone import Backbone
+from aacsfnet.models.channel_attention import ChannelAttention
+from aacsfnet.models.global_context import GlobalContext
 from aacsfnet.models.hybrid_attention import HybridAttention
+from aacsfnet.models.spatial_refinement import SpatialRefinement
 
 
 class ChannelNetwork(nn.Module):
@@ -19,3 +25,21 @@ class ChannelNetwork(nn.Module):
         """Return `(B, channels)` from normalised pictures `(B, 3, H, W)`."""
         pooled: Tensor = self.attention(self.backbone(pictures))
         return pooled
+
+
+def build(
+    settings: NetworkSettings, image_size: int, pretrained: bool | str | Path
+) -> ChannelNetwork:
+    """Return the branch; the backbone's weights as `Backbone` takes them."""
+    backbone = Backbone(settings.backbone, settings.feature_stride, pretrained, image_size)
+    stages: list[nn.Module] = []
+    channels, width = backbone.channels, settings.context_width
+    if "channel" in settings.attention:
+        stages.append(ChannelAttention(channels))
+    if "spatial" in settings.attention:
+        stages.append(SpatialRefinement())
+    if "global" in settings.attention:
+        heads = max(1, width // 32)
+        depth, dropout = settings.context_depth, settings.dropout
+        stages.append(GlobalContext(channels, width, depth, heads, dropout))
+    return ChannelNetwork(backbone, HybridAttention(stages, channels), channels)

@@ -7,13 +7,14 @@ others it comes with, so the batch size is fixed. The layers that the original b
 them off.
 """
 
-from typing import Any
+from pathlib import Path
 
 import torch
 import torch.nn.functional as functional
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from aacsfnet.config import PublishedSettings
 from aacsfnet.errors import SettingsError
 from aacsfnet.models.backbone import Backbone
 from aacsfnet.models.network import Network
@@ -98,15 +99,10 @@ class Published(Network):
     are settable so that a small one can be compared with a small one of ours.
 
     Args:
-        backbone: a timm network with a feature map of stride 32.
+        settings: the backbone needs a feature map of stride 32.
         pretrained: as for `aacsfnet.models.create.aacsfnet`.
         image_size: side of the pictures, pixels; a multiple of 32.
         batch: the only batch size that it takes (32 in the original).
-        context_width: channels of the narrowed feature map; a multiple of 4.
-        context_depth: layers of the encoder that was meant for its positions.
-        width: channels of a patch token.
-        depth: transformer blocks of each scale.
-        heads: attention heads of each scale and of the crossing.
 
     Raises:
         SettingsError: a value is impossible.
@@ -114,30 +110,24 @@ class Published(Network):
 
     def __init__(
         self,
+        settings: PublishedSettings,
+        /,
         *,
-        backbone: str = "resnet50",
-        pretrained: Any = False,
+        pretrained: bool | str | Path = False,
         image_size: int = 224,
         batch: int = 32,
-        context_width: int = 512,
-        context_depth: int = 3,
-        width: int = 192,
-        depth: int = 3,
-        heads: int = 6,
     ) -> None:
-        settings = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("self", "__class__", "pretrained")
-        }
-        super().__init__("published", settings)
+        keys = settings.model_dump(include=set(PublishedSettings.model_fields))
+        super().__init__("published", keys | {"image_size": image_size, "batch": batch})
+        width, heads, depth = settings.width, settings.heads, settings.depth
+        context_width, context_depth = settings.context_width, settings.context_depth
         if image_size % 32:
             raise SettingsError(f"image_size = {image_size}: expected a multiple of 32")
         if width % heads:
             raise SettingsError(f"width = {width}: expected a multiple of heads = {heads}")
         self.fixed_batch = batch
         side = image_size // 32
-        self.backbone = Backbone(backbone, 32, pretrained, image_size)
+        self.backbone = Backbone(settings.backbone, 32, pretrained, image_size)
         channels = self.backbone.channels
         self.channel_gate = nn.Sequential(
             nn.Linear(channels, channels // 16, bias=False),

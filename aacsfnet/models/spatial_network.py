@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from aacsfnet.config import NetworkSettings
+from aacsfnet.errors import SettingsError
 from aacsfnet.models.cross_attention import CrossAttention
 from aacsfnet.models.scale_transformer import ScaleTransformer
 
@@ -31,3 +33,23 @@ class SpatialNetwork(nn.Module):
                 self.crossings[1](classes[1], first[:, 1:]),
             ]
         return torch.cat(classes, dim=2).squeeze(1)  # (B, channels)
+
+
+def build(settings: NetworkSettings, image_size: int, _: object) -> SpatialNetwork:
+    """Return the branch, with random weights.
+
+    Raises:
+        SettingsError: the patches do not divide the pictures.
+    """
+    scales, width, heads = settings.scales, settings.width, settings.heads
+    for patch in scales:
+        if image_size % patch or image_size // patch < 2:
+            raise SettingsError(
+                f"scales = {list(scales)}: {patch} must divide image_size {image_size}, and be less"
+            )
+    transformers = [
+        ScaleTransformer(patch, width, settings.depth, heads, settings.dropout) for patch in scales
+    ]
+    paths = len(scales) if len(scales) > 1 else 0
+    crossings = [CrossAttention(width, heads, settings.dropout) for _ in range(paths)]
+    return SpatialNetwork(transformers, crossings)

@@ -1,62 +1,45 @@
 """The network that the settings ask for, with its statistics from the training subjects."""
 
+from collections.abc import Sequence
+
 import torch
 
 from aacsfnet.config import Train
-from aacsfnet.models import Network, create_model
+from aacsfnet.models import Network
+from aacsfnet.models.create import aacsfnet
+from aacsfnet.models.published import Published
 from aacsfnet.training.data import pixel_statistics
 from aacsfnet.training.losses import LOSSES
 from aacsfnet.training.material import Material
 
-#: Settings of the block `train` that are settings of the network too.
-NETWORK_KEYS = (
-    "branches",
-    "attention",
-    "feature_stride",
-    "context_width",
-    "context_depth",
-    "scales",
-    "width",
-    "depth",
-    "heads",
-    "fusion",
-    "fusion_width",
-    "branch_dropout",
-    "dropout",
-    "levels",
-)
-#: Those that the published network has as well.
-PUBLISHED_KEYS = ("context_width", "context_depth", "width", "depth", "heads")
 
-
-def build(settings: Train, material: Material, seed: int) -> Network:
-    """Return the network with random or pretrained weights.
+def network_of(settings: Train, image_size: int, label_range: Sequence[float]) -> Network:
+    """Return the network for pictures of a size and a label of a range.
 
     Raises:
         SettingsError: the network cannot be built so.
         ModelFileError: the file of pretrained weights is not usable.
     """
-    torch.manual_seed(seed)
-    common = {
-        "backbone": settings.backbone,
-        "pretrained": str(settings.pretrained) if settings.pretrained else False,
-        "image_size": material.images.shape[1],
-    }
+    pretrained = settings.pretrained or False
     if settings.model == "published":
-        model = create_model(
-            "published",
-            batch=settings.batch,
-            **common,
-            **settings.model_dump(include=set(PUBLISHED_KEYS)),
+        return Published(
+            settings.network, pretrained=pretrained, image_size=image_size, batch=settings.batch
         )
-    else:
-        model = create_model(
-            settings.model,
-            head=LOSSES[settings.loss][1],
-            label_range=(material.label.low, material.label.high),
-            **common,
-            **settings.model_dump(include=set(NETWORK_KEYS)),
-        )
+    return aacsfnet(
+        settings.network,
+        pretrained=pretrained,
+        image_size=image_size,
+        head=LOSSES[settings.loss][1],
+        label_range=label_range,
+        levels=settings.levels,
+    )
+
+
+def build(settings: Train, material: Material, seed: int) -> Network:
+    """Return the network of `network_of`, its weights seeded, with the subjects' statistics."""
+    torch.manual_seed(seed)
+    label = material.label
+    model = network_of(settings, material.images.shape[1], (label.low, label.high))
     _set_statistics(model, settings, material)
     return model
 

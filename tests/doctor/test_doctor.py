@@ -7,8 +7,10 @@ from PIL import Image
 from aacsfnet import doctor
 from aacsfnet.config import validate
 from aacsfnet.datasets import Label
-from aacsfnet.doctor import Finding, diagnose, estimates, render
+from aacsfnet.doctor import Finding, diagnose, estimates, rehearsal, render
 from aacsfnet.doctor.rehearsal import Rehearsal
+from aacsfnet.models.network import AACSFNet
+from aacsfnet.models.published import Published
 
 PSPI = Label("pspi", 0.0, 16.0, "observed expression")
 REHEARSAL = Rehearsal(
@@ -137,6 +139,32 @@ def test_a_full_disk_is_foreseen(quick, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10, 10, 1000))
     assert about(diagnose(study(tmp_path)), "disk")[0].level == "error"
+
+
+@pytest.mark.parametrize(
+    ("train", "kind", "outputs", "batch"),
+    [
+        ({"loss": "ordinal", "levels": 7, "network": {"branches": ["channel"]}}, AACSFNet, 7, 32),
+        ({"model": "published", "batch": 40}, Published, 1, 40),
+    ],
+)
+def test_the_step_that_is_timed_is_the_configured_networks(
+    monkeypatch, train, kind, outputs, batch
+):
+    seen = []
+
+    def raw(self, pictures):
+        found = original(self, pictures)
+        seen.append((pictures.shape, found.shape, self.settings["width"]))
+        return found
+
+    original = kind.raw
+    monkeypatch.setattr(kind, "raw", raw)
+    monkeypatch.setattr(rehearsal, "_LONGEST_TRIAL", 0.0)
+    shared = {"pretrained": "/no/such.safetensors", "batch": 64} | train
+    shared["network"] = shared.get("network", {}) | {"width": 32}
+    assert rehearsal.training_seconds(validate({"train": shared})) > 0
+    assert seen == [((batch, 3, 64, 64), (batch, outputs), 32)]
 
 
 def test_missing_models_are_errors(tmp_path):

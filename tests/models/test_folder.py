@@ -45,6 +45,56 @@ def test_the_description_holds_all_settings(saved):
     assert description["label"] == {"name": "pspi"}
 
 
+#: `config.json` as it was written when a network's settings were arguments one by one.
+WRITTEN_BEFORE = {
+    "aacsfnet": {
+        "backbone": "test_resnet",
+        "image_size": 64,
+        "branches": ["channel", "spatial"],
+        "attention": ["channel", "global"],
+        "feature_stride": 16,
+        "context_width": 32,
+        "context_depth": 2,
+        "scales": [16, 8],
+        "width": 16,
+        "depth": 1,
+        "heads": 2,
+        "fusion": "gated",
+        "fusion_width": 16,
+        "branch_dropout": 0.5,
+        "dropout": 0.1,
+        "head": "ordinal",
+        "label_range": [0.0, 10.0],
+        "levels": 5,
+    },
+    "published": {
+        "backbone": "test_resnet",
+        "image_size": 64,
+        "batch": 4,
+        "context_width": 64,
+        "context_depth": 1,
+        "width": 32,
+        "depth": 1,
+        "heads": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_BEFORE)
+def test_a_folder_written_before_still_loads_and_is_written_the_same_way(name, tmp_path):
+    settings = WRITTEN_BEFORE[name]
+    model = aacsfnet.create_model(name, **settings).eval()
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    text = json.dumps({"format": 1, "name": name, "settings": settings})
+    (tmp_path / "config.json").write_text(text)
+    loaded = aacsfnet.load_model(tmp_path)
+    batch = torch.rand(4, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(loaded(batch), model(batch))
+    save_model(loaded, tmp_path, {})
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(text)
+
+
 def test_no_folder_is_told_apart_from_a_wrong_one(saved, tmp_path_factory):
     _, folder = saved
     empty = tmp_path_factory.mktemp("empty")

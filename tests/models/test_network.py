@@ -1,11 +1,17 @@
 """What the network must do, each a thing that the published code does not."""
 
+import sys
+from types import ModuleType
+from typing import Literal
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import aacsfnet
+from aacsfnet.config import NetworkSettings
 from aacsfnet.errors import SettingsError
+from aacsfnet.models import create
 from aacsfnet.models.fusion import Align, AttentionFusion
 from aacsfnet.models.hybrid_attention import HybridAttention
 from aacsfnet.models.spatial_network import SpatialNetwork
@@ -208,7 +214,8 @@ def test_full_size_is_no_larger_than_published():
         ({"fusion": "sum"}, "fusion = 'sum'"),
         ({"scales": (48,)}, "48 must divide"),
         ({"scales": (64,)}, "64 must divide"),
-        ({"scales": (32, 16, 8)}, "one or two"),
+        ({"scales": (32, 16, 8)}, "scales = .* at most 2"),
+        ({"context_width": 48}, "context_width = 48: expected a multiple of 32"),
         ({"width": 30, "heads": 4}, "width = 30"),
         ({"colour": 1}, "colour"),
     ],
@@ -221,3 +228,33 @@ def test_impossible_settings_are_named(settings, says):
 def test_an_unknown_network_is_named():
     with pytest.raises(SettingsError, match="aacsfnett"):
         aacsfnet.create_model("aacsfnett")
+
+
+def test_the_published_network_has_only_its_own_settings():
+    with pytest.raises(SettingsError, match="fusion"):
+        aacsfnet.create_model("published", fusion="gated")
+
+
+def test_a_branch_is_its_name_among_the_settings_and_a_file_of_its_own(monkeypatch):
+    """A third branch joins without another line: created, fused in order, and it learns."""
+
+    class Colour(torch.nn.Module):
+        channels = 6
+
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(3, self.channels)
+
+        def forward(self, pictures):
+            return self.layer(pictures.mean((2, 3)))
+
+    file = ModuleType("aacsfnet.models.colour_network")
+    file.build = lambda settings, image_size, pretrained: Colour()
+    monkeypatch.setitem(sys.modules, file.__name__, file)
+    monkeypatch.setattr(create, "Branch", Literal["channel", "spatial", "colour"])
+    kept = {key: SMALL[key] for key in SMALL if key != "image_size"}
+    settings = NetworkSettings(**kept).model_copy(update={"branches": ("colour", "channel")})
+    model = create.aacsfnet(settings, image_size=64)
+    assert list(model.branches) == ["channel", "colour"]
+    model.eval()(pictures(4)).square().mean().backward()
+    assert model.branches["colour"].layer.weight.grad.abs().max() > 0

@@ -18,21 +18,12 @@ from aacsfnet.models import load_model
 from aacsfnet.training.module import Training
 from aacsfnet.training.train import train
 
-TINY = {
-    "backbone": "test_resnet",
-    "feature_stride": 16,
-    "context_width": 32,
-    "scales": (16, 8),
-    "width": 16,
-    "heads": 2,
-    "fusion_width": 16,
-    "epochs": 2,
-    "batch": 8,
-}
+NETWORK = {"context_width": 32, "scales": (16, 8), "width": 16, "fusion_width": 16}
 
 
-def settings(**changes):
-    return validate({"train": TINY | changes})
+def settings(*, network=None, **changes):
+    given = {"network": NETWORK | (network or {}), "epochs": 2, "batch": 8}
+    return validate({"train": given | changes})
 
 
 class Killed(Exception):
@@ -337,7 +328,7 @@ def test_a_fold_that_has_nobody_to_test_is_skipped_with_the_reason(merged, tmp_p
 def test_it_learns_what_a_face_shows(merged, tmp_path):
     """Lids and mouth tell the label in these drawings: people never seen are scored rightly."""
     merge = merged(subjects=8, frames=40, folds=4)
-    config = settings(epochs=8, augmentation=0.3, learning_rate=2e-3, dropout=0.0)
+    config = settings(epochs=8, augmentation=0.3, learning_rate=2e-3, network={"dropout": 0.0})
     train(config, merge, 0, 1, tmp_path / "out")
     found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert np.corrcoef(found["prediction"], found["label"])[0, 1] > 0.8

@@ -1,0 +1,75 @@
+"""The settings of the networks: the block `train.network`, and what `create_model` takes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aacsfnet.config.block import Block
+
+#: A sub-network, which is built by `aacsfnet.models.<name>_network.build`.
+Branch = Literal["channel", "spatial"]
+
+_ContextWidth = Annotated[
+    int, Field(ge=32, le=2048, multiple_of=32, description="channels of the global context stage")
+]
+
+
+class PublishedSettings(Block):
+    """The published network, in its full size; ours has these settings too."""
+
+    backbone: str = Field("resnet50", description="a timm network with feature maps")
+    context_width: _ContextWidth = 512
+    context_depth: int = Field(
+        3, ge=1, le=24, description="transformer blocks of the global context stage"
+    )
+    width: int = Field(192, ge=8, le=2048, description="channels of a patch token")
+    depth: int = Field(3, ge=1, le=24, description="transformer blocks of each patch scale")
+    heads: int = Field(6, ge=1, le=64, description="attention heads of each patch scale")
+
+
+class NetworkSettings(PublishedSettings):
+    """The network."""
+
+    context_width: _ContextWidth = 256
+    feature_stride: int = Field(
+        32, ge=2, le=32, description="pixels between positions of the backbone's last map"
+    )
+    branches: tuple[Branch, ...] = Field(
+        ("channel", "spatial"), min_length=1, description="sub-networks in use"
+    )
+    attention: tuple[Literal["channel", "spatial", "global"], ...] = Field(
+        ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
+    )
+    scales: tuple[int, ...] = Field(
+        (32, 16), min_length=1, max_length=2, description="patch sides of the spatial branch"
+    )
+    fusion: Literal["attention", "concatenation", "gated"] = Field(
+        "attention", description="how the branches are brought together"
+    )
+    fusion_width: int = Field(
+        64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
+    )
+    branch_dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="share of pictures shown without the spatial branch"
+    )
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "NetworkSettings":
+        if "spatial" in self.branches and (self.width % self.heads or self.width % 4):
+            raise ValueError(
+                f"width = {self.width}: expected a multiple of 4 and of heads = {self.heads}"
+            )
+        return self
+
+
+#: The network of the demo, small enough for a CPU.
+DEMO_NETWORK = NetworkSettings(
+    backbone="test_resnet",
+    feature_stride=16,
+    context_width=64,
+    context_depth=1,
+    width=64,
+    depth=1,
+    heads=2,
+)
