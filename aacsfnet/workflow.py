@@ -4,7 +4,6 @@ All of it comes from the settings and a fast scan of names, so the plan of a run
 the first job and `snakemake --dry-run` tells the whole truth.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,8 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor
 
 from aacsfnet.cohort.splits import fold_count, given_roles
 from aacsfnet.config import validate
@@ -107,16 +108,14 @@ class Workflow:
         folder = Path(self.results)
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_descriptor(lock.fileno(), blocking=False):
             lock.seek(0)
             holder = lock.read().strip() or "unknown process"
             lock.close()
             raise WorkError(
                 f"{folder}: another run works here ({holder}); wait for it, or give this run"
                 " another `results` folder"
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()

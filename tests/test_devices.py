@@ -1,6 +1,9 @@
+import os
 import queue
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -117,3 +120,35 @@ def test_a_killed_job_gives_its_device_back(tmp_path):
     job.process.communicate(timeout=60)
     with devices.first_free(["a"], tmp_path) as number:
         assert number == 0
+
+
+def test_lock_files_serve_every_user_whatever_the_umask(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    before = os.umask(0o077)
+    try:
+        folder = devices._shared_folder()
+        with devices.first_free(["a"], folder):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((folder / "a.lock").stat().st_mode) == 0o666
+
+
+def test_a_lock_file_that_may_only_be_read_can_be_held(tmp_path, monkeypatch):
+    path = tmp_path / "a.lock"
+    path.touch()
+    opened = os.open
+
+    def forbidden_to_write(path, flags, *mode):
+        if flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", forbidden_to_write)
+    with devices.first_free(["a", "b"], tmp_path) as number:
+        assert number == 0
+        other = Job(tmp_path, ["a"])
+        assert other.device(timeout=3) is None
+    assert other.device() == 0
+    other.end()
