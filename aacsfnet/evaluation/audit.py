@@ -5,15 +5,16 @@ that a reader of the results would rely on.
 """
 
 import hashlib
+import io
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from PIL.PngImagePlugin import PngStream
 
 from aacsfnet import tables
 from aacsfnet.config import Config
@@ -145,51 +146,49 @@ def _pictures(results: Results, path: Path, key: str) -> Iterator[Finding]:
     subjects = results.index["subject"].unique().to_list()
     words = "|".join(re.escape(name) for name in subjects)
     a_subject = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
-    missing, named = [], []
+    missing, named, unreadable = [], [], []
     for start in range(0, len(tables.read(path, [key])), _ROWS):
         part = pl.scan_parquet(path).slice(start, _ROWS).select(key, "status", "image").collect()
         for identity, status, image in part.iter_rows():
             encoded = image["bytes"] if image else None
             if status == "ok" and not encoded:
                 missing.append(identity)
-            texts = texts_of(encoded) if encoded else ()
-            if any(a_subject.search(text.decode("utf-8", "replace")) for text in texts):
-                named.append(identity)
+            try:
+                if encoded and any(map(a_subject.search, texts_of(encoded))):
+                    named.append(identity)
+            except (ValueError, SyntaxError, OSError, struct.error):
+                unreadable.append(identity)
     if missing:
         yield Finding(where, f"ok without a picture: {_some(missing)}")
     if named:
         yield Finding(where, f"a subject's name stands in pictures' metadata: {_some(named)}")
+    if unreadable:
+        yield Finding(where, f"pictures' metadata cannot be read: {_some(unreadable)}")
 
 
-def texts_of(encoded: bytes) -> Iterator[bytes]:
-    """Yield the contents of a PNG file's text chunks; nothing for another kind of file.
+def texts_of(encoded: bytes) -> Iterator[str]:
+    """Yield what a PNG file's text chunks say; nothing for another kind of file.
 
-    Compressed text is inflated, so that a name cannot hide in it.
+    Compressed text is inflated, so that a name cannot hide in it. Chunks are taken one at a time:
+    a second text of the same keyword would replace the first in Pillow's `Image.text`.
+
+    Raises:
+        ValueError: a text is too long to be inflated safely (and SyntaxError, OSError or
+            struct.error where the file is damaged).
     """
     if not encoded.startswith(_SIGNATURE):
         return
-    place = len(_SIGNATURE)
-    while place + 8 <= len(encoded):
-        length, kind = struct.unpack_from(">I4s", encoded, place)
-        data = encoded[place + 8 : place + 8 + length]
-        if kind in _TEXT_CHUNKS:
-            yield data
-            yield from _inflated(data)
-        if kind == b"IEND":
-            return
-        place += 12 + length
-
-
-def _inflated(data: bytes) -> Iterator[bytes]:
-    """Yield what a compressed text chunk says: its zlib stream begins with an x."""
-    start = data.find(b"x", data.find(b"\0") + 1)
-    while start >= 0:
-        try:
-            yield zlib.decompress(data[start:])
-        except zlib.error:
-            start = data.find(b"x", start + 1)
-        else:
-            return
+    file = io.BytesIO(encoded)
+    file.seek(len(_SIGNATURE))
+    with PngStream(file) as png:
+        kind = b""
+        while kind != b"IEND":
+            kind, place, length = png.read()
+            if kind in _TEXT_CHUNKS:
+                yield png.call(kind, place, length).decode("utf-8", "replace")
+                yield from (str(each) for pair in png.im_info.items() for each in pair)
+                png.im_info.clear()
+            file.seek(place + length + 4)  # behind the checksum
 
 
 def _merge(results: Results, folder: Path, given: bool) -> Iterator[Finding]:
