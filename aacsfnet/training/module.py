@@ -12,7 +12,6 @@ import lightning.pytorch as lightning
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from aacsfnet.errors import WorkError
 from aacsfnet.evaluation import metrics
@@ -48,7 +47,6 @@ class Recipe:
     augmentation: float
     seed: int
     trouble: Path  # where a batch is saved whose loss is no number
-    events: Path  # folder for TensorBoard
 
 
 class Training(lightning.LightningModule):
@@ -67,7 +65,6 @@ class Training(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
-        self._writer: SummaryWriter | None = None
         self._earlier = 0.0  # seconds of this run before it was taken up
         self._started = time.monotonic()
         self._measured = {f"validation_{name}": math.nan for name in MEASURES}
@@ -146,7 +143,8 @@ class Training(lightning.LightningModule):
             self._measured[f"validation_{name}"] = value
             # An undefined measure (constant scores) must lose against any defined one.
             worst = -math.inf if more_is_better else math.inf
-            self.log(f"validation_{name}", worst if math.isnan(value) else value)
+            value = worst if math.isnan(value) else value
+            self.log(f"validation_{name}", value, logger=False)  # the epoch's line holds it
 
     def on_train_epoch_end(self) -> None:
         """Write the epoch's line; validation comes before this."""
@@ -159,23 +157,9 @@ class Training(lightning.LightningModule):
         } | self._measured
         self._losses.clear()
         self.history.append(line)
-        self._tell(line)
+        self.logger.log_metrics(line, self.current_epoch + 1)  # type: ignore[union-attr]
+        self.logger.save()  # type: ignore[union-attr]
         log.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
-
-    def _tell(self, line: dict[str, float]) -> None:
-        """Add the epoch's line to TensorBoard's events."""
-        epoch = int(line["epoch"])
-        if self._writer is None:  # a run that is taken up writes over what came after its state
-            self._writer = SummaryWriter(self.recipe.events, purge_step=epoch)
-        for name, value in line.items():
-            self._writer.add_scalar(name, value, epoch)
-        self._writer.flush()
-
-    def teardown(self, stage: str) -> None:
-        """Close TensorBoard's file, however the run ends."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
     def seconds(self) -> float:
         """Return how long this run has taken, all its parts together."""
