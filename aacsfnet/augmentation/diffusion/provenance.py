@@ -3,12 +3,10 @@
 import hashlib
 import io
 import json
-from importlib.metadata import version
 from typing import Any
 
 from PIL.PngImagePlugin import putchunk
 
-_PACKAGES = ("aacsfnet", "diffusers", "torch", "transformers")
 _SIGNATURE_AND_HEADER = 8 + 25  # bytes before the place for text in a PNG file
 
 
@@ -20,11 +18,6 @@ def recipe_text(facts: dict[str, Any]) -> str:
 def recipe_hash(text: str) -> str:
     """Return 16 hexadecimal digits that stand for a recipe."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what decides a picture's pixels."""
-    return {package: version(package) for package in _PACKAGES}
 
 
 def mark_synthetic(png: bytes, recipe: str) -> bytes:
