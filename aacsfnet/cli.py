@@ -268,9 +268,8 @@ def plan(
     config: Settings = "config.yaml",
 ) -> None:
     """Sum up the pictures that the prompts stage has planned, before any is generated."""
-    import torch
-
     from aacsfnet.datasets import open_dataset
+    from aacsfnet.devices import has_gpu
     from aacsfnet.doctor import estimates
     from aacsfnet.doctor.budget import in_words, read_plan
     from aacsfnet.doctor.machine import cores_here
@@ -278,7 +277,7 @@ def plan(
     settings = load(config)
     label = open_dataset(settings).label
     shares = read_plan(results, label)
-    gpu, cores = torch.cuda.is_available(), cores_here()
+    gpu, cores = has_gpu(), cores_here()
     each = estimates.generation_seconds(settings, gpu, cores)
     time = estimates.hours_minutes(each * sum(share.pictures for share in shares))
     where = "a GPU" if gpu else f"{cores} cores"

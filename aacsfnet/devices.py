@@ -38,7 +38,7 @@ def lease(folder: Path | None = None) -> Iterator["torch.device"]:
     Raises:
         SettingsError: `AACSFNET_DEVICE` names a device that is not there.
     """
-    candidates = _candidates()
+    candidates = usable()
     if candidates[0].type != "cuda":
         yield candidates[0]
         return
@@ -96,7 +96,12 @@ def _lock_name(device: "torch.device") -> str:
     return f"gpu-{torch.cuda.get_device_properties(device).uuid}"
 
 
-def _candidates() -> list["torch.device"]:
+def usable() -> list["torch.device"]:
+    """Return the devices that may be computed on: GPUs, or the CPU alone.
+
+    Raises:
+        SettingsError: `AACSFNET_DEVICE` names a device that is not there.
+    """
     import torch
 
     wanted = os.environ.get("AACSFNET_DEVICE", "auto").strip().lower() or "auto"
@@ -113,6 +118,11 @@ def _candidates() -> list["torch.device"]:
             f"({', '.join(map(str, gpus)) or 'it has none'})"
         )
     return named
+
+
+def has_gpu() -> bool:
+    """Return whether there is a GPU that may be computed on; raises as `usable`."""
+    return usable()[0].type == "cuda"
 
 
 def precision(device: "torch.device") -> "torch.dtype":

@@ -7,6 +7,7 @@ import tempfile
 import threading
 
 import pytest
+import torch
 
 from aacsfnet import devices
 from aacsfnet.errors import SettingsError
@@ -24,6 +25,26 @@ def test_an_unknown_device_is_named(monkeypatch):
     expected = pytest.raises(SettingsError, match="AACSFNET_DEVICE = 'cuda:99': expected auto, cpu")
     with expected, devices.lease():
         pass
+
+
+@pytest.mark.parametrize(
+    ("wanted", "devices_usable"),
+    [
+        (None, ["cuda:0", "cuda:1"]),
+        (" Auto ", ["cuda:0", "cuda:1"]),
+        ("cuda", ["cuda:0", "cuda:1"]),
+        ("cuda:1", ["cuda:1"]),
+        ("cpu", ["cpu"]),
+    ],
+)
+def test_the_variable_decides_which_devices_may_be_used(monkeypatch, wanted, devices_usable):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("AACSFNET_DEVICE", raising=False)
+    if wanted:
+        monkeypatch.setenv("AACSFNET_DEVICE", wanted)
+    assert [str(device) for device in devices.usable()] == devices_usable
+    assert devices.has_gpu() == (wanted != "cpu")
 
 
 HOLD = """
