@@ -16,7 +16,7 @@ from aacsfnet.models import Network
 from aacsfnet.training.about import precision
 from aacsfnet.training.losses import LOSSES
 from aacsfnet.training.material import Material, pictures_of, training_batches
-from aacsfnet.training.module import MEASURES, Recipe, Training
+from aacsfnet.training.module import MEASURES, Hyperparameters, Training
 from aacsfnet.training.state import AtomicCheckpoints, StateKeeper
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def fit(
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = training_batches(settings, material, seed)
     steps = settings.epochs * len(batches)
-    recipe = Recipe(
+    hyperparameters = Hyperparameters(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         layer_decay=settings.layer_decay,
@@ -60,7 +60,7 @@ def fit(
         seed=seed,
         trouble=state.parent / "not_finite.safetensors",
     )
-    training = Training(model, LOSSES[settings.loss][0], recipe, batches)
+    training = Training(model, LOSSES[settings.loss][0], hyperparameters, batches)
     validation = material.chosen.validation
     last = state / "last.ckpt"
     epochs_kept = 0

@@ -36,7 +36,7 @@ MEASURES: dict[str, tuple[Callable[..., float], bool]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """The numbers that a step needs."""
 
     learning_rate: float
@@ -56,12 +56,14 @@ class Training(lightning.LightningModule):
     seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
     """
 
-    def __init__(self, model: Network, loss: Loss, recipe: Recipe, batches: Batches) -> None:
+    def __init__(
+        self, model: Network, loss: Loss, hyperparameters: Hyperparameters, batches: Batches
+    ) -> None:
         super().__init__()
         self.model = model
         self.batches = batches
         self.loss = loss
-        self.recipe = recipe
+        self.hyperparameters = hyperparameters
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
@@ -72,14 +74,14 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule for Lightning."""
-        recipe = self.recipe
+        given = self.hyperparameters
         optimiser, schedule = optimiser_of(
             self.model,
-            recipe.learning_rate,
-            recipe.weight_decay,
-            recipe.steps,
-            recipe.warm_up,
-            recipe.layer_decay,
+            given.learning_rate,
+            given.weight_decay,
+            given.steps,
+            given.warm_up,
+            given.layer_decay,
         )
         return {
             "optimizer": optimiser,
@@ -92,10 +94,12 @@ class Training(lightning.LightningModule):
         Raises:
             WorkError: the loss is no number; the batch is saved.
         """
-        seed = seed_of(self.recipe.seed, "step", self.global_step)
+        seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        pictures = augment(to_float(batch["pictures"]), self.recipe.augmentation, generator)
+        pictures = augment(
+            to_float(batch["pictures"]), self.hyperparameters.augmentation, generator
+        )
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
         loss = self.loss(self.model, self.model.raw(pictures), batch["labels"], weights)
@@ -119,7 +123,7 @@ class Training(lightning.LightningModule):
         self._losses.append(value)
 
     def _stop(self, step: int, batch: Batch, value: float) -> None:
-        saved = self.recipe.trouble
+        saved = self.hyperparameters.trouble
         saved.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: each.cpu().contiguous() for name, each in batch.items()}, saved)  # type: ignore[attr-defined]
         rows = batch["rows"].tolist()
