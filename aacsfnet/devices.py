@@ -4,7 +4,6 @@
 is one. Settings never name a device: it belongs to the machine, not to what is computed.
 """
 
-import fcntl
 import logging
 import os
 import tempfile
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import lock_descriptor
 
 from aacsfnet.errors import SettingsError
 
@@ -37,7 +38,7 @@ def lease(folder: Path | None = None) -> Iterator["torch.device"]:
     Raises:
         SettingsError: `AACSFNET_DEVICE` names a device that is not there.
     """
-    candidates = _candidates()
+    candidates = usable()
     if candidates[0].type != "cuda":
         yield candidates[0]
         return
@@ -54,10 +55,9 @@ def first_free(names: list[str], folder: Path) -> Iterator[int]:
         for number, name in enumerate(names):
             with ExitStack() as stack:
                 path = folder / f"{name}.lock"
-                handle = stack.enter_context(os.fdopen(_open_shared(path), "w"))
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                descriptor = _open_shared(path)
+                stack.callback(os.close, descriptor)
+                if not lock_descriptor(descriptor, blocking=False):
                     continue
                 yield number
                 return
@@ -68,7 +68,10 @@ def first_free(names: list[str], folder: Path) -> Iterator[int]:
 
 
 def _open_shared(path: Path) -> int:
-    """Open a lock file that other users of the machine can lock too."""
+    """Open a lock file that other users of the machine can lock too.
+
+    `filelock.FileLock` opens files by itself, and only those that it may write.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:  # made by a user whose umask forbids writing: locking needs no more
@@ -80,7 +83,9 @@ def _open_shared(path: Path) -> int:
 
 def _shared_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / "aacsfnet-devices"
-    folder.mkdir(mode=0o1777, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # not ours; its maker has done it
+        folder.chmod(0o1777)  # mkdir's own mode would be cut by the umask
     return folder
 
 
@@ -91,7 +96,12 @@ def _lock_name(device: "torch.device") -> str:
     return f"gpu-{torch.cuda.get_device_properties(device).uuid}"
 
 
-def _candidates() -> list["torch.device"]:
+def usable() -> list["torch.device"]:
+    """Return the devices that may be computed on: GPUs, or the CPU alone.
+
+    Raises:
+        SettingsError: `AACSFNET_DEVICE` names a device that is not there.
+    """
     import torch
 
     wanted = os.environ.get("AACSFNET_DEVICE", "auto").strip().lower() or "auto"
@@ -108,6 +118,11 @@ def _candidates() -> list["torch.device"]:
             f"({', '.join(map(str, gpus)) or 'it has none'})"
         )
     return named
+
+
+def has_gpu() -> bool:
+    """Return whether there is a GPU that may be computed on; raises as `usable`."""
+    return usable()[0].type == "cuda"
 
 
 def precision(device: "torch.device") -> "torch.dtype":

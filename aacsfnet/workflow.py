@@ -4,13 +4,14 @@ All of it comes from the settings and a fast scan of names, so the plan of a run
 the first job and `snakemake --dry-run` tells the whole truth.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor
 
 from aacsfnet.cohort.splits import fold_count, given_roles
 from aacsfnet.config import validate
@@ -80,16 +81,14 @@ class Workflow:
         folder = self.layout.folder
         folder.mkdir(parents=True, exist_ok=True)
         lock = self.layout.lock.open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_descriptor(lock.fileno(), blocking=False):
             lock.seek(0)
             holder = lock.read().strip() or "unknown process"
             lock.close()
             raise WorkError(
                 f"{folder}: another run works here ({holder}); wait for it, or give this run"
                 " another `results` folder"
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()

@@ -14,13 +14,11 @@ import io
 import json
 import os
 import platform
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from aacsfnet.augmentation.diffusion.pipelines import compile_networks, lay_out
 from aacsfnet.augmentation.diffusion.recipe import Recipe
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.local_models import quieten
+from aacsfnet.software import commit, versions
 from tools.miniature.tokenizer import build_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -383,7 +382,7 @@ def main() -> None:
         "commit": commit(),
         "device": name,
         "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
-        "versions": {p: version(p) for p in ("torch", "diffusers", "transformers", "numpy")},
+        "versions": versions("torch", "diffusers", "transformers", "numpy"),
         "recipe": RECIPE | {"effective_steps": STEPS, "scheduler": "unipc"},
         "teraflop": ladder.work,
         "matmul_peak": ladder.peak,
@@ -403,17 +402,6 @@ def main() -> None:
     path.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report["best"], indent=1))
     print(path)
-
-
-def commit() -> str:
-    """Return the commit that is measured; empty where there is no repository."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

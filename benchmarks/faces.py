@@ -15,12 +15,10 @@ import json
 import os
 import platform
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -43,6 +41,7 @@ from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, Rendering, render
 from aacsfnet.rendering.sequences import frames_of, person_of
+from aacsfnet.software import commit, versions
 from aacsfnet.tables import Fault
 
 RESULTS = Path(__file__).parent / "results"
@@ -458,16 +457,13 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     found = WHAT[given.what](given)
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     report = {
         "what": f"faces {given.what}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "versions": {
-            name: version(name) for name in ("mediapipe", "numpy", "opencv-python-headless")
-        }
+        "versions": versions("mediapipe", "numpy", "opencv-python-headless")
         | {"python": platform.python_version()},
-        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
+        "commit": commit(),
         "seconds": round(time.perf_counter() - started),
         "result": found,
     }

@@ -14,11 +14,9 @@ import json
 import multiprocessing
 import os
 import platform
-import subprocess
 import tempfile
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -33,6 +31,7 @@ from aacsfnet.augmentation.diffusion.recipe import recipe_of
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.gate.resemblance import landmark_errors
 from aacsfnet.config import Generate, Prompts, Quality
+from aacsfnet.software import commit, versions
 from benchmarks.gate import judged, kept_in, on_like_pairs
 from benchmarks.observer import load_or_train
 from tools.miniature.data import make
@@ -176,19 +175,13 @@ def main() -> None:
         "depth": depth,
     }
     results = work[given.what]()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
     today = datetime.now(UTC).date().isoformat()
     report = {
         "date": today,
-        "commit": commit,
+        "commit": commit(),
         "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
         "model": describe(find_model(Generate())),
-        "versions": {name: version(name) for name in ("torch", "diffusers", "mediapipe")},
+        "versions": versions("torch", "diffusers", "mediapipe"),
         "results": results,
     }
     RESULTS.mkdir(exist_ok=True)

@@ -1,9 +1,13 @@
+import os
 import queue
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
+import torch
 
 from aacsfnet import devices
 from aacsfnet.errors import SettingsError
@@ -21,6 +25,26 @@ def test_an_unknown_device_is_named(monkeypatch):
     expected = pytest.raises(SettingsError, match="AACSFNET_DEVICE = 'cuda:99': expected auto, cpu")
     with expected, devices.lease():
         pass
+
+
+@pytest.mark.parametrize(
+    ("wanted", "devices_usable"),
+    [
+        (None, ["cuda:0", "cuda:1"]),
+        (" Auto ", ["cuda:0", "cuda:1"]),
+        ("cuda", ["cuda:0", "cuda:1"]),
+        ("cuda:1", ["cuda:1"]),
+        ("cpu", ["cpu"]),
+    ],
+)
+def test_the_variable_decides_which_devices_may_be_used(monkeypatch, wanted, devices_usable):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("AACSFNET_DEVICE", raising=False)
+    if wanted:
+        monkeypatch.setenv("AACSFNET_DEVICE", wanted)
+    assert [str(device) for device in devices.usable()] == devices_usable
+    assert devices.has_gpu() == (wanted != "cpu")
 
 
 HOLD = """
@@ -117,3 +141,35 @@ def test_a_killed_job_gives_its_device_back(tmp_path):
     job.process.communicate(timeout=60)
     with devices.first_free(["a"], tmp_path) as number:
         assert number == 0
+
+
+def test_lock_files_serve_every_user_whatever_the_umask(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    before = os.umask(0o077)
+    try:
+        folder = devices._shared_folder()
+        with devices.first_free(["a"], folder):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((folder / "a.lock").stat().st_mode) == 0o666
+
+
+def test_a_lock_file_that_may_only_be_read_can_be_held(tmp_path, monkeypatch):
+    path = tmp_path / "a.lock"
+    path.touch()
+    opened = os.open
+
+    def forbidden_to_write(path, flags, *mode):
+        if flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", forbidden_to_write)
+    with devices.first_free(["a", "b"], tmp_path) as number:
+        assert number == 0
+        other = Job(tmp_path, ["a"])
+        assert other.device(timeout=3) is None
+    assert other.device() == 0
+    other.end()

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -143,4 +145,26 @@ def test_one_run_holds_the_results_folder(plan, tmp_path):
     run = plan(results=str(tmp_path))
     with run.hold(), pytest.raises(WorkError, match=r"another run works here \(process \d+\)"):
         run.hold()
+    run.hold().close()
+
+
+HOLD = """
+import sys
+from aacsfnet.workflow import Workflow
+
+lock = Workflow({"results": sys.argv[1]}).hold()
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_killed_run_leaves_the_results_folder_free(tmp_path):
+    """The kernel drops the lock with the process: no file has to be found stale."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        run = Workflow({"results": str(tmp_path)})
+        with pytest.raises(WorkError, match=rf"works here \(process {process.pid}\)"):
+            run.hold()
+        process.kill()
     run.hold().close()

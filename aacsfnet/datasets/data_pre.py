@@ -7,16 +7,18 @@ Pickled object arrays can run any program when they are loaded. They are refused
 names the folder as trusted.
 """
 
-import ast
+import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from tokenize import TokenError
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
+from numpy.lib import format as npy
 
 from aacsfnet.config import Index
 from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
@@ -31,6 +33,8 @@ SEQUENCE = "frames"
 
 #: Entries of one subject's array; the published ones have some two thousand.
 MOST_ENTRIES = 200_000
+#: Bytes read to find a header: magic string and length, then what NumPy takes at most.
+_LONGEST_HEADER = 12 + 10_000
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,14 @@ class DataPre(Dataset):
             with file:
                 header = read_header(file)
                 size = os.fstat(file.fileno()).st_size
-        except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError):
+        except (
+            ValueError,
+            SyntaxError,
+            TypeError,
+            TokenError,
+            MemoryError,
+            RecursionError,
+        ):
             return Fault("unreadable", f"{path} is no npy array")
         if isinstance(header, ArrayHeader):
             if header.pickled and not self.trusted:
@@ -220,21 +231,18 @@ class DataPre(Dataset):
         return fault or np.ascontiguousarray(pixels[..., ::-1] if self.flip else pixels)
 
 
-def read_header(file: Any) -> ArrayHeader | Fault:
+def read_header(file: IO[bytes]) -> ArrayHeader | Fault:
     """Return the header of an npy file.
 
     Raises:
-        ValueError: it is none (and SyntaxError, KeyError, TypeError, for damaged ones).
+        ValueError: it is none (and SyntaxError, TypeError, TokenError, for damaged ones).
     """
-    start = file.read(8)
-    if start[:6] != b"\x93NUMPY":
-        return Fault("unreadable", "no npy array" if start else "the file is empty (0 bytes)")
-    width = 2 if start[6] == 1 else 4
-    length = int.from_bytes(file.read(width), "little")
-    if length > 10_000:  # numpy's own limit
-        raise ValueError("header too long")
-    header = ast.literal_eval(file.read(length).decode("latin-1").strip())
-    shape = header["shape"]
-    if not shape or not all(isinstance(side, int) and side >= 0 for side in shape):
+    start = io.BytesIO(file.read(_LONGEST_HEADER))
+    if not start.getvalue():
+        return Fault("unreadable", "the file is empty (0 bytes)")
+    first = npy.read_magic(start) == (1, 0)
+    read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+    shape, _, kind = read(start)
+    if not shape or min(shape) < 0:
         return Fault("unreadable", f"an array of shape {shape!r}, expected one entry a frame")
-    return ArrayHeader(tuple(shape), "O" in str(header["descr"]))
+    return ArrayHeader(shape, kind.hasobject)

@@ -1,15 +1,14 @@
-"""The plan of a data set's pictures, summed up: how many of which level, and what they cost."""
+"""The plan of a data set's pictures, summed up: how many of which band, and what they cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from aacsfnet import tables
-from aacsfnet.augmentation.plan.levels import LEVELS, level_of
+from aacsfnet.augmentation.plan.levels import BANDS, band_of
 from aacsfnet.config import Config
 from aacsfnet.datasets import Label, open_dataset
+from aacsfnet.devices import has_gpu
 from aacsfnet.doctor.estimates import generation_seconds, hours_minutes
 from aacsfnet.doctor.machine import cores_here
 from aacsfnet.errors import DataError
@@ -18,10 +17,10 @@ from aacsfnet.layout import Layout
 
 @dataclass
 class Share:
-    """A level's part of a plan.
+    """A band's part of a plan.
 
     Attributes:
-        labels: which labels the level holds, in words.
+        labels: which labels the band holds, in words.
         frames: usable real frames.
         sources: those from which pictures are made.
         pictures: to make.
@@ -34,20 +33,20 @@ class Share:
 
 
 def budget(rows: Iterable[tuple[str, float, str]], label: Label) -> list[Share]:
-    """Return the plan by level, the lowest label first, with the levels that occur.
+    """Return the plan by band, the lowest label first, with the bands that occur.
 
     Args:
         rows: frame, label and status of each row of the prompts tables.
         label: of the data set.
     """
-    step = (label.high - label.low) / LEVELS
+    step = (label.high - label.low) / BANDS
     shares = [Share(f"{label.low:g}")]
-    shares += [Share(f"up to {label.low + step * number:g}") for number in range(1, LEVELS + 1)]
+    shares += [Share(f"up to {label.low + step * number:g}") for number in range(1, BANDS + 1)]
     seen: set[str] = set()
     for frame_id, value, status in rows:
         if status not in ("ok", "not_selected"):
             continue
-        share = shares[level_of(value, label.low, label.high)]
+        share = shares[band_of(value, label.low, label.high)]
         if frame_id not in seen:
             seen.add(frame_id)
             share.frames += 1
@@ -78,7 +77,7 @@ def plan_in_words(config: Config, results: Path) -> str:
     """
     label = open_dataset(config).label
     layout = Layout(config, results)
-    gpu, cores = torch.cuda.is_available(), cores_here()
+    gpu, cores = has_gpu(), cores_here()
     where = "a GPU" if gpu else f"{cores} cores"
     parts = []
     for scope, names in layout.scopes("generate").items():

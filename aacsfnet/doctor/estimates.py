@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_level
+from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_band
 from aacsfnet.cohort.splits import Folds
 from aacsfnet.config import Config
 from aacsfnet.config.augmentation import guidance_of, steps_of
@@ -84,15 +84,15 @@ def distinct(owners: Sequence[Config], stage: str) -> list[Config]:
 def pictures_of(config: Config, labels: Sequence[float], label: Label) -> int:
     """Return how many pictures are generated from usable frames, about."""
     settings = config.prompts
-    frames = frames_by_level(labels, label.low, label.high)
+    frames = frames_by_band(labels, label.low, label.high)
     calm = settings.neutral_share * settings.variants * frames[0]
     pain = sum(
         count
         * expected_variants(
-            level, frames, settings.variants, settings.balance, settings.max_variants
+            band, frames, settings.variants, settings.balance, settings.max_variants
         )
-        for level, count in frames.items()
-        if level
+        for band, count in frames.items()
+        if band
     )
     return round(calm + pain)
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import Label
+from aacsfnet.devices import has_gpu
 from aacsfnet.doctor import estimates
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.doctor.machine import cores_here
@@ -60,9 +61,7 @@ def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding
 
 
 def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Finding:
-    import torch
-
-    cores, gpu = cores_here(), torch.cuda.is_available()
+    cores, gpu = cores_here(), has_gpu()
     each = rehearsal.seconds
     first = sum(plan.rows(stage) * each[stage] for stage in each) / cores
     # Nine looks at picture and source each, where landmarks takes one.

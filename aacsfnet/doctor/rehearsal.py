@@ -1,7 +1,6 @@
 """A few frames taken through the first stages, to see what a whole run will find and cost."""
 
 import logging
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.config import Config
+from aacsfnet.devices import usable
 
 #: Frames of the run that warms up, and of the one that is measured.
 _FEW, _MANY = 4, 24
@@ -108,7 +108,7 @@ def training_seconds(config: Config) -> float:
     logging.getLogger("timm").setLevel(logging.ERROR)
     # Random weights and any range of the label: neither takes time.
     settings = config.train.model_copy(update={"pretrained": None})
-    device = torch.device("cuda" if _may_use_gpu() else "cpu")
+    device = usable()[0]
     side = config.merge.image_size
     model = network_of(settings, side, (0.0, 1.0)).to(device).train()
     batch = model.fixed_batch or min(settings.batch, 32 if device.type == "cpu" else 256)
@@ -118,15 +118,8 @@ def training_seconds(config: Config) -> float:
         started = time.perf_counter()
         model(pictures).square().mean().backward()
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         fastest = min(fastest, time.perf_counter() - started)
         if time.perf_counter() - begun > _LONGEST_TRIAL:
             break
     return fastest / batch
-
-
-def _may_use_gpu() -> bool:
-    import torch
-
-    wanted = os.environ.get("AACSFNET_DEVICE", "auto").strip().lower()
-    return wanted != "cpu" and torch.cuda.is_available()

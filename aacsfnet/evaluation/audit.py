@@ -5,15 +5,16 @@ that a reader of the results would rely on.
 """
 
 import hashlib
+import io
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from PIL.PngImagePlugin import PngStream
 
 from aacsfnet import tables
 from aacsfnet.config import Config
@@ -31,7 +32,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """Something that is wrong: where, and what in one sentence."""
 
     where: str
@@ -41,7 +42,7 @@ class Finding:
         return f"{self.where}: {self.what}"
 
 
-def audit(config: Config, results: Path) -> list[Finding]:
+def audit(config: Config, results: Path) -> list[Discrepancy]:
     """Return everything that is wrong with finished results; an empty list when nothing is.
 
     Args:
@@ -53,30 +54,30 @@ def audit(config: Config, results: Path) -> list[Finding]:
     """
     layout = Layout(config, results)
     found = Results(layout)
-    findings = _index(found)
+    discrepancies = _index(found)
     for stage in SHARDED:
         for scope in layout.scopes(stage):
-            findings += _stage(found, scope, stage)
+            discrepancies += _stage(found, scope, stage)
     for scope in layout.scopes("merge"):
         merged = layout.merged(scope)
         checks = _merge(found, merged, layout.config(scope).merge.folds == "given")
-        findings += _guarded(checks, _name(found, merged.folder))
+        discrepancies += _guarded(checks, _name(found, merged.folder))
     for name in config.experiments:
         given = config.for_experiment(name).merge.folds == "given"
         checks = _experiment(found, name, config.training_seeds, given)
-        findings += _guarded(checks, f"experiments/{name}")
-    return findings
+        discrepancies += _guarded(checks, f"experiments/{name}")
+    return discrepancies
 
 
-def _guarded(checks: Iterator[Finding], where: str) -> list[Finding]:
-    """Return the findings; a table that cannot be read, or lacks a column, is one too."""
-    findings = []
+def _guarded(checks: Iterator[Discrepancy], where: str) -> list[Discrepancy]:
+    """Return the discrepancies; a table that cannot be read, or lacks a column, is one too."""
+    discrepancies = []
     try:
-        for finding in checks:
-            findings.append(finding)  # noqa: PERF402 those before an error count
+        for discrepancy in checks:
+            discrepancies.append(discrepancy)  # noqa: PERF402 those before an error count
     except (AacsfnetError, pl.exceptions.PolarsError, OSError, ValueError) as error:
-        findings.append(Finding(where, f"cannot be read: {' '.join(str(error).split())}"))
-    return findings
+        discrepancies.append(Discrepancy(where, f"cannot be read: {' '.join(str(error).split())}"))
+    return discrepancies
 
 
 def _name(results: Results, path: Path) -> str:
@@ -89,26 +90,26 @@ def _some(values: list[str]) -> str:
     return f"{len(values)} ({', '.join(values[:_SHOWN])}{more})"
 
 
-def _index(results: Results) -> list[Finding]:
+def _index(results: Results) -> list[Discrepancy]:
     twice = results.index.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
     if len(twice):
-        return [Finding("index.parquet", f"frames stand twice: {_some(twice.to_list())}")]
+        return [Discrepancy("index.parquet", f"frames stand twice: {_some(twice.to_list())}")]
     return []
 
 
-def _stage(results: Results, scope: str, stage: str) -> list[Finding]:
+def _stage(results: Results, scope: str, stage: str) -> list[Discrepancy]:
     folder = results.layout.stage(scope, stage)
     if not folder.is_dir():
-        return [Finding(_name(results, folder), "there is none; run the stage")]
-    findings = []
+        return [Discrepancy(_name(results, folder), "there is none; run the stage")]
+    discrepancies = []
     for shard in results.shards:
         path = results.layout.table(scope, stage, shard)
         where = _name(results, path)
-        findings += _guarded(_shard(results, stage, shard, path), where)
-    return findings
+        discrepancies += _guarded(_shard(results, stage, shard, path), where)
+    return discrepancies
 
 
-def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Finding]:
+def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Discrepancy]:
     """Yield what is wrong with one table: frames missing or added, altered labels, statuses."""
     where = _name(results, path)
     names = tables.SCHEMAS[stage]
@@ -120,83 +121,81 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Fin
     for words, one, other in (("lacks", expected, rows), ("adds", rows, expected)):
         differing = one.join(other, on="frame_id", how="anti")["frame_id"].unique().sort()
         if len(differing):
-            yield Finding(where, f"{words} frames: {_some(differing.to_list())}")
+            yield Discrepancy(where, f"{words} frames: {_some(differing.to_list())}")
     key = keys[0]
     twice = rows.filter(pl.col(key).is_duplicated())[key].unique().sort()
     if len(twice):
-        yield Finding(where, f"{key} stands twice: {_some(twice.to_list())}")
+        yield Discrepancy(where, f"{key} stands twice: {_some(twice.to_list())}")
     known = expected.select("frame_id", "subject", "label")
     both = rows.join(known, on="frame_id", suffix="_index")
     for column in ("subject", "label"):
         wrong = both.filter(pl.col(column).ne_missing(pl.col(f"{column}_index")))
         if len(wrong):
             frames = wrong["frame_id"].unique().sort().to_list()
-            yield Finding(where, f"another {column} than in the index: {_some(frames)}")
+            yield Discrepancy(where, f"another {column} than in the index: {_some(frames)}")
     unknown = sorted(set(rows["status"].drop_nulls()) - set(tables.STATUSES))
     if unknown or rows["status"].null_count():
-        yield Finding(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
+        yield Discrepancy(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
     if names.get("image") == tables.PICTURE:
         yield from _pictures(results, path, key)
 
 
-def _pictures(results: Results, path: Path, key: str) -> Iterator[Finding]:
+def _pictures(results: Results, path: Path, key: str) -> Iterator[Discrepancy]:
     """Yield rows that are "ok" without a picture, and pictures whose text names a subject."""
     where = _name(results, path)
     subjects = results.index["subject"].unique().to_list()
     words = "|".join(re.escape(name) for name in subjects)
     a_subject = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
-    missing, named = [], []
+    missing, named, unreadable = [], [], []
     for start in range(0, len(tables.read(path, [key])), _ROWS):
         part = pl.scan_parquet(path).slice(start, _ROWS).select(key, "status", "image").collect()
         for identity, status, image in part.iter_rows():
             encoded = image["bytes"] if image else None
             if status == "ok" and not encoded:
                 missing.append(identity)
-            texts = texts_of(encoded) if encoded else ()
-            if any(a_subject.search(text.decode("utf-8", "replace")) for text in texts):
-                named.append(identity)
+            try:
+                if encoded and any(map(a_subject.search, texts_of(encoded))):
+                    named.append(identity)
+            except (ValueError, SyntaxError, OSError, struct.error):
+                unreadable.append(identity)
     if missing:
-        yield Finding(where, f"ok without a picture: {_some(missing)}")
+        yield Discrepancy(where, f"ok without a picture: {_some(missing)}")
     if named:
-        yield Finding(where, f"a subject's name stands in pictures' metadata: {_some(named)}")
+        yield Discrepancy(where, f"a subject's name stands in pictures' metadata: {_some(named)}")
+    if unreadable:
+        yield Discrepancy(where, f"pictures' metadata cannot be read: {_some(unreadable)}")
 
 
-def texts_of(encoded: bytes) -> Iterator[bytes]:
-    """Yield the contents of a PNG file's text chunks; nothing for another kind of file.
+def texts_of(encoded: bytes) -> Iterator[str]:
+    """Yield what a PNG file's text chunks say; nothing for another kind of file.
 
-    Compressed text is inflated, so that a name cannot hide in it.
+    Compressed text is inflated, so that a name cannot hide in it. Chunks are taken one at a time:
+    a second text of the same keyword would replace the first in Pillow's `Image.text`.
+
+    Raises:
+        ValueError: a text is too long to be inflated safely (and SyntaxError, OSError or
+            struct.error where the file is damaged).
     """
     if not encoded.startswith(_SIGNATURE):
         return
-    place = len(_SIGNATURE)
-    while place + 8 <= len(encoded):
-        length, kind = struct.unpack_from(">I4s", encoded, place)
-        data = encoded[place + 8 : place + 8 + length]
-        if kind in _TEXT_CHUNKS:
-            yield data
-            yield from _inflated(data)
-        if kind == b"IEND":
-            return
-        place += 12 + length
+    file = io.BytesIO(encoded)
+    file.seek(len(_SIGNATURE))
+    with PngStream(file) as png:
+        kind = b""
+        while kind != b"IEND":
+            kind, place, length = png.read()
+            if kind in _TEXT_CHUNKS:
+                yield png.call(kind, place, length).decode("utf-8", "replace")
+                yield from (str(each) for pair in png.im_info.items() for each in pair)
+                png.im_info.clear()
+            file.seek(place + length + 4)  # behind the checksum
 
 
-def _inflated(data: bytes) -> Iterator[bytes]:
-    """Yield what a compressed text chunk says: its zlib stream begins with an x."""
-    start = data.find(b"x", data.find(b"\0") + 1)
-    while start >= 0:
-        try:
-            yield zlib.decompress(data[start:])
-        except zlib.error:
-            start = data.find(b"x", start + 1)
-        else:
-            return
-
-
-def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Finding]:
+def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Discrepancy]:
     """Yield what is wrong with the merged data: roles, origins, counts, digests."""
     where = _name(results, merged.folder)
     if not merged.folder.is_dir():
-        yield Finding(where, "there is none; run the stage")
+        yield Discrepancy(where, "there is none; run the stage")
         return
     index = tables.read(merged.index)
     splits = tables.read(merged.splits)
@@ -208,24 +207,26 @@ def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Finding]:
     )
     wrong = rows.filter(pl.col("origin").ne_missing(pl.col("subject")))["image_id"].sort()
     if len(wrong):
-        yield Finding(where, f"pictures of another subject than they say: {_some(wrong.to_list())}")
+        yield Discrepancy(
+            where, f"pictures of another subject than they say: {_some(wrong.to_list())}"
+        )
     real = index.filter(~pl.col("synthetic"))
     lacking = results.index.join(real, on="frame_id", how="anti")["frame_id"].sort()
     if len(lacking):
-        yield Finding(where, f"lacks frames: {_some(lacking.to_list())}")
+        yield Discrepancy(where, f"lacks frames: {_some(lacking.to_list())}")
     used = index.filter(pl.col("row").is_not_null())
     refused = used.filter(pl.col("status") != "ok")["image_id"].sort()
     if len(refused):
-        yield Finding(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
+        yield Discrepancy(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
     places = used["row"].sort().to_list()
     images = np.load(merged.images, mmap_mode="r", allow_pickle=False)
     if places != list(range(len(images))):
-        yield Finding(where, f"{len(images)} pictures in images.npy, but {len(places)} places")
+        yield Discrepancy(where, f"{len(images)} pictures in images.npy, but {len(places)} places")
         return
     yield from _digests(where, used, images)
 
 
-def _digests(where: str, used: pl.DataFrame, images: np.ndarray) -> Iterator[Finding]:
+def _digests(where: str, used: pl.DataFrame, images: np.ndarray) -> Iterator[Discrepancy]:
     """Yield pictures whose pixels are not those that were merged."""
     if "digest" not in used.columns:
         return
@@ -235,10 +236,12 @@ def _digests(where: str, used: pl.DataFrame, images: np.ndarray) -> Iterator[Fin
         if digest and hashlib.blake2b(images[row].tobytes(), digest_size=16).hexdigest() != digest
     ]
     if altered:
-        yield Finding(where, f"pictures differ from their digests: {_some(altered)}")
+        yield Discrepancy(where, f"pictures differ from their digests: {_some(altered)}")
 
 
-def _roles(where: str, results: Results, splits: pl.DataFrame, given: bool) -> Iterator[Finding]:
+def _roles(
+    where: str, results: Results, splits: pl.DataFrame, given: bool
+) -> Iterator[Discrepancy]:
     """Yield subjects with two roles in a fold, without one, or not tested exactly once.
 
     A given split tests some of them only. Rows without a subject are nobody's.
@@ -246,22 +249,22 @@ def _roles(where: str, results: Results, splits: pl.DataFrame, given: bool) -> I
     twice = splits.filter(pl.struct("fold", "subject").is_duplicated())
     if len(twice):
         names = [f"{subject} in fold {fold}" for fold, subject, _ in twice.rows()]
-        yield Finding(where, f"subjects with several roles: {_some(sorted(set(names)))}")
+        yield Discrepancy(where, f"subjects with several roles: {_some(sorted(set(names)))}")
     subjects = set(results.index["subject"]) - {""}
     for (fold,), part in splits.group_by("fold", maintain_order=True):
         missing = sorted(subjects - set(part["subject"]))
         if missing:
-            yield Finding(where, f"fold {fold} gives no role to subjects: {_some(missing)}")
+            yield Discrepancy(where, f"fold {fold} gives no role to subjects: {_some(missing)}")
     tested = splits.filter(pl.col("role") == "test").unique()["subject"].to_list()
     allowed = (0, 1) if given else (1,)
     wrong = sorted(name for name in subjects if tested.count(name) not in allowed)
     if wrong:
-        yield Finding(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
+        yield Discrepancy(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
 
 
 def _experiment(
     results: Results, name: str, seeds: tuple[int, ...], given: bool
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     """Yield what is wrong with an experiment: each test frame is predicted once by each seed.
 
     Everybody is tested by one fold, or, where the split is given, those whom it marks.
@@ -270,7 +273,7 @@ def _experiment(
     merged = results.layout.merged(results.layout.scope(name, "merge"))
     predictions, metrics = results.predictions(name), results.metrics(name)
     if predictions is None or metrics is None:
-        yield Finding(where, "has no predictions or no metrics; run evaluate")
+        yield Discrepancy(where, "has no predictions or no metrics; run evaluate")
         return
     if not merged.folder.is_dir():
         return
@@ -282,29 +285,33 @@ def _experiment(
         expected = expected.filter(pl.col("subject").is_in(list(tested)))
     if sorted(predictions["seed"].unique()) != sorted(seeds):
         got = ", ".join(map(str, predictions["seed"].unique().sort()))
-        yield Finding(where, f"predictions of seeds {got}; the settings ask for {seeds}")
+        yield Discrepancy(where, f"predictions of seeds {got}; the settings ask for {seeds}")
     for (seed,), part in predictions.group_by("seed", maintain_order=True):
         twice = part.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
         if len(twice):
-            yield Finding(where, f"seed {seed} predicts frames twice: {_some(twice.to_list())}")
+            yield Discrepancy(where, f"seed {seed} predicts frames twice: {_some(twice.to_list())}")
         for words, one, other in (("lacks", expected, part), ("adds", part, expected)):
             differing = one.join(other, on="frame_id", how="anti")["frame_id"].sort()
             if len(differing):
-                yield Finding(where, f"seed {seed} {words} frames: {_some(differing.to_list())}")
+                yield Discrepancy(
+                    where, f"seed {seed} {words} frames: {_some(differing.to_list())}"
+                )
     leaked = predictions.filter(
         pl.col("fold")
         != pl.col("subject").replace_strict(tested, default=-1, return_dtype=pl.Int64)
     )
     if len(leaked):
         names = leaked["subject"].unique().sort().to_list()
-        yield Finding(where, f"subjects predicted by a fold that trained on them: {_some(names)}")
+        yield Discrepancy(
+            where, f"subjects predicted by a fold that trained on them: {_some(names)}"
+        )
     altered = predictions.join(results.index, on="frame_id", suffix="_index").filter(
         (pl.col("label") != pl.col("label_index")) | (pl.col("subject") != pl.col("subject_index"))
     )
     if len(altered):
         frames = altered["frame_id"].unique().sort().to_list()
-        yield Finding(where, f"another label or subject than in the index: {_some(frames)}")
+        yield Discrepancy(where, f"another label or subject than in the index: {_some(frames)}")
     counts = (predictions["frame_id"].n_unique(), predictions["subject"].n_unique())
     if (metrics.get("frames"), metrics.get("subjects")) != counts:
         got = f"{metrics.get('frames')} frames of {metrics.get('subjects')} subjects"
-        yield Finding(where, f"metrics.json: {got}; predictions: {counts[0]} of {counts[1]}")
+        yield Discrepancy(where, f"metrics.json: {got}; predictions: {counts[0]} of {counts[1]}")

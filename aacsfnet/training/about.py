@@ -2,18 +2,15 @@
 
 import platform
 import resource
-import subprocess
 from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
-import aacsfnet
 from aacsfnet import devices
 from aacsfnet.cohort.selection import shares
 from aacsfnet.config import Train
+from aacsfnet.software import commit, versions
 from aacsfnet.training.material import Material
 
 
@@ -42,27 +39,14 @@ def precision(device: torch.device) -> str:
 
 def environment(device: torch.device) -> dict[str, str | None]:
     """Return the versions, the device and the precision that a result depends on."""
-    return {
-        "aacsfnet": aacsfnet.__version__,
+    about = {
         "commit": commit(),
         "python": platform.python_version(),
         "device": devices.name(device),
         "precision": precision(device),
         "threads": str(torch.get_num_threads()),
-    } | {name: version(name) for name in ("torch", "timm", "lightning", "numpy")}
-
-
-def commit() -> str | None:
-    """Return the commit of the code's checkout; None for an installed package."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    except OSError:
-        return None
-    return found.stdout.strip() or None
+    }
+    return versions("aacsfnet") | about | versions("torch", "timm", "lightning", "numpy")
 
 
 def peak_memory_mb() -> dict[str, int]:

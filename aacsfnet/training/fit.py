@@ -9,13 +9,14 @@ from pathlib import Path
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from aacsfnet.config import Train
 from aacsfnet.models import Network
 from aacsfnet.training.about import precision
 from aacsfnet.training.losses import LOSSES
 from aacsfnet.training.material import Material, pictures_of, training_batches
-from aacsfnet.training.module import MEASURES, Recipe, Training
+from aacsfnet.training.module import MEASURES, Hyperparameters, Training
 from aacsfnet.training.state import AtomicCheckpoints, StateKeeper
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def fit(
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = training_batches(settings, material, seed)
     steps = settings.epochs * len(batches)
-    recipe = Recipe(
+    hyperparameters = Hyperparameters(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         layer_decay=settings.layer_decay,
@@ -58,13 +59,16 @@ def fit(
         augmentation=settings.augmentation,
         seed=seed,
         trouble=state.parent / "not_finite.safetensors",
-        events=events,
     )
-    training = Training(model, LOSSES[settings.loss][0], recipe, batches)
+    training = Training(model, LOSSES[settings.loss][0], hyperparameters, batches)
     validation = material.chosen.validation
     last = state / "last.ckpt"
+    epochs_kept = 0
     if last.exists():
         log.info("taking up the run kept in %s", last)
+        epochs_kept = len(torch.load(last, mmap=True, weights_only=True)["history"])
+    # A run that is taken up writes over what came after its state.
+    logger = TensorBoardLogger(events.parent, "", events.name, purge_step=epochs_kept + 1)
     with _quiet():
         trainer = lightning.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
@@ -75,7 +79,8 @@ def fit(
             gradient_clip_val=settings.gradient_clip,
             callbacks=_callbacks(settings, state, bool(len(validation))),
             plugins=[AtomicCheckpoints()],
-            logger=False,
+            logger=logger,
+            log_every_n_steps=1,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

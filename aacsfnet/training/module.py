@@ -12,7 +12,6 @@ import lightning.pytorch as lightning
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from aacsfnet.errors import WorkError
 from aacsfnet.evaluation import metrics
@@ -37,7 +36,7 @@ MEASURES: dict[str, tuple[Callable[..., float], bool]] = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """The numbers that a step needs."""
 
     learning_rate: float
@@ -48,7 +47,6 @@ class Recipe:
     augmentation: float
     seed: int
     trouble: Path  # where a batch is saved whose loss is no number
-    events: Path  # folder for TensorBoard
 
 
 class Training(lightning.LightningModule):
@@ -58,16 +56,17 @@ class Training(lightning.LightningModule):
     seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
     """
 
-    def __init__(self, model: Network, loss: Loss, recipe: Recipe, batches: Batches) -> None:
+    def __init__(
+        self, model: Network, loss: Loss, hyperparameters: Hyperparameters, batches: Batches
+    ) -> None:
         super().__init__()
         self.model = model
         self.batches = batches
         self.loss = loss
-        self.recipe = recipe
+        self.hyperparameters = hyperparameters
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
-        self._writer: SummaryWriter | None = None
         self._earlier = 0.0  # seconds of this run before it was taken up
         self._started = time.monotonic()
         self._measured = {f"validation_{name}": math.nan for name in MEASURES}
@@ -75,14 +74,14 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule for Lightning."""
-        recipe = self.recipe
+        given = self.hyperparameters
         optimiser, schedule = optimiser_of(
             self.model,
-            recipe.learning_rate,
-            recipe.weight_decay,
-            recipe.steps,
-            recipe.warm_up,
-            recipe.layer_decay,
+            given.learning_rate,
+            given.weight_decay,
+            given.steps,
+            given.warm_up,
+            given.layer_decay,
         )
         return {
             "optimizer": optimiser,
@@ -95,10 +94,12 @@ class Training(lightning.LightningModule):
         Raises:
             WorkError: the loss is no number; the batch is saved.
         """
-        seed = seed_of(self.recipe.seed, "step", self.global_step)
+        seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        pictures = augment(to_float(batch["pictures"]), self.recipe.augmentation, generator)
+        pictures = augment(
+            to_float(batch["pictures"]), self.hyperparameters.augmentation, generator
+        )
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
         loss = self.loss(self.model, self.model.raw(pictures), batch["labels"], weights)
@@ -122,7 +123,7 @@ class Training(lightning.LightningModule):
         self._losses.append(value)
 
     def _stop(self, step: int, batch: Batch, value: float) -> None:
-        saved = self.recipe.trouble
+        saved = self.hyperparameters.trouble
         saved.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: each.cpu().contiguous() for name, each in batch.items()}, saved)  # type: ignore[attr-defined]
         rows = batch["rows"].tolist()
@@ -146,7 +147,8 @@ class Training(lightning.LightningModule):
             self._measured[f"validation_{name}"] = value
             # An undefined measure (constant scores) must lose against any defined one.
             worst = -math.inf if more_is_better else math.inf
-            self.log(f"validation_{name}", worst if math.isnan(value) else value)
+            value = worst if math.isnan(value) else value
+            self.log(f"validation_{name}", value, logger=False)  # the epoch's line holds it
 
     def on_train_epoch_end(self) -> None:
         """Write the epoch's line; validation comes before this."""
@@ -159,23 +161,9 @@ class Training(lightning.LightningModule):
         } | self._measured
         self._losses.clear()
         self.history.append(line)
-        self._tell(line)
+        self.logger.log_metrics(line, self.current_epoch + 1)  # type: ignore[union-attr]
+        self.logger.save()  # type: ignore[union-attr]
         log.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
-
-    def _tell(self, line: dict[str, float]) -> None:
-        """Add the epoch's line to TensorBoard's events."""
-        epoch = int(line["epoch"])
-        if self._writer is None:  # a run that is taken up writes over what came after its state
-            self._writer = SummaryWriter(self.recipe.events, purge_step=epoch)
-        for name, value in line.items():
-            self._writer.add_scalar(name, value, epoch)
-        self._writer.flush()
-
-    def teardown(self, stage: str) -> None:
-        """Close TensorBoard's file, however the run ends."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
     def seconds(self) -> float:
         """Return how long this run has taken, all its parts together."""

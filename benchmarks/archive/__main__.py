@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets import open_dataset
+from aacsfnet.software import commit, versions
 from benchmarks.archive.oddities import plant
 from benchmarks.archive.plan import SMALL, WHOLE, frames_of, histogram
 from benchmarks.archive.tree import Tree
@@ -247,15 +247,14 @@ def main() -> None:
 def keep(folder: Path) -> None:
     """Write the results of all steps taken so far."""
     files = {step: folder / f"{step}.json" for step in ("make", "look", "crop", "landmarks")}
-    git = ["git", "-C", str(RESULTS), "rev-parse", "HEAD"]
     report = {
         "what": "archive",
         "how": NOTE,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "versions": {n: version(n) for n in ("mediapipe", "numpy", "opencv-python-headless")}
+        "versions": versions("mediapipe", "numpy", "opencv-python-headless")
         | {"python": platform.python_version()},
-        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
+        "commit": commit(),
         "result": {s: json.loads(file.read_text()) for s, file in files.items() if file.exists()},
     }
     path = RESULTS / f"archive-{report['date'][:10]}.json"

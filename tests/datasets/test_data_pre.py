@@ -132,6 +132,10 @@ def test_pictures_of_another_form_are_faults(tmp_path, configured, pictures):
         + b"{'descr':'|u1','fortran_order':False,'shape':(99999999999,1,1,3),}".ljust(70),
         b"\x93NUMPY\x01\x00\x46\x00"
         + b"{'descr':'|u1','fortran_order':False,'shape':(5,112,112,3),}".ljust(70),
+        b"\x93NUMPY\x01\x00\x46\x00"
+        + b"{'descr':'|u1','fortran_order':False,'shape':(5,-112,112,3),}".ljust(70),
+        b"\x93NUMPY\x01\x00\x46\x00" + b"{'descr':'|u1','shape':(5,112,112,3),}".ljust(70),
+        b"\x93NUMPY\x09\x00\x46\x00" + b" " * 70,
     ],
 )
 def test_damaged_arrays_are_rows_not_memory(tmp_path, configured, content):

@@ -1,4 +1,6 @@
+import polars as pl
 import pytest
+import torch
 
 from aacsfnet.cli import main
 from aacsfnet.config import validate
@@ -62,3 +64,19 @@ def test_each_experiments_own_plan_is_told(run_shard, settings, tmp_path):
     pictures = [int(part.splitlines()[-2].split()[-1]) for part in (full, many, slow)]
     assert pictures[1] == 3 * pictures[0] > 0
     assert pictures[2] == pictures[0]
+
+
+@pytest.mark.parametrize(("wanted", "where"), [("auto", "with a GPU"), ("cpu", "cores")])
+def test_the_time_told_is_that_of_the_device_asked_for(
+    monkeypatch, tmp_path, capsys, wanted, where
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("AACSFNET_DEVICE", wanted)
+    (tmp_path / "prompts").mkdir()
+    row = {"frame_id": "a/1", "label": 2.0, "status": "ok"}
+    pl.DataFrame([row]).write_parquet(tmp_path / "prompts" / "a.00.parquet")
+    with pytest.raises(SystemExit) as end:
+        main(["plan", "--results", str(tmp_path), "--config", "{}"])
+    assert end.value.code == 0
+    assert where in capsys.readouterr().out

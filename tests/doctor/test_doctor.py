@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from aacsfnet import doctor
@@ -301,3 +302,13 @@ def test_the_demo_data_is_rehearsed_for_real():
     assert faces.level == "ok"
     assert about(findings, "with 2 cores") or about(findings, "cores, without starting up")
     assert "32 frames of 4 subjects" in render(findings)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cpu"])
+def test_a_gpu_that_may_not_be_used_is_not_counted_on(quick, monkeypatch, tmp_path, wanted):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(doctor, "look_at_machine", lambda: iter(()))
+    monkeypatch.setenv("AACSFNET_DEVICE", wanted)
+    (time,) = [finding for finding in diagnose(study(tmp_path)) if finding.about == "time"]
+    assert ("and a GPU" in time.message) == (wanted == "auto")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -168,30 +169,58 @@ def test_metrics_that_are_no_json_are_found(made):
     [
         (b"tEXt", b"Author\0by anna-1"),
         (b"iTXt", b"Author\0\0\0\0\0anna-1"),
+        (b"tEXt", b"anna-1\0nothing"),
         (b"zTXt", b"xylem\0\0" + zlib.compress(b"frame of anna-1")),
+        (b"iTXt", b"Author\0\1\0en\0\0" + zlib.compress("Bild von anna-1 größer".encode())),
         (b"eXIf", b"MM anna-1 "),
     ],
 )
 def test_a_subjects_name_inside_a_picture_is_found(made, kind, data):
-    path = first_shard(made, "generate")
-    rows = pl.read_parquet(path)
-    pictures = [
-        image and {**image, "bytes": with_text(image["bytes"], kind, data)}
-        for image in rows["image"].to_list()
-    ]
-    rows.with_columns(pl.Series("image", pictures, dtype=tables.PICTURE)).write_parquet(path)
+    plant(made, kind, data)
     assert any("name stands in pictures' metadata" in line for line in lines(made))
 
 
-def test_harmless_text_inside_a_picture_is_fine(made):
+def plant(made, *chunk, change=with_text) -> None:
+    """Change every generated picture of a shard."""
     path = first_shard(made, "generate")
     rows = pl.read_parquet(path)
     pictures = [
-        image and {**image, "bytes": with_text(image["bytes"], b"tEXt", b"synthetic\0true")}
+        image and {**image, "bytes": change(image["bytes"], *chunk)}
         for image in rows["image"].to_list()
     ]
     rows.with_columns(pl.Series("image", pictures, dtype=tables.PICTURE)).write_parquet(path)
+
+
+def test_harmless_text_inside_a_picture_is_fine(made):
+    plant(made, b"tEXt", b"synthetic\0true")
     assert lines(made) == []
+
+
+def test_a_name_behind_the_pixels_or_under_a_keyword_given_twice_is_found(made):
+    def twice_at_the_end(encoded):
+        end = encoded[:-12]
+        for text in (b"Author\0anna-1", b"Author\0nobody"):
+            end += with_text(b" " * 33, b"tEXt", text)[33:]
+        return end + encoded[-12:]
+
+    plant(made, change=twice_at_the_end)
+    assert any("name stands in pictures' metadata" in line for line in lines(made))
+
+
+def test_text_that_inflates_without_end_is_found_and_not_inflated(made):
+    bomb = zlib.compress(bytes(2**28))
+    tracemalloc.start()
+    plant(made, b"zTXt", b"Author\0\0" + bomb)
+    found = lines(made)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert any("pictures' metadata cannot be read" in line for line in found)
+    assert peak < 2**27
+
+
+def test_half_a_picture_is_found(made):
+    plant(made, change=lambda encoded: encoded[: len(encoded) // 2])
+    assert any("pictures' metadata cannot be read" in line for line in lines(made))
 
 
 def test_an_ok_row_without_its_picture_is_found(made):
@@ -200,6 +229,5 @@ def test_an_ok_row_without_its_picture_is_found(made):
     assert any("ok without a picture" in line for line in lines(made))
 
 
-def test_texts_of_something_else_or_of_half_a_file_are_none():
+def test_something_else_than_a_png_file_has_no_text():
     assert list(texts_of(b"\xff\xd8 a JPEG")) == []
-    assert list(texts_of(b"\x89PNG\r\n\x1a\n\x00\x00")) == []

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from aacsfnet.augmentation.diffusion.model_files import bundled_model
 from aacsfnet.augmentation.local_models import CARD
 from aacsfnet.rendering.sequences import person_of
 from aacsfnet.seeds import seed_of
-from tools.miniature import architecture, data, diffusion
+from tools.miniature import architecture, autoencoder, averaging, data, diffusion
 
 
 def test_standardising_goes_into_the_vae_without_changing_its_pictures():
@@ -29,6 +30,53 @@ def test_standardising_goes_into_the_vae_without_changing_its_pictures():
         scale = spread[None, :, None, None]
         torch.testing.assert_close(after.std * scale, before.std, atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(vae.decode(after.mode()).sample, decoded, atol=1e-4, rtol=1e-4)
+
+
+def test_averaged_weights_follow_fast_at_first_then_slowly():
+    learner = torch.nn.Linear(1, 1, bias=False).requires_grad_(False)
+    learner.weight.fill_(1.0)
+    average = averaging.averaged(learner)
+    weights, expected = (5.0, 1.0, -2.0, 4.0), 1.0
+    for step, weight in enumerate(weights, 1):
+        learner.weight.fill_(weight)
+        average.update_parameters(learner)
+        decay = (1 + step) / (10 + step)  # 2/11, 3/12, ...
+        expected = decay * expected + (1 - decay) * weight
+    assert float(average.module.weight) == pytest.approx(expected, rel=1e-6)
+    average.module.weight.fill_(0.0)
+    average.n_averaged.fill_(100_000)
+    average.update_parameters(learner)
+    assert float(average.module.weight) == pytest.approx(0.002 * 4.0, rel=1e-5)
+
+
+def test_a_stopped_training_goes_on_with_its_average(tmp_path, monkeypatch):
+    monkeypatch.setattr(autoencoder.Faces, "weights", lambda faces: faces.images[..., 0] // 255)
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "images-1.npy", random.integers(0, 256, (2, 128, 128, 3), np.uint8))
+    for name in ("depths", "points"):
+        np.save(tmp_path / f"{name}-1.npy", np.zeros(2))
+    (tmp_path / "prompts-1.json").touch()
+    decays = []
+    monkeypatch.setattr(averaging, "get_ema_multi_avg_fn", noting(decays))
+    seconds, output = [], tmp_path / "autoencoder.pt"
+    for _ in range(2):
+        autoencoder.train(tmp_path, output, sum(seconds) / 60 + 1e-6, batch=2)
+        state = torch.load(output, weights_only=True)
+        seconds.append(state["seconds"])
+    assert state["step"] == 2
+    assert decays == [2 / 11, 3 / 12]
+    architecture.build_pipeline(seed=1).vae.load_state_dict(state["ema"])
+    assert not all(torch.equal(state["ema"][name], state["vae"][name]) for name in state["ema"])
+
+
+def noting(decays):
+    """As `get_ema_multi_avg_fn`, and keep what it is asked for."""
+
+    def made(decay):
+        decays.append(decay)
+        return get_ema_multi_avg_fn(decay)
+
+    return made
 
 
 def test_a_mirrored_prompt_twice_is_the_prompt():

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import aacsfnet
 from aacsfnet.config import validate
@@ -16,6 +17,7 @@ from aacsfnet.errors import DataError, LeakError, ModelFileError, WorkError
 from aacsfnet.evaluation.predictions import COLUMNS, gather
 from aacsfnet.models import load_model
 from aacsfnet.training.module import Training
+from aacsfnet.training.state import StateKeeper
 from aacsfnet.training.train import train
 
 NETWORK = {"context_width": 32, "scales": (16, 8), "width": 16, "fusion_width": 16}
@@ -62,7 +64,7 @@ def test_a_run_writes_all_it_promises(merged, tmp_path):
         "predictions.parquet",
         "tensorboard",
     ]
-    (events,) = (output / "tensorboard").iterdir()
+    (events,) = (output / "tensorboard").glob("events*")
     assert events.stat().st_size > 0
     assert [path.name for path in output.parent.iterdir()] == ["fold-1"]  # no state left behind
     history = list(csv.DictReader((output / "history.csv").read_text().splitlines()))
@@ -160,6 +162,31 @@ def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
                 train(config, merge, 0, 1, tmp_path / "killed")
     train(config, merge, 0, 1, tmp_path / "killed")
     assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+
+
+def test_tensorboard_shows_each_epoch_once_whatever_was_killed(merged, tmp_path, monkeypatch):
+    """Killed between an epoch's line and its state, the run writes that line a second time."""
+
+    def dying(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            raise Killed
+        keep(self, trainer, pl_module)
+
+    merge, output = merged(), tmp_path / "out"
+    keep = StateKeeper.on_train_epoch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(StateKeeper, "on_train_epoch_end", dying)
+        with pytest.raises(Killed):
+            train(settings(epochs=3, state_every=10**6), merge, 0, 1, output)
+    train(settings(epochs=3, state_every=10**6), merge, 0, 1, output)
+    assert len(list((output / "tensorboard").glob("events*"))) == 2
+    events = EventAccumulator(str(output / "tensorboard")).Reload()
+    history = pl.read_csv(output / "history.csv")
+    assert sorted(events.Tags()["scalars"]) == sorted(history.columns)
+    for name in history.columns:
+        shown = events.Scalars(name)
+        assert [each.step for each in shown] == [1, 2, 3]
+        np.testing.assert_allclose([each.value for each in shown], history[name], rtol=1e-6)
 
 
 def validation_pcc(folder, merge, fold):

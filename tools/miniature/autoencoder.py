@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from aacsfnet.augmentation.gate.resemblance import REGIONS
 from tools.miniature.architecture import build_pipeline
-from tools.miniature.averaging import follow
+from tools.miniature.averaging import averaged
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +88,16 @@ def train(data: Path, output: Path, minutes: float, batch: int = 16, rate: float
     """Train for some minutes, going on from `output` if it exists; save now and then."""
     torch.manual_seed(1)
     vae = build_pipeline(seed=0).vae
-    ema = build_pipeline(seed=0).vae
+    ema = averaged(vae)
     optimiser = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
     spent, step = 0.0, 0
     if output.exists():
         state = torch.load(output, weights_only=True)
         vae.load_state_dict(state["vae"])
-        ema.load_state_dict(state["ema"])
+        ema.module.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])
         spent, step = state["seconds"], state["step"]
+        ema.n_averaged.fill_(step + 1)
     faces = Faces(data)
     masks = faces.weights()
     random = np.random.default_rng(step)
@@ -116,14 +117,14 @@ def train(data: Path, output: Path, minutes: float, batch: int = 16, rate: float
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
         step += 1
-        follow(ema, vae, step)
+        ema.update_parameters(vae)
         running += (loss.item() - running) / min(step, 50)
         spent = base + time.monotonic() - start
         if step % 50 == 0:
             log.info("%.0f s, step %d, loss %.4f, kl %.0f", spent, step, running, kl.item())
         if time.monotonic() - saved > _SAVE_SECONDS or spent >= total:
             saved = time.monotonic()
-            state = {"vae": vae.state_dict(), "ema": ema.state_dict(), "seconds": spent}
+            state = {"vae": vae.state_dict(), "ema": ema.module.state_dict(), "seconds": spent}
             state |= {"optimiser": optimiser.state_dict(), "step": step}
             torch.save(state, output.with_suffix(".tmp"))
             output.with_suffix(".tmp").replace(output)

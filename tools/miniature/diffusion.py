@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from aacsfnet.config import Prompts
 from tools.miniature.architecture import build_pipeline
-from tools.miniature.averaging import follow
+from tools.miniature.averaging import averaged
 
 log = logging.getLogger(__name__)
 
@@ -139,9 +139,8 @@ def train(encoded: Path, output: Path, minutes: float, batch: int = 32, rate: fl
     """Train for some minutes, going on from `output` if it exists; save now and then."""
     torch.manual_seed(2)
     pipeline = build_pipeline(seed=0)
-    slow_pipeline = build_pipeline(seed=0)
     model = _trained_parts(pipeline)
-    slow = _trained_parts(slow_pipeline)
+    slow = averaged(model)
     schedule = pipeline.scheduler
     signal = schedule.alphas_cumprod.sqrt()
     noise_share = (1 - schedule.alphas_cumprod).sqrt()
@@ -150,9 +149,10 @@ def train(encoded: Path, output: Path, minutes: float, batch: int = 32, rate: fl
     if output.exists():
         state = torch.load(output, weights_only=True)
         model.load_state_dict(state["model"])
-        slow.load_state_dict(state["ema"])
+        slow.module.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])
         base, step = state["seconds"], state["step"]
+        slow.n_averaged.fill_(step + 1)
     data = load(encoded)
     blank = token_numbers(pipeline.tokenizer, ["", Prompts().negative])
     random = np.random.default_rng(step)
@@ -187,14 +187,14 @@ def train(encoded: Path, output: Path, minutes: float, batch: int = 32, rate: fl
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        follow(slow, model, step)
+        slow.update_parameters(model)
         running += (loss.item() - running) / min(step, 100)
         spent = base + time.monotonic() - start
         if step % 50 == 0:
             log.info("%.0f s, step %d, loss %.4f", spent, step, running)
         if time.monotonic() - saved > _SAVE_SECONDS or spent >= total:
             saved = time.monotonic()
-            state = {"model": model.state_dict(), "ema": slow.state_dict(), "seconds": spent}
+            state = {"model": model.state_dict(), "ema": slow.module.state_dict(), "seconds": spent}
             state |= {"optimiser": optimiser.state_dict(), "step": step}
             torch.save(state, output.with_suffix(".tmp"))
             output.with_suffix(".tmp").replace(output)

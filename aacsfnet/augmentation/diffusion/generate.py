@@ -11,6 +11,7 @@ from aacsfnet import tables
 from aacsfnet.augmentation.diffusion import provenance
 from aacsfnet.augmentation.diffusion.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
+from aacsfnet.software import versions
 
 if TYPE_CHECKING:
     from aacsfnet.augmentation.diffusion.generation import Generator
@@ -110,7 +111,7 @@ def _facts(settings: Generate, files: "ModelFiles", recipe: "Recipe") -> Row:
         "preset": settings.preset,
         **asdict(recipe) | {"scheduler": scheduler_of(files, recipe.scheduler)},
         "lora": lora and lora | {"scale": settings.lora_scale},
-        "versions": provenance.versions(),
+        "versions": versions("aacsfnet", "diffusers", "torch", "transformers"),
     }
 
 

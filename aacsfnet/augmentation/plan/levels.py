@@ -3,34 +3,34 @@
 from collections import Counter
 from collections.abc import Iterable
 
-#: Levels of pain that balancing tells apart: equal parts of the label's range above its lowest.
-LEVELS = 8
+#: Bands of pain that balancing tells apart: equal parts of the label's range above its lowest.
+BANDS = 8
 
 
-def level_of(label: float, low: float, high: float) -> int:
-    """Return 0 for the lowest label, else which part of the range it lies in, 1 to `LEVELS`.
+def band_of(label: float, low: float, high: float) -> int:
+    """Return 0 for the lowest label, else which part of the range it lies in, 1 to `BANDS`.
 
-    >>> [level_of(label, 0, 16) for label in (0, 0.5, 2, 2.5, 16)]
+    >>> [band_of(label, 0, 16) for label in (0, 0.5, 2, 2.5, 16)]
     [0, 1, 1, 2, 8]
     """
     if label <= low:
         return 0
     share = (label - low) / (high - low)
-    return min(LEVELS, max(1, -int(-share * LEVELS // 1)))
+    return min(BANDS, max(1, -int(-share * BANDS // 1)))
 
 
 def expected_variants(
-    level: int, frames: Counter[int], variants: int, balance: float, most: int
+    band: int, frames: Counter[int], variants: int, balance: float, most: int
 ) -> float:
-    """Return how many pictures each frame of a level of pain gets on average.
+    """Return how many pictures each frame of a band of pain gets on average.
 
-    A level with n frames, where the commonest has N, gets `variants * (N / n) ** balance` of each:
-    with balance 1 every level would end with the same number of pictures, but for the limit.
+    A band with n frames, where the commonest has N, gets `variants * (N / n) ** balance` of each:
+    with balance 1 every band would end with the same number of pictures, but for the limit.
 
     Args:
-        level: 1 to `LEVELS`.
-        frames: of each level in the whole data set.
-        variants: of a frame of the commonest level.
+        band: 1 to `BANDS`.
+        frames: of each band in the whole data set.
+        variants: of a frame of the commonest band.
         balance: 0 to 1.
         most: limit.
 
@@ -38,7 +38,7 @@ def expected_variants(
     2.0
     """
     commonest = max((count for at, count in frames.items() if at > 0), default=1)
-    share = commonest / max(frames[level], 1)
+    share = commonest / max(frames[band], 1)
     return min(variants * share**balance, max(most, variants)) if variants else 0.0
 
 
@@ -56,6 +56,6 @@ def drawn(expected: float, draw: float) -> int:
     return whole + (draw < expected - whole)
 
 
-def frames_by_level(labels: Iterable[float], low: float, high: float) -> Counter[int]:
-    """Return how many frames each level has."""
-    return Counter(level_of(label, low, high) for label in labels)
+def frames_by_band(labels: Iterable[float], low: float, high: float) -> Counter[int]:
+    """Return how many frames each band has."""
+    return Counter(band_of(label, low, high) for label in labels)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aacsfnet import tables
-from aacsfnet.augmentation.plan.levels import drawn, expected_variants, frames_by_level, level_of
+from aacsfnet.augmentation.plan.levels import band_of, drawn, expected_variants, frames_by_band
 from aacsfnet.augmentation.prompts.published import coordinate_prompt, cut
 from aacsfnet.augmentation.prompts.words import (
     fit,
@@ -56,7 +56,7 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     label = open_dataset(config).label
     everything = tables.read(index)
     labels = everything.filter(status="ok")["label"].drop_nulls()
-    frames = frames_by_level(labels, label.low, label.high)
+    frames = frames_by_band(labels, label.low, label.high)
     faces = tables.read(landmarks)
     coded = everything.filter(_among(faces["frame_id"])).iter_rows(named=True)
     by_frame = {row["frame_id"]: row for row in coded}
@@ -106,7 +106,7 @@ def _variant(face: dict[str, Any], variant: int, config: Config) -> dict[str, An
 def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Counter[int]) -> int:
     """Return how many pictures are made from a frame: always the same for the same data set.
 
-    Frames with pain get their variants, more of them where their level is rare and
+    Frames with pain get their variants, more of them where their band is rare and
     `prompts.balance` says so; of those without, the share `prompts.neutral_share` does: most
     recordings are without pain, and more of the same helps nobody. Chance is a hash of the frame.
 
@@ -114,15 +114,15 @@ def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Coun
         face: row of the landmarks table.
         config: `seed` and `prompts` are used.
         label: of the data set.
-        frames: of each level in the whole data set.
+        frames: of each band in the whole data set.
     """
     settings = config.prompts
     draw = seed_of(config.seed, "prompts", face["frame_id"]) / _SEED_RANGE
-    level = level_of(face["label"], label.low, label.high)
-    if level == 0:
+    band = band_of(face["label"], label.low, label.high)
+    if band == 0:
         return settings.variants if draw < settings.neutral_share else 0
     expected = expected_variants(
-        level, frames, settings.variants, settings.balance, settings.max_variants
+        band, frames, settings.variants, settings.balance, settings.max_variants
     )
     return drawn(expected, draw)
 

@@ -14,7 +14,7 @@ PSPI = Label("pspi", 0.0, 16.0, "")
 @pytest.mark.parametrize(("low", "high"), [(0, 16), (-4, 4), (0, 1)])
 def test_levels_divide_the_range_evenly(low, high):
     labels = np.linspace(low, high, 161)
-    counts = levels.frames_by_level(labels, low, high)
+    counts = levels.frames_by_band(labels, low, high)
     assert counts[0] == 1
     assert [counts[level] for level in range(1, 9)] == [20] * 8
 
