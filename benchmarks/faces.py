@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 from scipy.stats import spearmanr
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet import tables
 from aacsfnet.config import Config, Crop, validate
 from aacsfnet.datasets.index import index
@@ -49,11 +50,12 @@ RESULTS = Path(__file__).parent / "results"
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
 FIRST_PERSON = 900_000_000
 #: Points with a place of their own in a picture: eyes, brows, nose, lips.
-FEATURES = sorted(
-    {33, 133, 159, 145, 160, 144, 158, 153, 263, 362, 386, 374, 387, 373, 385, 380, 468, 473}
-    | {53, 52, 65, 55, 283, 282, 295, 285, 1, 4, 2, 97, 326, 168, 6, 129, 358}
-    | {61, 291, 0, 17, 13, 14, 37, 267, 82, 312, 87, 317}
+_RIGHT = (
+    *(*sets.RIGHT_EYE, *sets.RIGHT_UPPER_LID[3:6], *sets.RIGHT_LOWER_LID[3:6], sets.RIGHT_IRIS[0]),
+    *(*sets.RIGHT_BROW_BOTTOM[1:], 1, 4, 2, 97, 168, 6, sets.RIGHT_WING[0]),
+    *(sets.MOUTH_CORNERS[0], 0, 17, 13, 14, 37, 82, 87),
 )
+FEATURES = sorted({*_RIGHT, *sets.mirrored(_RIGHT)})
 DRIVEN_BY = {
     "lid_opening": ("au43", "au7"),
     "brow_height": ("au4",),
@@ -122,7 +124,7 @@ def accuracy(faces: int) -> dict:
                 row = {"angles": angles, "height": height, "found": mesh is not None}
                 if mesh is not None:
                     distance = np.linalg.norm((mesh - truth)[:, :2], axis=1)
-                    corners = np.linalg.norm(truth[33] - truth[263])
+                    corners = np.linalg.norm(truth[sets.RIGHT_EYE[0]] - truth[sets.LEFT_EYE[0]])
                     row["all"] = distance.mean() / eye_distance(truth)
                     row["features"] = distance[FEATURES].mean() / eye_distance(truth)
                     row["all_by_corners"] = distance.mean() / corners
@@ -209,7 +211,7 @@ def jitter(frames: int = 60) -> dict:
     eyes, bridge of the nose; their true places) should pass slowly through the crop. Shaking is
     the root mean square of the second difference of their mean, in shares of the eye distance.
     """
-    skull = [33, 133, 362, 263, 168, 6]
+    skull = [*sets.RIGHT_EYE, *sets.LEFT_EYE[::-1], 168, 6]
     settings = Crop()
     shaking: dict[str, list] = {"before": [], "after": []}
     moved = []
