@@ -98,8 +98,8 @@ LIP_PAIRS = tuple(zip(UPPER_LIP_INNER[4:7], LOWER_LIP_INNER[4:7], strict=True))
 #: Right and left corner of the mouth.
 MOUTH_CORNERS = (UPPER_LIP_OUTER[0], UPPER_LIP_OUTER[-1])
 
-#: The landmarks that the published code takes for the 68 of the iBUG scheme, in its order: jaw,
-#: right and left brow, nose, right and left eye, outer and inner lips.
+#: Landmarks that stand where the 68 of the iBUG scheme do, in its order: jaw, right and left brow,
+#: nose, right and left eye, outer and inner lips.
 IBUG_68 = (
     *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
     *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),

@@ -13,40 +13,21 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.faces.pose import rotation_of
-from aacsfnet.landmark_sets import (
-    LEFT_BROW_BOTTOM,
-    LEFT_BROW_TOP,
-    LEFT_CHEEK,
-    LEFT_EYE,
-    LEFT_LIDS,
-    LEFT_LOWER_LID,
-    LEFT_WING,
-    LIP_PAIRS,
-    MOUTH_CORNERS,
-    NOSE_RIDGE,
-    RIGHT_BROW_BOTTOM,
-    RIGHT_BROW_TOP,
-    RIGHT_CHEEK,
-    RIGHT_EYE,
-    RIGHT_LIDS,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
-    RIGHT_WING,
-    UPPER_LIP_MIDDLE,
-    mirrored,
-)
 
 Values = NDArray[np.float64]
 Measure = Callable[[np.ndarray], Values]
 
-# The parts that the measures take: brows without their outer ends, the middles of the lower lids.
-_RIGHT_BROW, _LEFT_BROW = RIGHT_BROW_BOTTOM[1:], LEFT_BROW_BOTTOM[1:]
-_RIGHT_LOWER_LID, _LEFT_LOWER_LID = RIGHT_LOWER_LID[3:6], LEFT_LOWER_LID[3:6]
+# The parts that the measures take: the eyes' corners, brows without their outer ends, the middles
+# of the lower lids.
+_EYES = sets.RIGHT_EYE + sets.LEFT_EYE
+_RIGHT_BROW, _LEFT_BROW = sets.RIGHT_BROW_BOTTOM[1:], sets.LEFT_BROW_BOTTOM[1:]
+_RIGHT_LOWER_LID, _LEFT_LOWER_LID = sets.RIGHT_LOWER_LID[3:6], sets.LEFT_LOWER_LID[3:6]
 #: Points of the right whose height is compared with the left's: brow, lids, wing, cheek, lips.
 _COMPARED = (
-    *(*_RIGHT_BROW, *RIGHT_UPPER_LID[3:6], *_RIGHT_LOWER_LID, *RIGHT_WING, *RIGHT_CHEEK),
-    *(61, 37, 84),
+    *(*_RIGHT_BROW, *sets.RIGHT_UPPER_LID[3:6], *_RIGHT_LOWER_LID),
+    *(*sets.RIGHT_WING, *sets.RIGHT_CHEEK, 61, 37, 84),
 )
 
 _ON_LEVEL_FACE: dict[str, Measure] = {}
@@ -60,7 +41,7 @@ def eye_distance(points: np.ndarray) -> Values:
     Args:
         points: `(..., 478, 3)`.
     """
-    return _norm(_middle(points, LEFT_EYE) - _middle(points, RIGHT_EYE))
+    return _norm(_middle(points, sets.LEFT_EYE) - _middle(points, sets.RIGHT_EYE))
 
 
 def level(points: np.ndarray) -> Values:
@@ -69,7 +50,7 @@ def level(points: np.ndarray) -> Values:
     Args:
         points: `(..., 478, 3)` in pixels.
     """
-    middle = _middle(points, RIGHT_EYE + LEFT_EYE)[..., None, :]
+    middle = _middle(points, _EYES)[..., None, :]
     scale = eye_distance(points)[..., None, None]
     return np.asarray((points - middle) @ rotation_of(points) / scale)
 
@@ -136,7 +117,7 @@ def brow_height_right(face: np.ndarray) -> Values:
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge)
     against 33, 133, 144, 145, 153, which are steadier together than the corners alone.
     """
-    return _height(face, _RIGHT_BROW) - _height(face, RIGHT_EYE + _RIGHT_LOWER_LID)
+    return _height(face, _RIGHT_BROW) - _height(face, sets.RIGHT_EYE + _RIGHT_LOWER_LID)
 
 
 @_measure
@@ -146,7 +127,7 @@ def brow_height_left(face: np.ndarray) -> Values:
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
     against 263, 362, 373, 374, 380, which are steadier together than the corners alone.
     """
-    return _height(face, _LEFT_BROW) - _height(face, LEFT_EYE + _LEFT_LOWER_LID)
+    return _height(face, _LEFT_BROW) - _height(face, sets.LEFT_EYE + _LEFT_LOWER_LID)
 
 
 @_measure
@@ -163,8 +144,8 @@ def brow_distance(face: np.ndarray) -> Values:
     Falls with AU4, which draws them together; the mesh follows that less than the lowering.
     Points 55, 107 against 285, 336.
     """
-    right = _middle(face, (RIGHT_BROW_BOTTOM[-1], RIGHT_BROW_TOP[-1]))
-    left = _middle(face, (LEFT_BROW_BOTTOM[-1], LEFT_BROW_TOP[-1]))
+    right = _middle(face, (sets.RIGHT_BROW_BOTTOM[-1], sets.RIGHT_BROW_TOP[-1]))
+    left = _middle(face, (sets.LEFT_BROW_BOTTOM[-1], sets.LEFT_BROW_TOP[-1]))
     return _norm((right - left)[..., :2])
 
 
@@ -174,7 +155,7 @@ def lid_opening_right(face: np.ndarray) -> Values:
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 160-144, 159-145, 158-153.
     """
-    return _opening(face, RIGHT_LIDS)
+    return _opening(face, sets.RIGHT_LIDS)
 
 
 @_measure
@@ -183,7 +164,7 @@ def lid_opening_left(face: np.ndarray) -> Values:
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 387-373, 386-374, 385-380.
     """
-    return _opening(face, LEFT_LIDS)
+    return _opening(face, sets.LEFT_LIDS)
 
 
 @_measure
@@ -200,8 +181,7 @@ def lower_lid_height(face: np.ndarray) -> Values:
     Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
     133, 263, 362.
     """
-    lids = _RIGHT_LOWER_LID + _LEFT_LOWER_LID
-    return _height(face, lids) - _height(face, RIGHT_EYE + LEFT_EYE)
+    return _height(face, _RIGHT_LOWER_LID + _LEFT_LOWER_LID) - _height(face, _EYES)
 
 
 @_measure
@@ -210,7 +190,7 @@ def cheek_raise(face: np.ndarray) -> Values:
 
     Rises with AU6 (cheek raiser) and AU12. Points 50, 101, 118 and 280, 330, 347.
     """
-    return _height(face, RIGHT_CHEEK + LEFT_CHEEK) - _height(face, RIGHT_EYE + LEFT_EYE)
+    return _height(face, sets.RIGHT_CHEEK + sets.LEFT_CHEEK) - _height(face, _EYES)
 
 
 @_measure
@@ -220,7 +200,8 @@ def nose_wrinkle(face: np.ndarray) -> Values:
     Rises with AU9 (nose wrinkler), which pulls the wings up; the mesh hardly follows that
     movement. Points 129, 102, 48 and 358, 331, 278 against 133, 362.
     """
-    return _height(face, RIGHT_WING + LEFT_WING) - _height(face, (RIGHT_EYE[1], LEFT_EYE[1]))
+    corners = _height(face, (sets.RIGHT_EYE[1], sets.LEFT_EYE[1]))
+    return _height(face, sets.RIGHT_WING + sets.LEFT_WING) - corners
 
 
 @_measure
@@ -233,9 +214,9 @@ def upper_lip_raise(face: np.ndarray) -> Values:
     13, 82, 312, 81, 311 (inner edge) against 61, 291 and 197, 195, 5: many, since the mesh follows
     the lip weakly, and few would mostly be noise. The lower lip is left out: the jaw moves it.
     """
-    upper = _height(face, UPPER_LIP_MIDDLE)
-    corners = _height(face, MOUTH_CORNERS)
-    return (upper - corners) + (upper - _height(face, NOSE_RIDGE))
+    upper = _height(face, sets.UPPER_LIP_MIDDLE)
+    corners = _height(face, sets.MOUTH_CORNERS)
+    return (upper - corners) + (upper - _height(face, sets.NOSE_RIDGE))
 
 
 @_measure
@@ -244,7 +225,7 @@ def mouth_opening(face: np.ndarray) -> Values:
 
     Rises with AU25 (lips part), AU26 (jaw drop) and AU27. Pairs 82-87, 13-14, 312-317.
     """
-    return _opening(face, LIP_PAIRS)
+    return _opening(face, sets.LIP_PAIRS)
 
 
 @_measure
@@ -253,7 +234,7 @@ def mouth_width(face: np.ndarray) -> Values:
 
     Rises with AU20 (lip stretcher) and AU12, falls with AU18. Points 61 and 291.
     """
-    right, left = MOUTH_CORNERS
+    right, left = sets.MOUTH_CORNERS
     return _norm(face[..., right, :2] - face[..., left, :2])
 
 
@@ -264,7 +245,7 @@ def mouth_corner_pull(face: np.ndarray) -> Values:
     Rises with AU12 (lip corner puller), falls with AU15 and, less, with AU10. Points 61, 291
     against 13, 14.
     """
-    return _height(face, MOUTH_CORNERS) - _height(face, LIP_PAIRS[1])
+    return _height(face, sets.MOUTH_CORNERS) - _height(face, sets.LIP_PAIRS[1])
 
 
 @_measure
@@ -274,5 +255,5 @@ def asymmetry(face: np.ndarray) -> Values:
     Rises with one-sided movement of any action unit; 0 on a face whose sides are alike. Brows,
     lids, wings of the nose, cheeks, lips; points as listed in `_COMPARED`.
     """
-    right, left = list(_COMPARED), list(mirrored(_COMPARED))
+    right, left = list(_COMPARED), list(sets.mirrored(_COMPARED))
     return np.asarray(np.abs(face[..., right, 1] - face[..., left, 1]).mean(axis=-1))
