@@ -26,17 +26,18 @@ import cv2
 import numpy as np
 from scipy.stats import spearmanr
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet import tables
 from aacsfnet.config import Config, Crop, validate
 from aacsfnet.datasets.index import index
+from aacsfnet.faces import FaceExtractor
 from aacsfnet.faces.alignment import crop_matrix, smoothed
 from aacsfnet.faces.crop import crop
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.landmarks import landmarks
 from aacsfnet.faces.locate import FaceLocator
-from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
-from aacsfnet.faces.sampling import invert, sample, transform
+from aacsfnet.faces.sampling import invert, transform
 from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, Rendering, render
@@ -48,11 +49,12 @@ RESULTS = Path(__file__).parent / "results"
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
 FIRST_PERSON = 900_000_000
 #: Points with a place of their own in a picture: eyes, brows, nose, lips.
-FEATURES = sorted(
-    {33, 133, 159, 145, 160, 144, 158, 153, 263, 362, 386, 374, 387, 373, 385, 380, 468, 473}
-    | {53, 52, 65, 55, 283, 282, 295, 285, 1, 4, 2, 97, 326, 168, 6, 129, 358}
-    | {61, 291, 0, 17, 13, 14, 37, 267, 82, 312, 87, 317}
+_RIGHT = (
+    *(*sets.RIGHT_EYE, *sets.RIGHT_UPPER_LID[3:6], *sets.RIGHT_LOWER_LID[3:6], sets.RIGHT_IRIS[0]),
+    *(*sets.RIGHT_BROW_BOTTOM[1:], 1, 4, 2, 97, 168, 6, sets.RIGHT_WING[0]),
+    *(sets.MOUTH_CORNERS[0], 0, 17, 13, 14, 37, 82, 87),
 )
+FEATURES = sorted({*_RIGHT, *sets.mirrored(_RIGHT)})
 DRIVEN_BY = {
     "lid_opening": ("au43", "au7"),
     "brow_height": ("au4",),
@@ -67,18 +69,10 @@ DRIVEN_BY = {
 }
 
 
-def landmarks_of(
-    picture: np.ndarray, locator: FaceLocator, landmarker: CropLandmarker
-) -> np.ndarray | None:
+def landmarks_of(picture: np.ndarray, extractor: FaceExtractor) -> np.ndarray | None:
     """Return the mesh `(478, 3)` in picture pixels as the stages find it in still mode."""
-    settings = Crop()
-    found = locator.locate(picture)
-    if isinstance(found, Fault):
-        return None
-    to_frame = crop_matrix(found.placement, settings.size, settings.margin)
-    cut = sample(picture, to_frame, settings.size)
-    mesh = landmarker.find(cut, transform(invert(to_frame), found.mesh.points))
-    return transform(to_frame, mesh.points) if landmarker.accepts(mesh) else None
+    found = extractor.find(picture)
+    return found[0].landmarks_in_frame if found else None
 
 
 def drawn(rng: np.random.Generator, person: int, pose: Pose, units: dict, size: int) -> Rendering:
@@ -99,7 +93,7 @@ def accuracy(faces: int) -> dict:
         "roll": (0, 0, 30),
     }
     result = {}
-    with FaceLocator(Crop()) as locator, CropLandmarker(0.5) as landmarker:
+    with FaceExtractor() as extractor:
         for name, limits in sweeps.items():
             rows = []
             for number in range(faces if name == "all at once" else faces // 5):
@@ -117,11 +111,11 @@ def accuracy(faces: int) -> dict:
                 }
                 made = drawn(rng, number, Pose(*angles, share, middle), units, size)
                 truth = made.landmarks_px.astype(float)
-                mesh = landmarks_of(made.picture, locator, landmarker)
+                mesh = landmarks_of(made.picture, extractor)
                 row = {"angles": angles, "height": height, "found": mesh is not None}
                 if mesh is not None:
                     distance = np.linalg.norm((mesh - truth)[:, :2], axis=1)
-                    corners = np.linalg.norm(truth[33] - truth[263])
+                    corners = np.linalg.norm(truth[sets.RIGHT_EYE[0]] - truth[sets.LEFT_EYE[0]])
                     row["all"] = distance.mean() / eye_distance(truth)
                     row["features"] = distance[FEATURES].mean() / eye_distance(truth)
                     row["all_by_corners"] = distance.mean() / corners
@@ -164,14 +158,14 @@ def measures(people: int) -> dict:
     rng = np.random.default_rng(12)
     units = ("au4", "au6", "au7", "au9", "au10", "au12", "au20", "au25", "au26", "au43")
     rows: list[dict] = []
-    with FaceLocator(Crop()) as locator, CropLandmarker(0.5) as landmarker:
+    with FaceExtractor() as extractor:
         for person in range(people):
             for unit in ("rest", "rest", "rest", *units):
                 value = 0.0 if unit == "rest" else float(rng.uniform(0, HIGHEST[unit]))
                 pose = Pose(*(float(v) for v in rng.normal(0, (9, 4.5, 4))), 0.56)
                 expression = {} if unit == "rest" else {unit: value}
                 made = drawn(rng, person, pose, expression, 320)
-                mesh = landmarks_of(made.picture, locator, landmarker)
+                mesh = landmarks_of(made.picture, extractor)
                 if mesh is not None:
                     truth = made.landmarks_px.astype(float)
                     row = {"person": person, "unit": unit, "value": value}
@@ -208,7 +202,7 @@ def jitter(frames: int = 60) -> dict:
     eyes, bridge of the nose; their true places) should pass slowly through the crop. Shaking is
     the root mean square of the second difference of their mean, in shares of the eye distance.
     """
-    skull = [33, 133, 362, 263, 168, 6]
+    skull = [*sets.RIGHT_EYE, *sets.LEFT_EYE[::-1], 168, 6]
     settings = Crop()
     shaking: dict[str, list] = {"before": [], "after": []}
     moved = []

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.config import Merge
 from aacsfnet.faces.geometry import level, measure_all
 from aacsfnet.files import replacing
@@ -29,12 +30,13 @@ from aacsfnet.training.optimiser import optimiser_of
 NAME = "test_resnet"
 HELD_OUT = 480
 #: Brows, lids, nose and mouth, both sides.
-FEATURES = sorted(
-    {33, 133, 160, 159, 158, 144, 145, 153, 263, 362, 387, 386, 385, 373, 374, 380}
-    | {53, 52, 65, 55, 63, 105, 66, 107, 283, 282, 295, 285, 293, 334, 296, 336}
-    | {129, 102, 48, 358, 331, 278, 6, 197, 1, 4, 50, 101, 118, 280, 330, 347}
-    | {61, 291, 0, 37, 267, 17, 84, 314, 13, 14, 82, 87, 312, 317}
+_RIGHT = (
+    *(*sets.RIGHT_EYE, *sets.RIGHT_UPPER_LID[3:6], *sets.RIGHT_LOWER_LID[3:6]),
+    *(*sets.RIGHT_BROW_BOTTOM[1:], *sets.RIGHT_BROW_TOP[1:]),
+    *(*sets.RIGHT_WING, *sets.RIGHT_CHEEK, 6, 197, 1, 4),
+    *(sets.MOUTH_CORNERS[0], 0, 37, 17, 84, 13, 14, 82, 87),
 )
+FEATURES = sorted({*_RIGHT, *sets.mirrored(_RIGHT)})
 
 
 class Geometry(nn.Module):

@@ -7,9 +7,7 @@ height (pixels) and the tilt of its eyes (radians, clockwise as seen).
 import numpy as np
 
 from aacsfnet.faces.sampling import square_matrix
-
-#: Corners of the eye at picture left and at picture right, and of the mouth.
-LEFT_EYE, RIGHT_EYE, MOUTH = (33, 133), (362, 263), (61, 291)
+from aacsfnet.landmark_sets import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 # Proportions of a face: its height (mesh point 10 on the forehead to 152 on the chin) over the
 # distance between the eyes and over that from eyes to mouth, and how far its middle lies from the
@@ -39,8 +37,10 @@ def placement_of(points: np.ndarray) -> np.ndarray:
     Returns:
         `(4,)` float64: x, y, height, angle.
     """
-    left, right, mouth = (points[list(part)].mean(axis=0) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
-    across, middle = right - left, (left + right) / 2
+    right, left, mouth = (
+        points[list(part)].mean(axis=0) for part in (RIGHT_EYE, LEFT_EYE, MOUTH_CORNERS)
+    )
+    across, middle = left - right, (left + right) / 2
     down = mouth - middle
     height = (
         _HEIGHT_PER_EYES * np.linalg.norm(across) + _HEIGHT_PER_MOUTH * np.linalg.norm(down)

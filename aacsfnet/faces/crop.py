@@ -11,7 +11,6 @@ from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import Mesh
-from aacsfnet.faces.sampling import invert, transform
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.tables import Fault
 
@@ -92,6 +91,6 @@ def _described(cut: Cut, mesh: Mesh, frame_id: str) -> dict[str, object]:
         "image": tables.encode_png(cut.picture, f"{frame_id}.png"),
         "to_frame": cut.to_frame.ravel().tolist(),
         "inside": cut.inside,
-        "mesh_px": transform(invert(cut.to_frame), mesh.points).astype(np.float32),
+        "mesh_px": cut.in_crop(mesh.points),
         "presence": mesh.presence,
     }

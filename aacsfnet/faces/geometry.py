@@ -13,33 +13,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.faces.pose import rotation_of
 
 Values = NDArray[np.float64]
 Measure = Callable[[np.ndarray], Values]
 
-#: The person's right (picture left) and left eye: outer and inner corner.
-RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
-#: Upper and lower lid, paired across the opening.
-RIGHT_LIDS, LEFT_LIDS = ((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385, 380))
-RIGHT_LOWER_LID, LEFT_LOWER_LID = (144, 145, 153), (373, 374, 380)
-#: Lower and upper edge of the brows, from the outer to the inner end.
-RIGHT_BROW, LEFT_BROW = (53, 52, 65, 55), (283, 282, 295, 285)
-RIGHT_BROW_TOP, LEFT_BROW_TOP = (63, 105, 66, 107), (293, 334, 296, 336)
-#: Wings of the nose, cheeks, ridge of the nose, corners of the mouth.
-RIGHT_WING, LEFT_WING = (129, 102, 48), (358, 331, 278)
-RIGHT_CHEEK, LEFT_CHEEK = (50, 101, 118), (280, 330, 347)
-NOSE_RIDGE = (197, 195, 5)
-RIGHT_CORNER, LEFT_CORNER = 61, 291
-#: Middle of the upper lip, both edges of its red.
-UPPER_LIP = (0, 37, 267, 39, 269, 13, 82, 312, 81, 311)
-#: Upper and lower lip, paired across the opening.
-INNER_LIPS = ((82, 87), (13, 14), (312, 317))
-#: Points whose height is compared between the sides: brows, lids, wings, cheeks, mouth corners.
-_COMPARED = {
-    "right": (*RIGHT_BROW, 160, 159, 158, 144, 145, 153, *RIGHT_WING, *RIGHT_CHEEK, 61, 37, 84),
-    "left": (*LEFT_BROW, 387, 386, 385, 373, 374, 380, *LEFT_WING, *LEFT_CHEEK, 291, 267, 314),
-}
+# The parts that the measures take: the eyes' corners, brows without their outer ends, the middles
+# of the lower lids.
+_EYES = sets.RIGHT_EYE + sets.LEFT_EYE
+_RIGHT_BROW, _LEFT_BROW = sets.RIGHT_BROW_BOTTOM[1:], sets.LEFT_BROW_BOTTOM[1:]
+_RIGHT_LOWER_LID, _LEFT_LOWER_LID = sets.RIGHT_LOWER_LID[3:6], sets.LEFT_LOWER_LID[3:6]
+#: Points of the right whose height is compared with the left's: brow, lids, wing, cheek, lips.
+_COMPARED = (
+    *(*_RIGHT_BROW, *sets.RIGHT_UPPER_LID[3:6], *_RIGHT_LOWER_LID),
+    *(*sets.RIGHT_WING, *sets.RIGHT_CHEEK, 61, 37, 84),
+)
 
 _ON_LEVEL_FACE: dict[str, Measure] = {}
 #: Each measure by name: meshes `(..., 478, 3)` in pixels -> `(...)` eye distances.
@@ -52,7 +41,7 @@ def eye_distance(points: np.ndarray) -> Values:
     Args:
         points: `(..., 478, 3)`.
     """
-    return _norm(_middle(points, LEFT_EYE) - _middle(points, RIGHT_EYE))
+    return _norm(_middle(points, sets.LEFT_EYE) - _middle(points, sets.RIGHT_EYE))
 
 
 def level(points: np.ndarray) -> Values:
@@ -61,7 +50,7 @@ def level(points: np.ndarray) -> Values:
     Args:
         points: `(..., 478, 3)` in pixels.
     """
-    middle = _middle(points, RIGHT_EYE + LEFT_EYE)[..., None, :]
+    middle = _middle(points, _EYES)[..., None, :]
     scale = eye_distance(points)[..., None, None]
     return np.asarray((points - middle) @ rotation_of(points) / scale)
 
@@ -115,7 +104,7 @@ def _height(face: np.ndarray, points: tuple[int, ...]) -> Values:
     return np.asarray(-face[..., list(points), 1].mean(axis=-1), np.float64)
 
 
-def _opening(face: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> Values:
+def _opening(face: np.ndarray, pairs: tuple[tuple[int, ...], ...]) -> Values:
     """Return the mean distance across an opening, within the face's plane."""
     upper, lower = (list(side) for side in zip(*pairs, strict=True))
     return np.asarray(_norm(face[..., upper, :2] - face[..., lower, :2]).mean(axis=-1))
@@ -128,7 +117,7 @@ def brow_height_right(face: np.ndarray) -> Values:
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge)
     against 33, 133, 144, 145, 153, which are steadier together than the corners alone.
     """
-    return _height(face, RIGHT_BROW) - _height(face, RIGHT_EYE + RIGHT_LOWER_LID)
+    return _height(face, _RIGHT_BROW) - _height(face, sets.RIGHT_EYE + _RIGHT_LOWER_LID)
 
 
 @_measure
@@ -138,7 +127,7 @@ def brow_height_left(face: np.ndarray) -> Values:
     Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
     against 263, 362, 373, 374, 380, which are steadier together than the corners alone.
     """
-    return _height(face, LEFT_BROW) - _height(face, LEFT_EYE + LEFT_LOWER_LID)
+    return _height(face, _LEFT_BROW) - _height(face, sets.LEFT_EYE + _LEFT_LOWER_LID)
 
 
 @_measure
@@ -155,7 +144,9 @@ def brow_distance(face: np.ndarray) -> Values:
     Falls with AU4, which draws them together; the mesh follows that less than the lowering.
     Points 55, 107 against 285, 336.
     """
-    return _norm((_middle(face, (55, 107)) - _middle(face, (285, 336)))[..., :2])
+    right = _middle(face, (sets.RIGHT_BROW_BOTTOM[-1], sets.RIGHT_BROW_TOP[-1]))
+    left = _middle(face, (sets.LEFT_BROW_BOTTOM[-1], sets.LEFT_BROW_TOP[-1]))
+    return _norm((right - left)[..., :2])
 
 
 @_measure
@@ -164,7 +155,7 @@ def lid_opening_right(face: np.ndarray) -> Values:
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 160-144, 159-145, 158-153.
     """
-    return _opening(face, RIGHT_LIDS)
+    return _opening(face, sets.RIGHT_LIDS)
 
 
 @_measure
@@ -173,7 +164,7 @@ def lid_opening_left(face: np.ndarray) -> Values:
 
     Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 387-373, 386-374, 385-380.
     """
-    return _opening(face, LEFT_LIDS)
+    return _opening(face, sets.LEFT_LIDS)
 
 
 @_measure
@@ -190,7 +181,7 @@ def lower_lid_height(face: np.ndarray) -> Values:
     Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
     133, 263, 362.
     """
-    return _height(face, RIGHT_LOWER_LID + LEFT_LOWER_LID) - _height(face, RIGHT_EYE + LEFT_EYE)
+    return _height(face, _RIGHT_LOWER_LID + _LEFT_LOWER_LID) - _height(face, _EYES)
 
 
 @_measure
@@ -199,7 +190,7 @@ def cheek_raise(face: np.ndarray) -> Values:
 
     Rises with AU6 (cheek raiser) and AU12. Points 50, 101, 118 and 280, 330, 347.
     """
-    return _height(face, RIGHT_CHEEK + LEFT_CHEEK) - _height(face, RIGHT_EYE + LEFT_EYE)
+    return _height(face, sets.RIGHT_CHEEK + sets.LEFT_CHEEK) - _height(face, _EYES)
 
 
 @_measure
@@ -209,7 +200,8 @@ def nose_wrinkle(face: np.ndarray) -> Values:
     Rises with AU9 (nose wrinkler), which pulls the wings up; the mesh hardly follows that
     movement. Points 129, 102, 48 and 358, 331, 278 against 133, 362.
     """
-    return _height(face, RIGHT_WING + LEFT_WING) - _height(face, (133, 362))
+    corners = _height(face, (sets.RIGHT_EYE[1], sets.LEFT_EYE[1]))
+    return _height(face, sets.RIGHT_WING + sets.LEFT_WING) - corners
 
 
 @_measure
@@ -222,9 +214,9 @@ def upper_lip_raise(face: np.ndarray) -> Values:
     13, 82, 312, 81, 311 (inner edge) against 61, 291 and 197, 195, 5: many, since the mesh follows
     the lip weakly, and few would mostly be noise. The lower lip is left out: the jaw moves it.
     """
-    upper = _height(face, UPPER_LIP)
-    corners = _height(face, (RIGHT_CORNER, LEFT_CORNER))
-    return (upper - corners) + (upper - _height(face, NOSE_RIDGE))
+    upper = _height(face, sets.UPPER_LIP_MIDDLE)
+    corners = _height(face, sets.MOUTH_CORNERS)
+    return (upper - corners) + (upper - _height(face, sets.NOSE_RIDGE))
 
 
 @_measure
@@ -233,7 +225,7 @@ def mouth_opening(face: np.ndarray) -> Values:
 
     Rises with AU25 (lips part), AU26 (jaw drop) and AU27. Pairs 82-87, 13-14, 312-317.
     """
-    return _opening(face, INNER_LIPS)
+    return _opening(face, sets.LIP_PAIRS)
 
 
 @_measure
@@ -242,7 +234,8 @@ def mouth_width(face: np.ndarray) -> Values:
 
     Rises with AU20 (lip stretcher) and AU12, falls with AU18. Points 61 and 291.
     """
-    return _norm(face[..., RIGHT_CORNER, :2] - face[..., LEFT_CORNER, :2])
+    right, left = sets.MOUTH_CORNERS
+    return _norm(face[..., right, :2] - face[..., left, :2])
 
 
 @_measure
@@ -252,7 +245,7 @@ def mouth_corner_pull(face: np.ndarray) -> Values:
     Rises with AU12 (lip corner puller), falls with AU15 and, less, with AU10. Points 61, 291
     against 13, 14.
     """
-    return _height(face, (RIGHT_CORNER, LEFT_CORNER)) - _height(face, (13, 14))
+    return _height(face, sets.MOUTH_CORNERS) - _height(face, sets.LIP_PAIRS[1])
 
 
 @_measure
@@ -262,5 +255,5 @@ def asymmetry(face: np.ndarray) -> Values:
     Rises with one-sided movement of any action unit; 0 on a face whose sides are alike. Brows,
     lids, wings of the nose, cheeks, lips; points as listed in `_COMPARED`.
     """
-    right, left = (list(_COMPARED[side]) for side in ("right", "left"))
+    right, left = list(_COMPARED), list(sets.mirrored(_COMPARED))
     return np.asarray(np.abs(face[..., right, 1] - face[..., left, 1]).mean(axis=-1))

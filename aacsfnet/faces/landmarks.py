@@ -1,9 +1,10 @@
 """The landmarks stage: 478 points on each crop, the head's pose and the facial measures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -61,10 +62,48 @@ def _meshes(
         for row, known in zip(rows, meshes, strict=True):
             mesh = None
             if row["status"] == "ok":
-                mesh = Mesh(known.astype(np.float64), row["presence"])
-                if landmarker:
-                    mesh = landmarker.find(tables.decode_png(row["image"]), mesh.points)
+                image = partial(tables.decode_png, row["image"])
+                mesh = mesh_on(image, known, row["presence"], landmarker)
             yield row, mesh
+
+
+def mesh_on(
+    crop: Callable[[], np.ndarray],
+    known: np.ndarray,
+    presence: float,
+    landmarker: CropLandmarker | None,
+) -> Mesh:
+    """Return the mesh on a crop: found again there, or the one by which it was cut.
+
+    Args:
+        crop: gives the crop `(size, size, 3)` uint8 RGB; asked only where it is looked at.
+        known: `(478, 3)` float32, the mesh by which it was cut, in crop pixels.
+        presence: that mesh's score.
+        landmarker: looks again; None: `known` is taken as it is.
+    """
+    points = known.astype(np.float64)
+    return landmarker.find(crop(), points) if landmarker else Mesh(points, presence)
+
+
+class Described(NamedTuple):
+    """What meshes say of their faces.
+
+    Attributes:
+        poses: `(n, 3)` yaw, pitch, roll in the crop, degrees.
+        frame_rolls: `(n,)` roll in the frame, degrees.
+        measures: each facial measure `(n,)` by name, eye distances.
+    """
+
+    poses: np.ndarray
+    frame_rolls: np.ndarray
+    measures: dict[str, np.ndarray]
+
+
+def describe(points: np.ndarray, to_frame: np.ndarray) -> Described:
+    """Return what meshes `(n, 478, 3)` in crop pixels, cut out by `(n, 2, 3)`, say."""
+    poses = pose_of(points)
+    turns = np.degrees(np.arctan2(to_frame[:, 1, 0], to_frame[:, 0, 0]))
+    return Described(poses, (poses[:, 2] + turns + 180) % 360 - 180, measure_all(points))
 
 
 def _described(points: np.ndarray, to_frame: np.ndarray) -> Iterator[dict[str, object]]:
@@ -74,10 +113,8 @@ def _described(points: np.ndarray, to_frame: np.ndarray) -> Iterator[dict[str, o
         points: `(frames, 478, 3)` in crop pixels.
         to_frame: `(frames, 2, 3)`, crop pixels -> frame pixels.
     """
-    poses = pose_of(points)
-    turns = np.degrees(np.arctan2(to_frame[:, 1, 0], to_frame[:, 0, 0]))
-    rolls = (poses[:, 2] + turns + 180) % 360 - 180
-    measures = np.column_stack(list(measure_all(points).values()))
+    poses, rolls, measured = describe(points, to_frame)
+    measures = np.column_stack(list(measured.values()))
     differences = changes(measures)
     for at, mesh in enumerate(points.astype(np.float32)):
         yield {

@@ -62,19 +62,43 @@ class FaceLocator:
         Args:
             picture: `(H, W, 3)` uint8 RGB.
         """
-        unsure: list[tuple[Face, Mesh]] = []
-        size_wh = picture.shape[1], picture.shape[0]
-        everyone = self._settings.people != "largest"
-        for level in self._finder.searches(picture, everyone=everyone):
-            confirmed = [pair for face in level.faces if (pair := self._confirm(picture, face))]
-            if sure := [pair for pair in confirmed if pair[0].score >= SURE]:
-                return self._chosen(sure, size_wh)
-            # Among hundreds of tiles some always look a little like a face.
-            if level.whole and not unsure:
-                unsure = confirmed
-        if unsure:
-            return self._chosen(unsure, size_wh)
-        return Fault("no_face", "neither detector found a face at any scale")
+        settings = self._settings
+        confirmed = self._confirmed(picture, everyone=settings.people != "largest")
+        if not confirmed:
+            return Fault("no_face", "neither detector found a face at any scale")
+        faces = [face for face, _ in confirmed]
+        chosen = choose(faces, settings.people, (picture.shape[1], picture.shape[0]))
+        if chosen is None:
+            return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
+        mesh = next(mesh for face, mesh in confirmed if face is chosen)
+        placement = placement_of(mesh.points)
+        if placement[2] < settings.min_face:
+            return Fault(
+                "small_face",
+                f"the face is {placement[2]:.0f} pixels high; crop.min_face is {settings.min_face}",
+            )
+        return Located(mesh, placement, len(faces), chosen.score)
+
+    def locate_all(self, picture: np.ndarray) -> list[Located]:
+        """Return all faces of at least `min_face`, largest first, whatever `people` says.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+        """
+        confirmed = self._confirmed(picture, everyone=True)
+        found = [
+            Located(mesh, placement_of(mesh.points), len(confirmed), face.score)
+            for face, mesh in confirmed
+        ]
+        kept: list[Located] = []
+        for one in sorted(found, key=lambda one: -one.placement[2]):
+            # Two detections that the mesh brings to one place are one face.
+            apart = (np.hypot(*(one.placement - other.placement)[:2]) for other in kept)
+            if one.placement[2] >= self._settings.min_face and all(
+                away > one.placement[2] / 2 for away in apart
+            ):
+                kept.append(one)
+        return kept
 
     def follow(self, picture: np.ndarray, last: Located) -> Located | None:
         """Return the face that was found on the frame before, or None where it must be sought.
@@ -96,23 +120,17 @@ class FaceLocator:
             return None
         return Located(mesh, placement_of(mesh.points), last.faces, None)
 
-    def _chosen(
-        self, confirmed: list[tuple[Face, Mesh]], size_wh: tuple[int, int]
-    ) -> Located | Fault:
-        """Return the face that the policy takes, or why it takes none."""
-        settings = self._settings
-        faces = [face for face, _ in confirmed]
-        chosen = choose(faces, settings.people, size_wh)
-        if chosen is None:
-            return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
-        mesh = next(mesh for face, mesh in confirmed if face is chosen)
-        placement = placement_of(mesh.points)
-        if placement[2] < settings.min_face:
-            return Fault(
-                "small_face",
-                f"the face is {placement[2]:.0f} pixels high; crop.min_face is {settings.min_face}",
-            )
-        return Located(mesh, placement, len(faces), chosen.score)
+    def _confirmed(self, picture: np.ndarray, *, everyone: bool) -> list[tuple[Face, Mesh]]:
+        """Return the faces that detector and mesh agree on, with their meshes; maybe none."""
+        unsure: list[tuple[Face, Mesh]] = []
+        for level in self._finder.searches(picture, everyone=everyone):
+            confirmed = [pair for face in level.faces if (pair := self._confirm(picture, face))]
+            if sure := [pair for pair in confirmed if pair[0].score >= SURE]:
+                return sure
+            # Among hundreds of tiles some always look a little like a face.
+            if level.whole and not unsure:
+                unsure = confirmed
+        return unsure
 
     def _confirm(self, picture: np.ndarray, face: Face) -> tuple[Face, Mesh] | None:
         """Return a face that the mesh agrees on, with that mesh."""

@@ -5,18 +5,16 @@ eye distance for 10° of tilt. So a first look, placed by the detector's coarse 
 the last frame's mesh, only places the second.
 """
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from itertools import islice
 from typing import Self
 
 import numpy as np
 
 from aacsfnet.faces.detection import Face, FaceFinder, distinct
-from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceMesh
+from aacsfnet.faces.networks import MESH_SIDE, FaceMesh
 from aacsfnet.faces.sampling import sample, square_matrix, transform
+from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
@@ -38,8 +36,6 @@ _FURTHER = (
 )
 #: How many those are.
 LOOKS = len(_FURTHER)
-#: Points of the mesh at the outer corners of the eyes: picture left, picture right.
-OUTER_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True)
@@ -70,8 +66,7 @@ def square_of_points(points: np.ndarray) -> Square:
     Args:
         points: `(478, 2)` or `(478, 3)` in picture pixels.
     """
-    first, second = OUTER_CORNERS
-    angle = _angle(points[first, :2], points[second, :2])
+    angle = _angle(points[RIGHT_EYE[0], :2], points[LEFT_EYE[0], :2])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     level = points[:, :2] @ turn  # in axes along and across the eyes
     low, high = level.min(axis=0), level.max(axis=0)
@@ -95,20 +90,10 @@ def look_both_ways(network: FaceMesh, picture: np.ndarray, square: Square) -> Me
     seen = sample(picture, matrix, MESH_SIDE, quick=True)
     points, presence = network(seen)
     mirrored, other_presence = network(np.ascontiguousarray(seen[:, ::-1]))
-    mirrored = mirrored[mirror()]
+    mirrored = mirrored[MIRROR]
     mirrored[:, 0] = MESH_SIDE - 1 - mirrored[:, 0]
     mean = transform(matrix, (points + mirrored) / 2)
     return Mesh(mean, (presence + other_presence) / 2)
-
-
-@lru_cache(maxsize=1)
-def mirror() -> np.ndarray:
-    """Return for each point the one that takes its place in a mirror image, `(478,)`."""
-    text = files("aacsfnet.faces").joinpath("mesh_mirror.json").read_text(encoding="utf-8")
-    across = np.arange(POINTS)
-    for one, other in json.loads(text)["pairs"]:
-        across[[one, other]] = other, one
-    return across
 
 
 def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:

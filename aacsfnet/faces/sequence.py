@@ -34,6 +34,10 @@ class Cut:
     to_frame: np.ndarray
     inside: float
 
+    def in_crop(self, points: np.ndarray) -> np.ndarray:
+        """Return points `(n, 3)` of the frame in crop pixels, float32 as tables hold them."""
+        return transform(invert(self.to_frame), points).astype(np.float32)
+
 
 @dataclass
 class _Waiting:
@@ -100,6 +104,11 @@ class SequenceCropper:
         picture = resample(waiting.part, to_part, self._size, sharp=True)
         inside = _share_inside(to_frame, self._size, waiting.frame_size)
         return Cut(waiting.key, picture, to_frame, inside)
+
+
+def cut_still(picture: np.ndarray, placement: np.ndarray, size: int, margin: float) -> Cut:
+    """Return the crop of a picture by itself; the arguments are those of `SequenceCropper`."""
+    return next(SequenceCropper(size, margin, 0).add(0, 0, picture, placement))
 
 
 def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:

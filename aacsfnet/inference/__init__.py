@@ -1,5 +1,5 @@
 """Scores for new pictures."""
 
-from aacsfnet.inference.predictor import Predictor
+from aacsfnet.inference.predictor import Predictor, ScoredFace
 
-__all__ = ["Predictor"]
+__all__ = ["Predictor", "ScoredFace"]

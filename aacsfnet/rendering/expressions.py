@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering import mesh
 from aacsfnet.rendering.mesh import Array, array
@@ -76,12 +77,12 @@ def _lip_sides() -> Array:
     """Return 1 for vertices that belong above the mouth, 0 below, between at its corners."""
     vertices = mesh.canonical()[0]
     above = smooth_step(-5.2, -3.2, vertices[:, 1])
-    for rows, value in ((mesh.UPPER_LIP_ROWS, 1.0), (mesh.LOWER_LIP_ROWS, 0.0)):
+    for rows, value in ((sets.UPPER_LIP_ROWS, 1.0), (sets.LOWER_LIP_ROWS, 0.0)):
         for row in rows:
             for place, vertex in enumerate(row):
                 share = min(1.0, (place + 1) / 3)
-                above[[vertex, mesh.mirror()[vertex]]] = 0.5 + (value - 0.5) * share
-    above[[*mesh.LIP_CORNERS, *mesh.mirrored(mesh.LIP_CORNERS)]] = 0.5
+                above[[vertex, sets.MIRROR[vertex]]] = 0.5 + (value - 0.5) * share
+    above[[*sets.RIGHT_LIP_CORNERS, *sets.mirrored(sets.RIGHT_LIP_CORNERS)]] = 0.5
     return above
 
 
@@ -92,7 +93,7 @@ def field(pulls: tuple[Pull, ...]) -> Array:
     weights, shifts = [], []
     for pull in pulls:
         share = {0: 1.0, 1: above, -1: 1 - above}[pull.lip]
-        both = ((pull.vertex, -1.0), (int(mesh.mirror()[pull.vertex]), 1.0))
+        both = ((pull.vertex, -1.0), (int(sets.MIRROR[pull.vertex]), 1.0))
         for vertex, side in both[: 1 if both[0][0] == both[1][0] else 2]:
             squared = ((vertices - vertices[vertex]) ** 2).sum(1)
             weights.append(share * np.exp(-0.5 * squared / pull.radius**2))
@@ -117,13 +118,13 @@ def _jaw_weights() -> Array:
         inside, np.maximum(weights, smooth_step(-4.6, -5.4, vertices[:, 1])), weights
     )
     shares = {1: (0.3, 0.2, 0.1, 0.04, 0.0), -1: (0.55, 0.75, 0.9, 0.97, 1.0)}
-    for rows, side in ((mesh.UPPER_LIP_ROWS, 1), (mesh.LOWER_LIP_ROWS, -1)):
+    for rows, side in ((sets.UPPER_LIP_ROWS, 1), (sets.LOWER_LIP_ROWS, -1)):
         for row in rows:
             for vertex, share in zip(row, shares[side], strict=True):
-                weights[[vertex, mesh.mirror()[vertex]]] = share
-    weights[[*mesh.LIP_CORNERS, *mesh.mirrored(mesh.LIP_CORNERS)]] = 0.4
+                weights[[vertex, sets.MIRROR[vertex]]] = share
+    weights[[*sets.RIGHT_LIP_CORNERS, *sets.mirrored(sets.RIGHT_LIP_CORNERS)]] = 0.4
     above = (164, 167, 165, 92, 97, 2, 98, 203, 206)
-    weights[[*above, *mesh.mirrored(above)]] = 0
+    weights[[*above, *sets.mirrored(above)]] = 0
     return weights
 
 
@@ -149,9 +150,8 @@ def eyes_of(neutral: Array) -> tuple[Eye, Eye]:
     """Return the eyeballs that fit a neutral face `(468, 3)`: the picture's left, then right."""
     found = []
     for side in (0, 1):
-        upper, lower = (
-            mesh.mirrored(lid) if side else lid for lid in (mesh.UPPER_LID, mesh.LOWER_LID)
-        )
+        lids = (sets.RIGHT_UPPER_LID, sets.RIGHT_LOWER_LID)
+        upper, lower = (sets.mirrored(lid) if side else lid for lid in lids)
         corners = neutral[[upper[0], upper[-1]]]
         width = float(np.linalg.norm(corners[0] - corners[1]))
         radius = 0.5 * width + 0.02
@@ -172,9 +172,10 @@ def close_lids(face: Array, eyes: tuple[Eye, Eye], tight: float, closed: float) 
     """Return a face `(468, 3)` with lids tightened (0…1) and closed (0…1) along the eyeballs."""
     moved = face.copy()
     for side, eye in enumerate(eyes):
+        lids = (sets.RIGHT_UPPER_LID, sets.RIGHT_LOWER_LID)
+        creases = (sets.RIGHT_UPPER_CREASE, sets.RIGHT_LOWER_CREASE)
         upper, lower, crease, pouch = (
-            list(mesh.mirrored(ring) if side else ring)
-            for ring in (mesh.UPPER_LID, mesh.LOWER_LID, mesh.UPPER_CREASE, mesh.LOWER_CREASE)
+            list(sets.mirrored(ring) if side else ring) for ring in lids + creases
         )
         top, bottom = face[upper], face[lower]
         gap = top - bottom

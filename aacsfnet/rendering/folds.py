@@ -5,6 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering import head, mesh, paint
 from aacsfnet.rendering.mesh import Array, array
 
@@ -30,7 +31,7 @@ def folds(size: int) -> dict[str, Array]:
         return mesh.smooth_line(np.stack([texture[list(pair)].mean(0) for pair in pairs]))
 
     def pair_of(*pairs: tuple[int, int]) -> list[Array]:
-        twin = [(int(mesh.mirror()[a]), int(mesh.mirror()[b])) for a, b in pairs]
+        twin = [(int(sets.MIRROR[a]), int(sets.MIRROR[b])) for a, b in pairs]
         return [between(*pairs), between(*twin)]
 
     brow = pair_of((107, 9), (55, 9), (55, 8), (193, 168))

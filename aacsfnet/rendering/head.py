@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering import mesh
 from aacsfnet.rendering.expressions import JAW_ANGLE, Eye, eyes_of, smooth_step, turn_jaw
 from aacsfnet.rendering.hair import hair_volume, hanging_hair
@@ -26,7 +27,7 @@ def neck_share() -> Array:
 def skin_texture() -> Array:
     """Return texture coordinates of face and rings `(468 + 252, 2)`, y down."""
     face = 0.5 + 0.8 * (mesh.canonical()[1] - array([0.5, 0.53]))
-    edge = face[list(mesh.OUTLINE)]
+    edge = face[list(sets.FACE_OUTLINE)]
     away = edge - 0.5
     radius = np.linalg.norm(away, axis=1, keepdims=True)
     rings = [edge + away / radius * (0.497 - radius) * t**0.8 for t in RING_PLACES]
@@ -35,7 +36,7 @@ def skin_texture() -> Array:
 
 def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
     """Return the rings round a face: vertices `(252, 3)`, shade and share of turning `(252,)`."""
-    edge = face[list(mesh.OUTLINE)]
+    edge = face[list(sets.FACE_OUTLINE)]
     # Upwards and sideways: along an ellipsoid to the pole at the back of the head.
     unit = (edge - SKULL_CENTRE) / SKULL_RADII
     across = np.linalg.norm(unit[:, :2], axis=1)
@@ -130,7 +131,7 @@ def eye_part(face: Array, eye: Eye, side: int, gaze: tuple[float, float]) -> Par
         [disc / polar[:, None] * np.sin(polar * reach)[:, None],
          np.cos(polar * reach)[:, None]], axis=1)  # fmt: skip
     vertices = eye.centre + eye.radius * unit
-    upper = mesh.mirrored(mesh.UPPER_LID) if side else mesh.UPPER_LID
+    upper = sets.LEFT_UPPER_LID if side else sets.RIGHT_UPPER_LID
     rim = face[list(upper)]
     order = np.argsort(rim[:, 0])
     lid = np.interp(vertices[:, 0], rim[order, 0], rim[order, 1])
@@ -143,7 +144,7 @@ def eye_part(face: Array, eye: Eye, side: int, gaze: tuple[float, float]) -> Par
 
 def lash_part(face: Array, side: int, thickness: float) -> Part:
     """Return the dark line of the upper lid's lashes: a ribbon along its rim, `thickness` cm."""
-    lid = list(mesh.mirrored(mesh.UPPER_LID) if side else mesh.UPPER_LID)
+    lid = list(sets.LEFT_UPPER_LID if side else sets.RIGHT_UPPER_LID)
     rim = mesh.smooth_line(face[lid], 3)
     count = len(rim)
     along = np.linspace(0, 1, count)  # from the outer to the inner corner
@@ -159,7 +160,7 @@ def lash_part(face: Array, side: int, thickness: float) -> Part:
 
 def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
     """Return the cavity between the lips and two rows of teeth; `jaw` 0…1 opens the lower row."""
-    rim = [*mesh.UPPER_LIP, *mesh.LOWER_LIP[-2:0:-1]]
+    rim = list(sets.loop(sets.UPPER_LIP_INNER, sets.LOWER_LIP_INNER)[:-1])
     count = len(rim)
     middle = face[rim].mean(0) - array([0, 0, 0.6])
     cavity = np.concatenate([face[rim], middle[None]])
@@ -171,7 +172,7 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
     parts = [
         Part(cavity, fan.astype(np.int32)[:, ::-1], dark, ones, ones, both_sides=True, set_back=3.0)
     ]
-    line = neutral[list(mesh.UPPER_LIP)]
+    line = neutral[list(sets.UPPER_LIP_INNER)]
     centre, width = line[5], float(line[-1, 0] - line[0, 0])
     across = np.linspace(-1, 1, 13)
     for lower in (True, False):

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from aacsfnet.landmark_sets import FACE_OUTLINE
+
 Array = NDArray[np.floating[Any]]
 Indices = NDArray[np.int32]
 
@@ -28,27 +30,6 @@ def array(values: ArrayLike) -> Array:
 FACE = 468  #: vertices of the face
 RINGS = 7  #: rings of vertices beyond the face's outline
 
-#: The face's outline, from the forehead's middle clockwise in the picture.
-OUTLINE = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-#: Rim of the lids of the eye at the picture's left, from the outer to the inner corner.
-UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
-LOWER_LID = (33, 7, 163, 144, 145, 153, 154, 155, 133)
-#: The ring of vertices round the rim, likewise.
-UPPER_CREASE = (130, 247, 30, 29, 27, 28, 56, 190, 243)
-LOWER_CREASE = (130, 25, 110, 24, 23, 22, 26, 112, 243)
-#: The inner rim of the lips, from the picture's left to its right.
-UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-#: Rows of the left half of each lip, from the inner rim outwards; the last is the lip's edge.
-UPPER_LIP_ROWS = ((191, 80, 81, 82, 13), (183, 42, 41, 38, 12), (184, 74, 73, 72, 11),
-                  (185, 40, 39, 37, 0))  # fmt: skip
-LOWER_LIP_ROWS = ((95, 88, 178, 87, 14), (96, 89, 179, 86, 15), (77, 90, 180, 85, 16),
-                  (146, 91, 181, 84, 17))  # fmt: skip
-LIP_CORNERS = (61, 76, 62, 78)
-
 EYE_RINGS, EYE_SECTORS = 7, 20
 EAR_RINGS, EAR_SECTORS = 5, 18
 
@@ -60,36 +41,23 @@ def canonical() -> tuple[Array, Array, Indices]:
         return stored["vertices"], stored["texture"], stored["triangles"].astype(np.int32)
 
 
-@lru_cache(maxsize=1)
-def mirror() -> Indices:
-    """Return for each face vertex the one at the same place on the other half, `(468,)`."""
-    vertices = canonical()[0]
-    distance = np.linalg.norm(vertices[:, None] * array([-1, 1, 1]) - vertices[None], axis=2)
-    return np.asarray(distance.argmin(1), np.int32)
-
-
-def mirrored(indices: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the vertices at the same places on the face's other half."""
-    return tuple(int(mirror()[i]) for i in indices)
-
-
 def ring_vertex(ring: int, place: int) -> int:
     """Return the index of a vertex of ring 1…RINGS at a place 0…35 of the outline."""
-    return FACE + (ring - 1) * len(OUTLINE) + place % len(OUTLINE)
+    return FACE + (ring - 1) * len(FACE_OUTLINE) + place % len(FACE_OUTLINE)
 
 
 @lru_cache(maxsize=1)
 def skin_triangles() -> Indices:
     """Return the triangles of face and rings, counter-clockwise seen from outside, `(N, 3)`."""
     strips = []
-    count = len(OUTLINE)
+    count = len(FACE_OUTLINE)
     for ring in range(RINGS):
         for place in range(count):
             following = (place + 1) % count
             if ring:
                 a, b = ring_vertex(ring, place), ring_vertex(ring, following)
             else:
-                a, b = OUTLINE[place], OUTLINE[following]
+                a, b = FACE_OUTLINE[place], FACE_OUTLINE[following]
             c, d = ring_vertex(ring + 1, place), ring_vertex(ring + 1, following)
             strips += [(a, d, c), (a, b, d)]
     return np.concatenate([canonical()[2], np.array(strips, np.int32)])
@@ -169,7 +137,7 @@ def subdivide(triangles: Indices, vertices: int) -> Subdivision:
 def skin(levels: int) -> tuple[sparse.csr_matrix, Indices]:
     """Return the matrix from coarse to fine skin vertices, and the fine triangles."""
     triangles = skin_triangles()
-    count = FACE + RINGS * len(OUTLINE)
+    count = FACE + RINGS * len(FACE_OUTLINE)
     weights = sparse.identity(count, np.float32, "csr")
     for _ in range(levels):
         finer = subdivide(triangles, weights.shape[0])

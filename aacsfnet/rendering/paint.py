@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering import head, mesh, places, raster
 from aacsfnet.rendering.mesh import Array, array
 from aacsfnet.rendering.people import Person
@@ -89,7 +90,7 @@ def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
 
 def both(vertices: Sequence[int], size: int) -> list[Array]:
     """Return the smooth lines through landmarks and through their mirror images."""
-    return [curve(vertices, size), curve(mesh.mirrored(tuple(vertices)), size)]
+    return [curve(vertices, size), curve(sets.mirrored(tuple(vertices)), size)]
 
 
 def near(chart_: Chart, centre: tuple[float, float, float], radius: float) -> Array:

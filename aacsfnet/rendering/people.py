@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering import mesh
 from aacsfnet.rendering.expressions import smooth_step
 from aacsfnet.rendering.mesh import Array, array
@@ -187,14 +188,14 @@ def neutral_face(person: Person) -> Array:
 def _rest() -> Array:
     """Return the canonical face with its mouth closed and its eyes a little wider."""
     face = mesh.canonical()[0].copy()
-    upper, lower = list(mesh.UPPER_LIP), list(mesh.LOWER_LIP)
+    upper, lower = list(sets.UPPER_LIP_INNER), list(sets.LOWER_LIP_INNER)
     line = 0.5 * (face[upper] + face[lower])
-    for rows, rim in ((mesh.UPPER_LIP_ROWS, upper), (mesh.LOWER_LIP_ROWS, lower)):
+    for rows, rim in ((sets.UPPER_LIP_ROWS, upper), (sets.LOWER_LIP_ROWS, lower)):
         shift = (line - face[rim])[1:6]
         for row, share in zip(rows, (1.0, 0.9, 0.75, 0.55), strict=True):
             for vertex, moved in zip(row, shift * np.float32(share), strict=True):
                 face[vertex] += moved
-                if (twin := mesh.mirror()[vertex]) != vertex:
+                if (twin := sets.MIRROR[vertex]) != vertex:
                     face[twin] += moved * array([-1, 1, 1])
     _open_eyes(face, 1.3)
     # Where MediaPipe finds these on rendered people: forehead lower, lids' fold higher,
@@ -208,18 +209,19 @@ def _rest() -> Array:
     face[:, 1] -= 0.25 * _near(face, (0, 4.8, 5.3), 1.0)[:, 0]
     face[:, 1] += 0.15 * _near(face, (0, -2.0, 6.0), 0.8)[:, 0]
     for side in (0, 1):
-        crease = list(mesh.mirrored(mesh.UPPER_CREASE) if side else mesh.UPPER_CREASE)[1:-1]
+        right = sets.RIGHT_UPPER_CREASE[1:-1]
+        crease = list(sets.mirrored(right) if side else right)
         face[crease, 1] += array([0.1, 0.2, 0.27, 0.3, 0.28, 0.2, 0.1])
         above = (225, 224, 223, 222, 221)
-        face[list(mesh.mirrored(above) if side else above), 1] += 0.3
+        face[list(sets.mirrored(above) if side else above), 1] += 0.3
     return face
 
 
 def _open_eyes(face: Array, factor: float) -> None:
     for side in (0, 1):
         upper, lower, crease = (
-            list(mesh.mirrored(ring) if side else ring)[1:-1]
-            for ring in (mesh.UPPER_LID, mesh.LOWER_LID, mesh.UPPER_CREASE)
+            list(sets.mirrored(ring) if side else ring)[1:-1]
+            for ring in (sets.RIGHT_UPPER_LID, sets.RIGHT_LOWER_LID, sets.RIGHT_UPPER_CREASE)
         )
         gap = face[upper, 1] - face[lower, 1]
         face[upper, 1] += 0.6 * (factor - 1) * gap
@@ -228,11 +230,11 @@ def _open_eyes(face: Array, factor: float) -> None:
 
 
 def _fill_lips(face: Array, factor: float) -> None:
-    for rows in (mesh.UPPER_LIP_ROWS, mesh.LOWER_LIP_ROWS):
+    for rows in (sets.UPPER_LIP_ROWS, sets.LOWER_LIP_ROWS):
         for place in range(5):
             rim = face[rows[0][place], 1]
             for row in rows[1:]:
-                for vertex in {row[place], int(mesh.mirror()[row[place]])}:
+                for vertex in {row[place], int(sets.MIRROR[row[place]])}:
                     face[vertex, 1] = rim + factor * (face[vertex, 1] - rim)
 
 

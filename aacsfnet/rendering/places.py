@@ -6,7 +6,7 @@ of side `TILE` follow in a column at x = 1: eye, mouth, ear, hair, cloth from th
 
 import numpy as np
 
-from aacsfnet.rendering import mesh
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering.mesh import Array, array
 
 TILE = 0.2
@@ -14,7 +14,7 @@ TILES = {name: place * TILE for place, name in enumerate(("eye", "mouth", "ear",
 
 #: How far each ring lies on the way from the face's outline to the head's back or the chest.
 RING_PLACES = array([0.05, 0.13, 0.27, 0.44, 0.62, 0.82, 1.0])
-PLACES = len(mesh.OUTLINE)
+PLACES = len(sets.FACE_OUTLINE)
 SKULL_CENTRE = array([0, 2.4, -3.6])
 SKULL_RADII = array([7.95, 10.0, 9.6])
 NECK_PIVOT = array([0, -10, -4.5])  #: where head and body meet

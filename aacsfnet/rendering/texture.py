@@ -10,19 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.facs import HIGHEST
-from aacsfnet.rendering import folds, mesh, paint, places, tiles
+from aacsfnet.rendering import folds, paint, places, tiles
 from aacsfnet.rendering.expressions import smooth_step
 from aacsfnet.rendering.mesh import Array, array
 from aacsfnet.rendering.people import Person
 
 Pixels = NDArray[np.uint8]
 
-#: Edges that are painted: upper and lower border of a brow, from the outer end to the inner.
-BROW_TOP = (70, 63, 105, 66, 107)
-BROW_BOTTOM = (46, 53, 52, 65, 55)
-LIPS_TOP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LIPS_BOTTOM = (291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61)
+#: The right nostril's edge.
 NOSTRIL = (79, 166, 59, 75, 60, 20, 238, 239)
 
 
@@ -85,14 +82,14 @@ def _shade_features(image: Array, size: int) -> None:
     """Darken what is always in shadow: nostrils, creases of nose, lids and chin."""
     nostrils = [
         paint.curve((*NOSTRIL, NOSTRIL[0]), size),
-        paint.curve(mesh.mirrored((*NOSTRIL, NOSTRIL[0])), size),
+        paint.curve(sets.mirrored((*NOSTRIL, NOSTRIL[0])), size),
     ]
     for outline in nostrils:
         centre = outline.mean(0)
         image *= 1 - 0.82 * paint.filled(centre + 0.8 * (outline - centre), size, 0.003)[..., None]
     wings = paint.stroke(paint.both((131, 49, 129, 64, 98), size), size, 0.006, 0.006)
     image *= 1 - 0.42 * wings[..., None]
-    creases = paint.stroke(paint.both(mesh.UPPER_CREASE[1:-1], size), size, 0.004, 0.0025)
+    creases = paint.stroke(paint.both(sets.RIGHT_UPPER_CREASE[1:-1], size), size, 0.004, 0.0025)
     image *= 1 - creases[..., None] * array([0.42, 0.5, 0.5])
     pouches = paint.stroke(paint.both((110, 24, 23, 22, 26), size), size, 0.004, 0.004)
     image *= 1 - 0.13 * pouches[..., None]
@@ -111,7 +108,8 @@ def _age(image: Array, person: Person, size: int) -> None:
 
 def _lips(image: Array, person: Person, size: int) -> None:
     rng = paint.random(person, "lips")
-    outline = np.concatenate([paint.curve(LIPS_TOP, size), paint.curve(LIPS_BOTTOM, size)])
+    edges = (sets.UPPER_LIP_OUTER, sets.LOWER_LIP_OUTER[::-1])
+    outline = np.concatenate([paint.curve(edge, size) for edge in edges])
     mask = paint.filled(outline, size, 0.004)
     tone = array(person.skin)
     red = array([0.86, 0.6, 0.6]) if person.sex == "f" else array([0.88, 0.7, 0.67])
@@ -119,9 +117,9 @@ def _lips(image: Array, person: Person, size: int) -> None:
     paint.mix(image, colour, 0.9 * mask)
     lines = paint.noise(rng, size, 110)
     image *= 1 + 0.05 * (mask * lines)[..., None]
-    line = np.concatenate([[61], mesh.UPPER_LIP, [291]])
-    seam = paint.stroke([paint.curve([int(v) for v in line], size),
-                   paint.curve([61, *mesh.LOWER_LIP, 291], size)], size, 0.004, 0.0025)  # fmt: skip
+    right, left = sets.MOUTH_CORNERS
+    seams = [(right, *inner, left) for inner in (sets.UPPER_LIP_INNER, sets.LOWER_LIP_INNER)]
+    seam = paint.stroke([paint.curve(line, size) for line in seams], size, 0.004, 0.0025)
     image *= 1 - seam[..., None] * array([0.55, 0.65, 0.65])
     under = paint.stroke([paint.curve((181, 84, 17, 314, 405), size)], size, 0.004, 0.005)
     image *= 1 - 0.25 * under[..., None]
@@ -135,8 +133,8 @@ def _brows(image: Array, person: Person, size: int) -> None:
     hairs: list[Array] = []
     for mirrored in (False, True):
         top, bottom = (
-            paint.curve(mesh.mirrored(edge) if mirrored else edge, size, 12)
-            for edge in (BROW_TOP, BROW_BOTTOM)
+            paint.curve(sets.mirrored(edge) if mirrored else edge, size, 12)
+            for edge in (sets.RIGHT_BROW_TOP, sets.RIGHT_BROW_BOTTOM)
         )
         share = np.linspace(0, 1, len(top))[:, None]
         # Thin outside, thick inside; the landmarks' band is a brow's usual height.
@@ -159,9 +157,9 @@ def _brows(image: Array, person: Person, size: int) -> None:
 
 
 def _eyelines(image: Array, person: Person, size: int) -> None:
-    upper = paint.stroke(paint.both(mesh.UPPER_LID, size), size, 0.003, 0.001)
+    upper = paint.stroke(paint.both(sets.RIGHT_UPPER_LID, size), size, 0.003, 0.001)
     paint.mix(image, (40, 28, 26), np.clip(0.8 * upper, 0, 1))
-    lower = paint.stroke(paint.both(mesh.LOWER_LID, size), size, 0.004, 0.002)
+    lower = paint.stroke(paint.both(sets.RIGHT_LOWER_LID, size), size, 0.004, 0.002)
     paint.mix(image, array(person.skin) * array([0.5, 0.36, 0.34]), np.clip(0.75 * lower, 0, 1))
 
 

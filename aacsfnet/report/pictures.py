@@ -6,17 +6,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-#: The outlines of a face among MediaPipe's 478 points; closed ones end where they begin.
-OUTLINES: tuple[tuple[int, ...], ...] = (
-    (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109, 10),
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246, 33),
-    (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398, 362),
-    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185, 61),
-    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 78),
-    (70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 70),
-    (300, 293, 334, 296, 336, 285, 295, 282, 283, 276, 300),
-)  # fmt: skip
+from aacsfnet import landmark_sets as sets
+
+#: Closed outlines of a face's parts.
+_OUTLINES = (
+    (*sets.FACE_OUTLINE, sets.FACE_OUTLINE[0]),
+    sets.loop(sets.RIGHT_LOWER_LID, sets.RIGHT_UPPER_LID),
+    sets.loop(sets.LEFT_LOWER_LID[::-1], sets.LEFT_UPPER_LID[::-1]),
+    sets.loop(sets.LOWER_LIP_OUTER, sets.UPPER_LIP_OUTER),
+    sets.loop(sets.LOWER_LIP_INNER, sets.UPPER_LIP_INNER),
+    (*sets.RIGHT_BROW_TOP, *sets.RIGHT_BROW_BOTTOM[::-1], sets.RIGHT_BROW_TOP[0]),
+    (*sets.LEFT_BROW_TOP, *sets.LEFT_BROW_BOTTOM[::-1], sets.LEFT_BROW_TOP[0]),
+)
 
 _OUTLINE_RGB = (255, 214, 64)
 _POINT_RGB = (64, 224, 208)
@@ -55,7 +56,7 @@ def with_landmarks(picture: np.ndarray, landmarks_px: np.ndarray, side: int) -> 
     fixed = np.round(points * (1 << shift)).astype(np.int32)
     for x, y in fixed:
         cv2.circle(canvas, (int(x), int(y)), 10, _POINT_RGB, -1, cv2.LINE_AA, shift)
-    lines = [fixed[list(outline)] for outline in OUTLINES]
+    lines = [fixed[list(outline)] for outline in _OUTLINES]
     cv2.polylines(canvas, lines, False, _OUTLINE_RGB, 1, cv2.LINE_AA, shift)
     return canvas
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aacsfnet.config import Crop
+from aacsfnet.faces import FaceExtractor
 from aacsfnet.faces.locate import FaceLocator
 from aacsfnet.faces.mesh import CropLandmarker
 
@@ -16,6 +17,21 @@ def photograph() -> np.ndarray:
     """`(512, 512, 3)` uint8; a face 110 high, irises at (203, 100.5), (246.5, 103)."""
     data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
     return data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def two_people(photograph) -> np.ndarray:
+    """The photograph at left, and in the middle half as large."""
+    picture = np.full((512, 1100, 3), 120, np.uint8)
+    picture[:, :420] = photograph[:, :420]
+    picture[150:406, 440:696] = cv2.resize(photograph, (256, 256), interpolation=cv2.INTER_AREA)
+    return picture
+
+
+@pytest.fixture(scope="session")
+def extractor() -> Iterator[FaceExtractor]:
+    with FaceExtractor() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

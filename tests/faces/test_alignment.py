@@ -2,24 +2,22 @@ import numpy as np
 import pytest
 
 from aacsfnet.faces.alignment import (
-    LEFT_EYE,
     MAX_SHIFT,
-    MOUTH,
-    RIGHT_EYE,
     crop_matrix,
     is_jump,
     placement_of,
     smoothed,
 )
 from aacsfnet.faces.sampling import invert, square_matrix, transform
+from aacsfnet.landmark_sets import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 
 def some_mesh(seed: int = 0) -> np.ndarray:
     """Points that have eyes and a mouth in about the right places; the rest is noise."""
     mesh = np.random.default_rng(seed).normal(100, 30, (478, 3))
-    mesh[list(LEFT_EYE)] = [[70, 80, 0], [90, 80, 0]]
-    mesh[list(RIGHT_EYE)] = [[110, 80, 0], [130, 80, 0]]
-    mesh[list(MOUTH)] = [[85, 115, 0], [115, 115, 0]]
+    mesh[list(RIGHT_EYE)] = [[70, 80, 0], [90, 80, 0]]
+    mesh[list(LEFT_EYE)] = [[110, 80, 0], [130, 80, 0]]
+    mesh[list(MOUTH_CORNERS)] = [[85, 115, 0], [115, 115, 0]]
     return mesh
 
 
@@ -42,13 +40,13 @@ def test_eyes_are_level_in_the_crop_and_the_face_has_its_height(angle: float) ->
     mesh = transform(square_matrix(np.array([300.0, 200.0]), 250, angle, 100), some_mesh())
     placement = placement_of(mesh)
     crop = transform(invert(crop_matrix(placement, 128, 0.25)), mesh)
-    left, right = crop[list(LEFT_EYE)].mean(axis=0), crop[list(RIGHT_EYE)].mean(axis=0)
+    right, left = crop[list(RIGHT_EYE)].mean(axis=0), crop[list(LEFT_EYE)].mean(axis=0)
     assert left[1] == pytest.approx(right[1])
-    assert left[0] < right[0]
+    assert right[0] < left[0]
     assert (left[0] + right[0]) / 2 == pytest.approx(63.5)
     # Eyes are 1 / 2.65 of the height apart on the average face; here by construction 40 of 40, 35.
     height = (2.65 * 40 + 3.0 * 35) / 2
-    assert right[0] - left[0] == pytest.approx(40 / height * 128 / 1.5)
+    assert left[0] - right[0] == pytest.approx(40 / height * 128 / 1.5)
 
 
 def test_turning_the_head_shrinks_the_eyes_but_not_the_height() -> None:

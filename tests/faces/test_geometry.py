@@ -3,15 +3,10 @@ import pytest
 
 from aacsfnet.faces.geometry import MEASURES, eye_distance, level, measure_all
 from aacsfnet.faces.pose import REFERENCE, RIGID, rotation_from
+from aacsfnet.landmark_sets import LEFT_EYE, MIDLINE, MIRROR, RIGHT_EYE
 
-#: Pairs of points that are each other's mirror image, as far as the measures use them.
-PAIRS = [
-    *((160, 387), (159, 386), (158, 385), (144, 373), (145, 374), (153, 380)),
-    *((53, 283), (52, 282), (65, 295), (55, 285), (63, 293), (105, 334), (66, 296), (107, 336)),
-    *((129, 358), (102, 331), (48, 278), (50, 280), (101, 330), (118, 347), (97, 326)),
-    *((37, 267), (84, 314), (61, 291), (82, 312), (87, 317)),
-]
-MIDLINE = (0, 2, 13, 14)
+#: Points of the right and their mirror images.
+PAIRS = [(right, left) for right, left in enumerate(MIRROR) if right < left]
 
 
 def face() -> np.ndarray:
@@ -58,7 +53,7 @@ def test_level_face_has_its_eyes_on_a_level_one_apart() -> None:
     mesh = face() @ rotation_from(30, -10, 60).T
     upright = level(mesh)
     assert eye_distance(mesh) == pytest.approx(50)
-    right, left = upright[[33, 133]].mean(axis=0), upright[[263, 362]].mean(axis=0)
+    right, left = (upright[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE))
     assert np.allclose(left - right, [1, 0, 0], atol=1e-9)
 
 

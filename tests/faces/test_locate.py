@@ -85,15 +85,6 @@ def test_a_face_below_the_least_size(photograph) -> None:
     assert "150" in found.reason
 
 
-@pytest.fixture(scope="module")
-def two_people(photograph) -> np.ndarray:
-    """The photograph at left, and in the middle half as large."""
-    picture = np.full((512, 1100, 3), 120, np.uint8)
-    picture[:, :420] = photograph[:, :420]
-    picture[150:406, 440:696] = cv2.resize(photograph, (256, 256), interpolation=cv2.INTER_AREA)
-    return picture
-
-
 @pytest.mark.parametrize(("people", "x", "height"), [("largest", 224, 110), ("central", 552, 55)])
 def test_of_two_people_the_policy_takes_one(
     two_people, people: str, x: float, height: float

@@ -6,24 +6,14 @@ from aacsfnet.faces.mesh import (
     Square,
     look,
     look_both_ways,
-    mirror,
     square_of_points,
 )
 from aacsfnet.faces.networks import FaceMesh
 from aacsfnet.faces.sampling import sample, square_matrix, transform
+from aacsfnet.landmark_sets import MIRROR
 
 EYE_DISTANCE = 42.0  # of the photograph, pixels
 ON_PHOTOGRAPH = Square(np.array([224.0, 124.0]), 165.0, 0.06)
-
-
-def test_mirror_is_its_own_undoing_and_agrees_with_the_demo_head() -> None:
-    from aacsfnet.rendering.mesh import mirror as of_demo
-
-    across = mirror()
-    assert np.array_equal(across[across], np.arange(478))
-    assert np.array_equal(across[:468], of_demo())
-    pairs = {33: 263, 133: 362, 61: 291, 468: 473, 469: 476, 470: 475, 1: 1, 152: 152}
-    assert {one: across[one] for one in pairs} == pairs
 
 
 def test_the_square_of_points_holds_them_level() -> None:
@@ -60,7 +50,7 @@ def test_both_ways_of_looking_see_the_same_in_a_mirror(network, photograph) -> N
             np.array([511 - square.center_xy[0], square.center_xy[1]]), square.side, -square.angle
         ),
     )
-    back = there.points[mirror()]
+    back = there.points[MIRROR]
     back[:, 0] = 511 - back[:, 0]
     assert np.abs(back - here.points).max() < 0.02 * EYE_DISTANCE
     assert here.presence > 0.99

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh, points_of
+from aacsfnet.landmark_sets import MIRROR
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +42,16 @@ def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
 
 def test_pixel_centres_are_integers() -> None:
     """In a mirror image x becomes 191 - x, not 192 - x."""
-    from aacsfnet.rendering.mesh import mirror
     from aacsfnet.rendering.people import Person
     from aacsfnet.rendering.render import Pose, render
 
-    across = np.asarray(mirror())
     sums = []
     with FaceMesh() as mesh:
         for seed in range(6):
             square = render(Person.from_seed(seed), {}, Pose(yaw=3.0 * seed), size=192).picture
             points, _ = mesh(square)
             mirrored, _ = mesh(np.ascontiguousarray(square[:, ::-1]))
-            sums.append(points[:468, 0] + mirrored[across, 0])
+            sums.append(points[:468, 0] + mirrored[MIRROR[:468], 0])
     assert np.mean(sums) == pytest.approx(MESH_SIDE - 1, abs=0.25)
 
 

@@ -12,10 +12,10 @@ import pytest
 from aacsfnet import tables
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets.index import index
-from aacsfnet.faces.alignment import LEFT_EYE, RIGHT_EYE
 from aacsfnet.faces.crop import crop
 from aacsfnet.faces.geometry import MEASURES, measure_all
 from aacsfnet.faces.landmarks import landmarks
+from aacsfnet.landmark_sets import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 
 from .conftest import turned
 
@@ -90,12 +90,12 @@ def test_a_real_face_is_upright_and_maps_back(photographs, name: str) -> None:
     assert row["faces"] == 1
     assert row["inside"] == 1.0
     mesh = np.array(found["landmarks_px"])
-    left, right = mesh[list(LEFT_EYE)].mean(axis=0), mesh[list(RIGHT_EYE)].mean(axis=0)
-    assert abs(np.degrees(np.arctan2(*(right - left)[1::-1]))) < 1.5
-    assert left[0] < right[0]
+    right, left = mesh[list(RIGHT_EYE)].mean(axis=0), mesh[list(LEFT_EYE)].mean(axis=0)
+    assert abs(np.degrees(np.arctan2(*(left - right)[1::-1]))) < 1.5
+    assert right[0] < left[0]
     assert abs(found["pose"][2]) < 3
     to_frame = np.reshape(row["to_frame"], (2, 3))
-    irises = mesh[[468, 473], :2] @ to_frame[:, :2].T + to_frame[:, 2]
+    irises = mesh[[RIGHT_IRIS[0], LEFT_IRIS[0]], :2] @ to_frame[:, :2].T + to_frame[:, 2]
     truth = IRISES
     if name == "turned":
         turn = cv2.getRotationMatrix2D((224, 122), 25, 1)

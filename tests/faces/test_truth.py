@@ -4,24 +4,17 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from aacsfnet.config import Crop
-from aacsfnet.faces.alignment import crop_matrix
+from aacsfnet.faces import FaceExtractor
 from aacsfnet.faces.geometry import eye_distance, measure_all
-from aacsfnet.faces.locate import Located
 from aacsfnet.faces.pose import angles_of, pose_of, rotation_from
-from aacsfnet.faces.sampling import invert, sample, transform
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Pose, render
 
 
-def found_in(picture: np.ndarray, locator, landmarker) -> np.ndarray:
-    """Return landmarks in picture pixels as the stages find them."""
-    located = locator.locate(picture)
-    assert isinstance(located, Located)
-    to_frame = crop_matrix(located.placement, Crop().size, Crop().margin)
-    start = transform(invert(to_frame), located.mesh.points)
-    mesh = landmarker.find(sample(picture, to_frame, Crop().size), start)
-    return transform(to_frame, mesh.points)
+def found_in(picture: np.ndarray, extractor: FaceExtractor) -> np.ndarray:
+    """Return landmarks in picture pixels."""
+    (face,) = extractor.find(picture)
+    return face.landmarks_in_frame
 
 
 @pytest.mark.parametrize(
@@ -39,7 +32,7 @@ def found_in(picture: np.ndarray, locator, landmarker) -> np.ndarray:
         ((30, -15, 25), 200, 0.07),
     ],
 )
-def test_landmarks_and_pose(locator, landmarker, angles, height: int, most: float) -> None:
+def test_landmarks_and_pose(extractor, angles, height: int, most: float) -> None:
     """Mean error of all 478 points in eye distances; of the pose in degrees."""
     size = max(160, int(height / 0.6))
     errors, poses = [], []
@@ -48,7 +41,7 @@ def test_landmarks_and_pose(locator, landmarker, angles, height: int, most: floa
         pose = Pose(*map(float, angles), height / size)
         made = render(Person.from_seed(700 + person), {}, pose, lens=lens, size=size)
         truth = made.landmarks_px.astype(float)
-        points = found_in(made.picture, locator, landmarker)
+        points = found_in(made.picture, extractor)
         distances = np.linalg.norm((points - truth)[:, :2], axis=1)
         errors.append(distances.mean() / eye_distance(truth))
         poses.append(np.abs(pose_of(points) - angles_of(rotation_from(*angles))))
@@ -68,7 +61,7 @@ def test_landmarks_and_pose(locator, landmarker, angles, height: int, most: floa
     ],
 )
 def test_measures_follow_their_action_unit(
-    locator, landmarker, measure: str, unit: str, highest: float, least: float
+    extractor, measure: str, unit: str, highest: float, least: float
 ) -> None:
     """Rank correlation over people, each against the own face at rest in three pictures."""
     rng = np.random.default_rng(5)
@@ -80,7 +73,7 @@ def test_measures_follow_their_action_unit(
         for expression in ({}, {}, {}, {unit: value}):
             pose = Pose(*(float(v) for v in rng.normal(0, (6, 3, 3))), 0.56)
             made = render(look, expression, pose, lens=Lens(scene_seed=person), size=256)
-            seen.append(measure_all(found_in(made.picture, locator, landmarker))[measure])
+            seen.append(measure_all(found_in(made.picture, extractor))[measure])
         values.append(value)
         changes.append(seen[3] - np.median(seen[:3]))
     correlation = spearmanr(values, changes).statistic

@@ -1,3 +1,8 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -56,6 +61,44 @@ def test_the_middle_is_used_as_in_training(folder):
     found = aacsfnet.Predictor(folder).predict([wide])
     path.write_text(path.read_text().replace('"kept": 0.5', '"kept": 1.0'))
     np.testing.assert_allclose(found, aacsfnet.Predictor(folder).predict([middle]), atol=1e-4)
+
+
+def test_each_face_of_a_picture_has_its_row(folder):
+    data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
+    from aacsfnet.config import Crop
+    from aacsfnet.faces import FaceExtractor
+
+    predictor = aacsfnet.Predictor(folder)
+    picture = data.astronaut()
+    cv2.imwrite(str(folder / "a.png"), picture[..., ::-1])
+    (row,) = predictor.picture(picture, clip=False)
+    left, top, right, bottom = row.box_xyxy
+    assert left < 203 < 246 < right  # the irises
+    assert top < 101 < bottom
+    assert row.prediction == predictor.predict([row.face.crop], clip=False)[0]
+    assert predictor.picture(folder / "a.png", clip=False)[0].prediction == row.prediction
+
+    both = predictor.picture(np.hstack([picture, picture[:, ::-1]]))
+    assert len(both) == 2
+    assert {each.box_xyxy[0] > 512 for each in both} == {True, False}
+
+    assert predictor.picture(np.full((200, 200, 3), 140, np.uint8)) == []
+    with FaceExtractor(Crop(size=64, margin=0.6)) as extractor:
+        (wide,) = predictor.picture(picture, extractor=extractor)
+    assert wide.face.crop.shape == (64, 64, 3)
+    with pytest.raises(DataError, match="no file"):
+        predictor.picture(folder / "gone.png")
+
+
+def test_loading_and_scoring_crops_needs_no_mediapipe(folder):
+    code = (
+        "import sys, numpy as np, aacsfnet\n"
+        "predictor = aacsfnet.Predictor(sys.argv[1])\n"
+        "predictor.predict([np.zeros((64, 64, 3), np.uint8)])\n"
+        "assert not {'mediapipe', 'aacsfnet.faces.find'} & sys.modules.keys()\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True, cwd=root)
 
 
 def test_no_pictures_give_no_scores(folder):

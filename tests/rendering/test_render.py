@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.rendering import mesh, raster
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, render, rotation
@@ -135,8 +136,13 @@ def test_the_mesh_is_the_one_that_mediapipe_draws() -> None:
     assert len(edges) == len(known)
     assert len(edges & known) > 0.8 * len(edges)
     contours = {frozenset(edge) for edge in FACEMESH_CONTOURS}
-    outline = {frozenset(p) for p in zip(mesh.OUTLINE, mesh.OUTLINE[1:], strict=False)}
+    outline = {frozenset(p) for p in zip(sets.FACE_OUTLINE, sets.FACE_OUTLINE[1:], strict=False)}
     assert outline <= contours
-    for rim in (mesh.UPPER_LID, mesh.LOWER_LID, mesh.UPPER_LIP, mesh.LOWER_LIP):
-        for line in (rim, mesh.mirrored(rim)):
+    for rim in (
+        sets.RIGHT_UPPER_LID,
+        sets.RIGHT_LOWER_LID,
+        sets.UPPER_LIP_INNER,
+        sets.LOWER_LIP_INNER,
+    ):
+        for line in (rim, sets.mirrored(rim)):
             assert {frozenset(p) for p in itertools.pairwise(line)} <= contours & edges

@@ -13,6 +13,7 @@ from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError
 from aacsfnet.evaluation.audit import audit
 from aacsfnet.faces.geometry import level
+from aacsfnet.landmark_sets import LEFT_EYE, RIGHT_EYE
 from aacsfnet.models import load_model
 
 
@@ -55,7 +56,7 @@ def test_a_real_face_is_cropped_upright_and_a_picture_without_one_keeps_its_row(
     found = [tables.read(path) for path in (own.results / "landmarks").glob("*.parquet")]
     for row in pl.concat(found).filter(pl.col("status") == "ok").iter_rows(named=True):
         points = np.array(row["landmarks_px"])
-        right_eye, left_eye = points[[33, 133]].mean(axis=0), points[[362, 263]].mean(axis=0)
+        right_eye, left_eye = (points[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE))
         across = left_eye - right_eye
         assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 4
         assert points[152, 1] > points[10, 1]  # the chin below the forehead

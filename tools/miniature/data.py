@@ -15,16 +15,12 @@ from aacsfnet.augmentation.prompts.words import (
     subject_words,
     unit_phrases,
 )
-from aacsfnet.config import Crop, Prompts
-from aacsfnet.faces.locate import FaceLocator
-from aacsfnet.faces.mesh import CropLandmarker
-from aacsfnet.faces.pose import pose_of
-from aacsfnet.faces.sequence import SequenceCropper
+from aacsfnet.config import Prompts
+from aacsfnet.faces import FaceExtractor
 from aacsfnet.facs import HIGHEST, pspi
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, render
 from aacsfnet.seeds import seed_of
-from aacsfnet.tables import Fault
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +92,9 @@ def prompt_of(person: Person, units: dict[str, float], pose: np.ndarray) -> str:
 def make(folder: Path, count: int, first: int = 0) -> None:
     """Write arrays of `count` faces, from number `first` on, to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Crop()
     images, depths, points, prompts, people = [], [], [], [], []
     lost, start = 0, time.monotonic()
-    with FaceLocator(settings) as locator, CropLandmarker(0.5) as landmarker:
+    with FaceExtractor() as extractor:
         number = first
         while len(images) < count:
             random = np.random.default_rng(seed_of(NAMESPACE, "face", number))
@@ -108,22 +103,17 @@ def make(folder: Path, count: int, first: int = 0) -> None:
             number += 1
             units = expression_of(random)
             picture = render(person, units, *circumstances(random), size=FRAME_SIZE).picture
-            found = locator.locate(picture)
-            if isinstance(found, Fault):
+            found = extractor.find(picture)
+            if not found:
                 lost += 1
                 continue
-            cropper = SequenceCropper(settings.size, settings.margin, 0)
-            cuts = [*cropper.add(0, 0, picture, found.placement), *cropper.finish()]
-            crop = cuts[0].picture
-            mesh = landmarker.find(crop)
-            if not landmarker.accepts(mesh):
-                lost += 1
-                continue
-            images.append(crop)
+            (face,) = found
+            images.append(face.crop)
             people.append(who)
-            depths.append((mesh_depth(mesh.points, *crop.shape[:2]) >> 8).astype(np.uint8))
-            points.append(mesh.points.astype(np.float32))
-            prompts.append(prompt_of(person, units, pose_of(mesh.points)))
+            depth = mesh_depth(face.landmarks_px, *face.crop.shape[:2])
+            depths.append((depth >> 8).astype(np.uint8))
+            points.append(face.landmarks_px)
+            prompts.append(prompt_of(person, units, face.pose))
     name = f"{first:06d}"
     np.save(folder / f"images-{name}.npy", np.stack(images))
     np.save(folder / f"depths-{name}.npy", np.stack(depths))

@@ -23,7 +23,9 @@ _SLACK_PX = 1e-9
 def mesh_triangles() -> NDArray[np.int64]:
     """Return the triangles of MediaPipe's face tesselation: `(854, 3)` landmark numbers < 468.
 
-    They are the 3-cliques of `FACEMESH_TESSELATION`, stored so that no MediaPipe is needed.
+    They are the 3-cliques of `FACEMESH_TESSELATION`, stored so that no MediaPipe is needed. The
+    renderer's triangles (`rendering.mesh.canonical`), which carry its texture, cut many of the
+    quadrilaterals along the other diagonal.
     """
     with np.load(Path(__file__).with_name("mesh_triangles.npz"), allow_pickle=False) as stored:
         return np.asarray(stored["triangles"], dtype=np.int64)

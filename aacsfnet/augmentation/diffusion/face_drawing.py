@@ -11,44 +11,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet import landmark_sets as sets
+
 #: Lines through MediaPipe's landmarks, and their colour (RGB); later ones lie on top.
 LINES: tuple[tuple[tuple[int, int, int], tuple[tuple[int, ...], ...]], ...] = (
-    (  # the face's outline
-        (10, 200, 10),
-        (
-            *((10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288), (288, 397, 365, 379)),
-            *((379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172), (172, 58, 132, 93, 234)),
-            (234, 127, 162, 21, 54, 103, 67, 109, 10),
-        ),
-    ),
-    (  # left eye, from the person's side
-        (10, 200, 180),
-        (
-            (263, 249, 390, 373, 374, 380, 381, 382, 362),
-            (263, 466, 388, 387, 386, 385, 384, 398, 362),
-        ),
-    ),
-    ((10, 220, 180), ((276, 283, 282, 295, 285), (300, 293, 334, 296, 336))),  # left brow
-    (  # right eye
-        (180, 200, 10),
-        (
-            (33, 7, 163, 144, 145, 153, 154, 155, 133),
-            (33, 246, 161, 160, 159, 158, 157, 173, 133),
-        ),
-    ),
-    ((180, 220, 10), ((46, 53, 52, 65, 55), (70, 63, 105, 66, 107))),  # right brow
-    (  # lips
+    ((10, 200, 10), ((*sets.FACE_OUTLINE, sets.FACE_OUTLINE[0]),)),
+    ((10, 200, 180), (sets.LEFT_LOWER_LID, sets.LEFT_UPPER_LID)),
+    ((10, 220, 180), (sets.LEFT_BROW_BOTTOM, sets.LEFT_BROW_TOP)),
+    ((180, 200, 10), (sets.RIGHT_LOWER_LID, sets.RIGHT_UPPER_LID)),
+    ((180, 220, 10), (sets.RIGHT_BROW_BOTTOM, sets.RIGHT_BROW_TOP)),
+    (
         (10, 180, 10),
         (
-            (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
-            (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
-            (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
-            (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+            *(sets.LOWER_LIP_OUTER, sets.UPPER_LIP_OUTER),
+            *(sets.LOWER_LIP_INNER, sets.UPPER_LIP_INNER),
         ),
     ),
 )
 #: Middle of each iris and its colour.
-PUPILS = ((468, (250, 200, 10)), (473, (10, 200, 250)))
+PUPILS = ((sets.RIGHT_IRIS[0], (250, 200, 10)), (sets.LEFT_IRIS[0], (10, 200, 250)))
 _WIDTH = 2
 _HALF_PUPIL = 2
 

@@ -3,23 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet import landmark_sets as sets
 from aacsfnet.faces.action_units import estimated_pspi
-from aacsfnet.faces.geometry import (
-    LEFT_BROW,
-    LEFT_BROW_TOP,
-    LEFT_EYE,
-    LEFT_LIDS,
-    RIGHT_BROW,
-    RIGHT_BROW_TOP,
-    RIGHT_EYE,
-    RIGHT_LIDS,
-    eye_distance,
-    measure_all,
-)
+from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.pose import pose_of
 from aacsfnet.tables import PAIN_MEASURES
 
@@ -41,18 +32,16 @@ MESH_ERROR = {
 }
 #: A change of measures below this is not told from the mesh's error.
 SMALLEST_CHANGE = round(_NORMAL * max(MESH_ERROR.values()), 3)
-_LIDS = tuple(point for pair in RIGHT_LIDS + LEFT_LIDS for point in pair)
-_LIPS = (
-    *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
-    *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
-)
 #: Landmarks of each region whose error is given apart; the iris is left out of the whole, since
 #: closed lids hide it.
 REGIONS: dict[str, tuple[int, ...]] = {
     "landmark": tuple(range(468)),
-    "eyes": RIGHT_EYE + LEFT_EYE + _LIDS,
-    "brows": RIGHT_BROW + RIGHT_BROW_TOP + LEFT_BROW + LEFT_BROW_TOP,
-    "mouth": _LIPS,
+    "eyes": (*sets.RIGHT_EYE, *sets.LEFT_EYE, *chain(*sets.RIGHT_LIDS, *sets.LEFT_LIDS)),
+    "brows": (
+        *(*sets.RIGHT_BROW_BOTTOM[1:], *sets.RIGHT_BROW_TOP[1:]),
+        *(*sets.LEFT_BROW_BOTTOM[1:], *sets.LEFT_BROW_TOP[1:]),
+    ),
+    "mouth": sets.LIPS,
 }
 
 
@@ -89,7 +78,7 @@ def seen(looks: NDArray[np.floating], usual: Mapping[str, float] | None) -> Seen
 
     Args:
         looks: meshes in pixels.
-        usual: the person's usual measures, see `anatomy.usual_face`.
+        usual: the person's usual measures, see `action_units.usual_face`.
     """
     measured = measure_all(looks)
     return Seen(

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet.landmark_sets import IBUG_68
+
 #: The fixed words of the published script.
 _PERSON = "A picture of a men,natural facial features"
 _ANATOMY = (
@@ -17,17 +19,6 @@ _ANATOMY = (
     "detailed skin texture with pores"
 )
 _COORDINATES = "Facial landmarks coordinates (normalized): "
-
-#: Points of MediaPipe's mesh that stand where the 68 of the iBUG scheme do, in its order: jaw,
-#: right and left brow, nose, right and left eye, outer and inner lips.
-SIXTY_EIGHT = (
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
-    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
-    *(78, 82, 13, 312, 308, 317, 14, 87),
-)
 
 
 class Cut(NamedTuple):
@@ -53,7 +44,7 @@ def coordinate_prompt(landmarks_px: NDArray[np.floating], size: int) -> str:
         landmarks_px: `(478, 3)` in crop pixels.
         size: side of the crop, pixels.
     """
-    points = np.asarray(landmarks_px, np.float64)[list(SIXTY_EIGHT), :2] / size
+    points = np.asarray(landmarks_px, np.float64)[list(IBUG_68), :2] / size
     coordinates = " ".join(f"({x:.3f},{y:.3f})" for x, y in points)
     return f"{_PERSON} | {_ANATOMY} | {_COORDINATES}{coordinates}"
 

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from aacsfnet.augmentation.prompts.published import SIXTY_EIGHT, coordinate_prompt, cut
-from aacsfnet.faces.mesh import mirror
+from aacsfnet.augmentation.prompts.published import coordinate_prompt, cut
+from aacsfnet.landmark_sets import IBUG_68, MIRROR
 from tools.miniature.tokenizer import END, START, learn_merges
 
 SIZE = 128
@@ -26,12 +26,11 @@ def tokenizer():
 
 
 def test_the_points_are_those_of_the_scheme(face_landmarks):
-    points = face_landmarks[list(SIXTY_EIGHT)]
-    assert len(set(SIXTY_EIGHT)) == 68
+    points = face_landmarks[list(IBUG_68)]
+    assert len(set(IBUG_68)) == 68
     # The scheme runs along each part; in a mirror image, jaw and brows run the other way.
-    across = mirror()
     for first, last in ((0, 16), (17, 26), (31, 35), (36, 45), (48, 54), (60, 64)):
-        assert across[SIXTY_EIGHT[first]] == SIXTY_EIGHT[last]
+        assert MIRROR[IBUG_68[first]] == IBUG_68[last]
     jaw, brows, mouth = points[:17], points[17:27], points[48:]
     assert (np.diff(jaw[1:, 0]) > 0).all()  # the temples may lie further in
     assert (np.diff(brows[:, 0]) > 0).all()
@@ -41,7 +40,7 @@ def test_the_points_are_those_of_the_scheme(face_landmarks):
 def test_the_prompt_holds_68_coordinates_as_shares_of_the_picture(face_landmarks):
     text = coordinate_prompt(face_landmarks, SIZE)
     found = np.array(re.findall(r"\(([\d.]+),([\d.]+)\)", text), float)
-    np.testing.assert_allclose(found, face_landmarks[list(SIXTY_EIGHT), :2] / SIZE, atol=5.1e-4)
+    np.testing.assert_allclose(found, face_landmarks[list(IBUG_68), :2] / SIZE, atol=5.1e-4)
 
 
 def test_three_of_68_points_are_read(tokenizer, face_landmarks):

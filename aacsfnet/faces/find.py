@@ -1,0 +1,179 @@
+"""A picture in, crops and landmarks out: what the crop and landmarks stages give for one still."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from aacsfnet.config import Crop, Landmarks
+from aacsfnet.config.data import Index
+from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.pictures import MIN_SIDE, PictureReader
+from aacsfnet.errors import DataError
+from aacsfnet.faces.landmarks import describe, mesh_on
+from aacsfnet.faces.locate import FaceLocator, Located
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.sampling import transform
+from aacsfnet.faces.sequence import cut_still
+from aacsfnet.tables import Fault
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A face of a picture.
+
+    Points are x right, y down, pixel centres at integers; z on x's scale, smaller = nearer.
+
+    Attributes:
+        crop: `(S, S, 3)` uint8 RGB, the face levelled and cut out.
+        landmarks_px: `(478, 3)` float32 in crop pixels.
+        to_frame: 2x3, crop pixel centres -> picture pixel centres.
+        inside: share of the crop that lies inside the picture.
+        confidence: the detector's score, 0 to 1.
+        presence: the face mesh's score, 0 to 1.
+        pose: `(3,)` yaw, pitch, roll in the crop, degrees; see `aacsfnet.faces.pose`.
+        frame_roll: the head's roll in the picture, degrees.
+        measures: facial measures by name, eye distances; see `aacsfnet.faces.geometry`.
+    """
+
+    crop: np.ndarray
+    landmarks_px: np.ndarray
+    to_frame: np.ndarray
+    inside: float
+    confidence: float | None
+    presence: float
+    pose: np.ndarray
+    frame_roll: float
+    measures: dict[str, float]
+
+    @property
+    def landmarks_in_frame(self) -> np.ndarray:
+        """The landmarks `(478, 3)` in picture pixels."""
+        return transform(self.to_frame, self.landmarks_px.astype(np.float64))
+
+    @property
+    def box_xyxy(self) -> np.ndarray:
+        """The box `(4,)` round the landmarks in picture pixels: left, top, right, bottom."""
+        points = self.landmarks_in_frame[:, :2]
+        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+class FaceExtractor:
+    """Finds the faces of pictures; holds the networks, so make one and use it for many.
+
+    Args:
+        settings: how faces are found and cut out; `mode` and `smoothing` are for films.
+        landmarks: how the landmarks are found.
+    """
+
+    def __init__(
+        self,
+        settings: Crop = Crop(),
+        landmarks: Landmarks = Landmarks(),
+    ) -> None:
+        self._settings, self._least = settings, landmarks.min_confidence
+        with ExitStack() as networks:
+            self._locator = networks.enter_context(FaceLocator(settings))
+            self._landmarker = (
+                networks.enter_context(CropLandmarker(landmarks.min_confidence))
+                if landmarks.mode == "still"
+                else None
+            )
+            self._networks = networks.pop_all()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._networks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def find(self, picture: np.ndarray | str | Path, *, everyone: bool = False) -> list[FoundFace]:
+        """Return the faces of a picture, largest first; none where the stages would find none.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB, or a file, read as a data set's files are.
+            everyone: all faces, not only the one that `Crop.people` takes.
+
+        Raises:
+            DataError: this is no such picture, or the file cannot be read as one.
+        """
+        pixels = _read(picture)
+        if isinstance(pixels, Fault):
+            return []
+        if everyone:
+            located = self._locator.locate_all(pixels)
+        else:
+            found = self._locator.locate(pixels)
+            located = [] if isinstance(found, Fault) else [found]
+        faces = (self._cut_out(pixels, each) for each in located)
+        return [face for face in faces if face is not None]
+
+    def _cut_out(self, picture: np.ndarray, located: Located) -> FoundFace | None:
+        """Return a located face, or None where the mesh is not found on its crop."""
+        cut = cut_still(picture, located.placement, self._settings.size, self._settings.margin)
+        known = cut.in_crop(located.mesh.points)
+        mesh = mesh_on(lambda: cut.picture, known, located.mesh.presence, self._landmarker)
+        if mesh.presence < self._least:
+            return None
+        described = describe(mesh.points[None], cut.to_frame[None])
+        return FoundFace(
+            crop=cut.picture,
+            landmarks_px=mesh.points.astype(np.float32),
+            to_frame=cut.to_frame,
+            inside=cut.inside,
+            confidence=located.confidence,
+            presence=mesh.presence,
+            pose=described.poses[0],
+            frame_roll=float(described.frame_rolls[0]),
+            measures={name: float(values[0]) for name, values in described.measures.items()},
+        )
+
+
+def find_faces(
+    picture: np.ndarray | str | Path,
+    *,
+    settings: Crop = Crop(),
+    landmarks: Landmarks = Landmarks(),
+    everyone: bool = False,
+) -> list[FoundFace]:
+    """Return the faces of one picture, see `FaceExtractor`, which spares many the loading.
+
+    Args:
+        picture: `(H, W, 3)` uint8 RGB, or a file.
+        settings: how faces are found and cut out.
+        landmarks: how the landmarks are found.
+        everyone: all faces, largest first, not only the one that `settings.people` takes.
+
+    Raises:
+        DataError: this is no such picture, or the file cannot be read as one.
+    """
+    with FaceExtractor(settings, landmarks) as extractor:
+        return extractor.find(picture, everyone=everyone)
+
+
+def _read(picture: np.ndarray | str | Path) -> np.ndarray | Fault:
+    """Return a picture's pixels, or the fault of a black one, which holds no face."""
+    if isinstance(picture, np.ndarray):
+        shape = picture.shape
+        if (
+            len(shape) != 3
+            or shape[2] != 3
+            or picture.dtype != np.uint8
+            or min(shape[:2]) < MIN_SIDE
+        ):
+            raise DataError(
+                f"a picture is {picture.dtype} {shape}; expected uint8 (H, W, 3), RGB, sides of "
+                f"{MIN_SIDE} pixels or more"
+            )
+        return picture
+    path = Path(picture).resolve()
+    pixels = PictureReader(DataFolder(path.parent), Index().max_megapixels).read(path.name)
+    if isinstance(pixels, Fault) and pixels.status != "black":
+        raise DataError(f"{picture}: {pixels.reason}")
+    return pixels
