@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pytest
 import torch
 
 from aacsfnet.augmentation.diffusion.model_files import bundled_model
@@ -54,7 +53,6 @@ def test_training_people_are_none_of_the_demos():
 
 
 def test_faces_are_made_again_alike(tmp_path):
-    pytest.importorskip("mediapipe")
     for folder in (tmp_path / "a", tmp_path / "b"):
         data.make(folder, 2, 700)
     images, again = (np.load(tmp_path / name / "images-000700.npy") for name in "ab")
