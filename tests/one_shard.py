@@ -12,8 +12,8 @@ SIZE = 128
 @pytest.fixture(scope="session")
 def face_picture():
     """A photographed face, about upright, 128 pixels a side."""
-    data = pytest.importorskip("skimage.data")
     import cv2
+    from skimage import data
 
     return cv2.resize(data.astronaut()[30:200, 140:310], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 

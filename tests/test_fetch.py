@@ -18,7 +18,8 @@ from aacsfnet.files import LOCK
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub with one repository, `owner/model`, whose branch main is commit abc123."""
-    huggingface_hub = pytest.importorskip("huggingface_hub")
+    import huggingface_hub
+
     folder = tmp_path / "hub"
     shutil.copytree(bundled_model(), folder)
     for extra in ("everything.ckpt", "unet/diffusion_pytorch_model.bin", "unet/x.fp16.safetensors"):

@@ -1,8 +1,13 @@
 """The pins, the environments and the profiles agree with each other."""
 
+import ast
+import json
 import re
+import subprocess
+import sys
 import tomllib
-from importlib.metadata import distributions
+from importlib.metadata import distributions, entry_points, packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -46,20 +51,111 @@ def test_an_environment_has_the_pins_of_the_constraints(path):
         assert pins()[canonicalize_name(name)] == version
 
 
-def test_every_rule_with_a_job_names_an_environment_that_exists():
-    named = set()
-    for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
-        text = rules.read_text()
-        named |= set(re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"', text))
-        assert text.count("shell:") == text.count("conda:")
+#: Prints each rule's name, whether it has a command, and its environment, as Snakemake sees it.
+RULES = """
+import json, sys
+from itertools import chain
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+root, folder = map(Path, sys.argv[1:])
+with SnakemakeApi(OutputSettings()) as api:
+    loaded = api.workflow(
+        resource_settings=ResourceSettings(cores=1),
+        config_settings=ConfigSettings(configfiles=[root / "config.yaml"]),
+        snakefile=root / "Snakefile",
+        workdir=folder,
+    )
+    loaded.dag()
+    print(json.dumps({r.name: [bool(r.shellcmd), r.conda_env] for r in loaded._workflow.rules}))
+"""
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    command = [sys.executable, "-c", RULES, str(ROOT), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_rule_with_a_job_names_an_environment_that_exists(rules):
+    assert all((environment is not None) == job for job, environment in rules.values()), rules
+    named = {Path(environment).stem for _, environment in rules.values() if environment}
     assert named == {path.stem for path in ENVIRONMENTS}
 
 
-def test_profiles_speak_of_rules_that_exist():
-    rules = set()
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        rules |= set(re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE))
+def test_profiles_speak_of_rules_that_exist(rules):
     for profile in (ROOT / "profiles").glob("*/config.yaml"):
         options = yaml.safe_load(profile.read_text())
         for option in ("set-threads", "set-resources"):
-            assert set(options.get(option, {})) <= rules, profile
+            assert set(options.get(option, {})) <= set(rules), profile
+
+
+#: Declared packages that no Python file imports and no make target runs, and who needs them.
+UNIMPORTED = {
+    "accelerate": "diffusers and transformers load weights by it",
+    "controlnet-aux": "only a test imports it: its depth methods are to follow",
+    "peft": "diffusers loads LoRA weights by it",
+    "pytest-xdist": "pytest's --numprocesses, in the Makefile",
+    "snakemake-executor-plugin-slurm": "snakemake's executor in profiles/slurm",
+    "tensorboard": "torch.utils.tensorboard writes by it",
+    "torchvision": "timm is built on it",
+    "types-pyyaml": "mypy's types of yaml",
+}
+
+
+def imported(*folders):
+    """Return the distributions that Python files import; a set of several offers one module."""
+    own = {"aacsfnet", "benchmarks", "tests", "tools", "__future__", *sys.stdlib_module_names}
+    offered, modules = packages_distributions(), set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {each.name.partition(".")[0] for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules.add(node.module.partition(".")[0])
+    return {
+        module: {canonicalize_name(name) for name in offered.get(module, ())}
+        for module in modules - own
+    }
+
+
+def run_by_make():
+    """Return the distributions whose commands the Makefile runs."""
+    commands = set(re.findall(r"\$\((?:BIN|RUN)\)/(\S+)", (ROOT / "Makefile").read_text()))
+    found = {script.name: script.dist.name for script in entry_points(group="console_scripts")}
+    # A program without Python code (ruff) is named as its package.
+    return {canonicalize_name(found.get(name, name)) for name in commands - {"python"}}
+
+
+def declared():
+    """Return what the package needs, and what its extras add."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = chain.from_iterable(project["optional-dependencies"].values())
+    lists = (project["dependencies"], extras)
+    return [{canonicalize_name(Requirement(each).name) for each in one} for one in lists]
+
+
+def test_the_package_declares_what_it_imports_and_nothing_else():
+    (needed, _), found = declared(), imported("aacsfnet")
+    assert not {module for module, offered in found.items() if not offered & needed}
+    used = {name for offered in found.values() for name in offered} | run_by_make()
+    assert needed - used - UNIMPORTED.keys() == set()
+
+
+def test_tests_and_tools_declare_what_they_import_and_nothing_else():
+    needed, extra = declared()
+    found = imported("tests", "tools", "benchmarks", "docs")
+    assert not {module for module, offered in found.items() if not offered & (needed | extra)}
+    used = {name for offered in found.values() for name in offered} | run_by_make()
+    assert extra - used - UNIMPORTED.keys() == set()
+    assert not needed & extra
+
+
+def test_what_is_said_to_be_imported_by_nothing_is_declared_and_not_imported():
+    needed, extra = declared()
+    assert UNIMPORTED.keys() <= needed | extra
+    used = {name for offered in imported("aacsfnet").values() for name in offered}
+    assert not used & UNIMPORTED.keys()

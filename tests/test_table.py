@@ -53,14 +53,71 @@ def test_pictures_are_lossless_and_stand_as_any_reader_sees_them(shape, dtype):
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded["bytes"]))), picture)
 
 
-def test_a_table_with_pictures_tells_hugging_face_so(tmp_path):
+@pytest.fixture
+def loaded(tmp_path, monkeypatch):
+    """A table as Hugging Face's library loads it, offline."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+
+    def load(stage, rows):
+        path = tmp_path / f"{stage}.parquet"
+        tables.write(path, tables.frame(stage, rows), stage)
+        return datasets.load_dataset(
+            "parquet", data_files=str(path), cache_dir=str(tmp_path / "cache"), split="train"
+        )
+
+    return load
+
+
+@pytest.mark.parametrize("stage", ["crop", "depth", "generate"])
+def test_hugging_face_reads_pictures_as_pictures(loaded, stage):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (8, 6, 3), np.uint8) for _ in range(300)]
+    if stage == "depth":
+        pictures = [picture[..., 0].astype(np.uint16) * 257 for picture in pictures]
+    rows = [
+        {"frame_id": f"s/a/{i}", "status": "ok", "reason": "", "label": float(i)}
+        | ({} if i == 1 else {"image": tables.encode_png(picture, f"{i}.png")})
+        for i, picture in enumerate(pictures)
+    ]
+    found = loaded(stage, rows)
+    assert found["label"][:] == [float(i) for i in range(300)]
+    for i, image in enumerate(found["image"]):
+        if i == 1:
+            assert image is None
+        else:
+            assert isinstance(image, Image.Image)
+            np.testing.assert_array_equal(np.asarray(image), pictures[i])
+
+
+def test_hugging_face_reads_lists_and_structs_as_such(loaded):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(478, 3)).astype(np.float32)
+    measures = {name: float(i) for i, name in enumerate(tables.MEASURES)}
+    known = {"frame_id": "a", "status": "ok", "reason": ""}
+    row = known | {"landmarks_px": points, "pose": [1.0, 2.0, 3.0], "measures": measures}
+    first, second = loaded("landmarks", [row, known | {"frame_id": "b"}])
+    np.testing.assert_array_equal(np.array(first["landmarks_px"], np.float32), points)
+    assert (first["pose"], first["measures"]) == ([1.0, 2.0, 3.0], measures)
+    assert second["landmarks_px"] is second["pose"] is None
+
+    crop = loaded("crop", [*crop_rows(), known | {"mesh_px": points}])
+    assert crop["to_frame"][:] == [[1.0, 0.0, 3.0, 0.0, 1.0, 4.0]] * 2 + [None]
+    assert crop["frame_size"][0] == [640, 480]
+    np.testing.assert_array_equal(np.array(crop["mesh_px"][2], np.float32), points)
+
+
+def test_a_table_with_pictures_names_every_columns_feature(tmp_path):
     path = tmp_path / "s.parquet"
     tables.write(path, tables.frame("crop", crop_rows()), "crop")
     schema = pq.read_schema(path)
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    assert list(features) == schema.names
+    number = {"_type": "Value", "dtype": "float32"}
+    point = {"_type": "List", "feature": number, "length": 3}
     assert features["image"] == {"_type": "Image"}
     assert features["label"] == {"_type": "Value", "dtype": "float64"}
-    assert list(features) == schema.names
+    assert features["mesh_px"] == {"_type": "List", "feature": point}
 
 
 def test_an_empty_shard_is_legal(tmp_path):

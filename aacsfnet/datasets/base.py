@@ -82,9 +82,23 @@ class Dataset(ABC):
     def index(self) -> pl.DataFrame:
         """Return one row a frame: the index table without its `shard` column."""
 
-    @abstractmethod
     def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB, or what is wrong."""
+        """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB, or what is wrong.
+
+        Rows that are not ok are not opened.
+        """
+        try:
+            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
+                yield self.picture(path) if status == "ok" else Fault(status, reason)
+        finally:
+            self.close()
+
+    @abstractmethod
+    def picture(self, path: str) -> np.ndarray | Fault:
+        """Return the frame at an index row's path, as `pictures` yields it."""
+
+    def close(self) -> None:  # noqa: B027 (most data sets keep no file open)
+        """Let go of the file that the last `picture` came from."""
 
 
 def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:

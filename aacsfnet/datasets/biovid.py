@@ -11,7 +11,6 @@ Source: Walter et al. 2013, doi:10.1109/CYBConf.2013.6617456.
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -80,13 +79,13 @@ class Biovid(Dataset):
         """Return what belongs to no single frame."""
         return self._remarks
 
-    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each row in order; rows that are not ok are not opened."""
-        try:
-            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-                yield self.videos.read(path) if status == "ok" else Fault(status, reason)
-        finally:
-            self.videos.close()
+    def picture(self, path: str) -> np.ndarray | Fault:
+        """Return a frame of a video."""
+        return self.videos.read(path)
+
+    def close(self) -> None:
+        """Close the video that was read last."""
+        self.videos.close()
 
     def _rows_of(self, clip: Clip) -> list[dict[str, Any]]:
         match = _SUBJECT.fullmatch(clip.subject)

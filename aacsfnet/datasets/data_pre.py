@@ -10,7 +10,6 @@ names the folder as trusted.
 import io
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from tokenize import TokenError
@@ -81,10 +80,20 @@ class DataPre(Dataset):
         """Return one row a picture or label, whichever there are more of."""
         return index_table([row for person in self._people for row in self._rows_of(person)])
 
-    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each row in order; rows that are not ok are not opened."""
-        for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-            yield self._picture(path) if status == "ok" else Fault(status, reason)
+    def picture(self, path: str) -> np.ndarray | Fault:
+        """Return one entry of an array."""
+        file, _, number = path.rpartition("#")
+        if self._open[0] != file:
+            self._open = (file, self._array(file))
+        array = self._open[1]
+        if isinstance(array, Fault):
+            return array
+        pixels = np.asarray(array[int(number)])
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            found = f"{pixels.dtype} of shape {pixels.shape}"
+            return Fault("unreadable", f"{path}: {found}, expected uint8 of shape (H, W, 3)")
+        fault = size_fault(pixels.shape[1], pixels.shape[0], self.max_pixels) or black_fault(pixels)
+        return fault or np.ascontiguousarray(pixels[..., ::-1] if self.flip else pixels)
 
     @cached_property
     def _people(self) -> list[Person]:
@@ -215,20 +224,6 @@ class DataPre(Dataset):
             return np.asarray(np.load(real, mmap_mode="r", allow_pickle=False))
         except Exception as error:  # a pickle raises anything
             return Fault("unreadable", f"{path}: {' '.join(str(error).split())[:200]}")
-
-    def _picture(self, name: str) -> np.ndarray | Fault:
-        path, _, number = name.rpartition("#")
-        if self._open[0] != path:
-            self._open = (path, self._array(path))
-        array = self._open[1]
-        if isinstance(array, Fault):
-            return array
-        pixels = np.asarray(array[int(number)])
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            found = f"{pixels.dtype} of shape {pixels.shape}"
-            return Fault("unreadable", f"{name}: {found}, expected uint8 of shape (H, W, 3)")
-        fault = size_fault(pixels.shape[1], pixels.shape[0], self.max_pixels) or black_fault(pixels)
-        return fault or np.ascontiguousarray(pixels[..., ::-1] if self.flip else pixels)
 
 
 def read_header(file: IO[bytes]) -> ArrayHeader | Fault:

@@ -1,6 +1,5 @@
 """The data set `demo`: rendered people whose action units, and so PSPI, are known."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ from aacsfnet.config import Index
 from aacsfnet.datasets.base import Dataset, Label
 from aacsfnet.errors import DataError
 from aacsfnet.facs import ACTION_UNITS
-from aacsfnet.tables import Fault
 
 if TYPE_CHECKING:
     from aacsfnet.rendering.sequences import Frame
@@ -62,27 +60,25 @@ class Demo(Dataset):
                     )
         return tables.frame("index", rows).drop("shard")
 
-    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB.
+    def picture(self, path: str) -> np.ndarray:
+        """Return a frame, rendered.
 
         Raises:
-            DataError: a row whose path these settings do not make.
+            DataError: a path that these settings do not make.
         """
         from aacsfnet.rendering.render import render
         from aacsfnet.rendering.sequences import person_of
 
-        for path in rows["path"]:
-            subject, sequence, position = self._numbers(path)
-            frame = self._frames(subject, sequence)[position]
-            person = person_of(self._settings.seed, subject)
-            yield render(
-                person,
-                frame.expression,
-                frame.pose,
-                frame.light,
-                frame.lens,
-                self._settings.picture_size,
-            ).picture
+        subject, sequence, position = self._numbers(path)
+        frame = self._frames(subject, sequence)[position]
+        return render(
+            person_of(self._settings.seed, subject),
+            frame.expression,
+            frame.pose,
+            frame.light,
+            frame.lens,
+            self._settings.picture_size,
+        ).picture
 
     def _name(self, subject: int) -> str:
         return f"s{subject + 1:0{self._digits}d}"

@@ -8,7 +8,6 @@ row. What makes the whole table useless (no label column, say) raises.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +95,14 @@ class Manifest(Dataset):
         """Return what was odd about the table as a whole."""
         return self._remarks
 
-    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each row in order; rows that are not ok are not opened."""
-        try:
-            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-                if status != "ok":
-                    yield Fault(status, reason)
-                elif is_video(path.rpartition("#")[0]):
-                    yield self.videos.read(path)
-                else:
-                    yield self.reader.read(path)
-        finally:
-            self.videos.close()
+    def picture(self, path: str) -> np.ndarray | Fault:
+        """Return the picture in a file, or a frame of a video."""
+        reader = self.videos if is_video(path.rpartition("#")[0]) else self.reader
+        return reader.read(path)
+
+    def close(self) -> None:
+        """Close the video that was read last."""
+        self.videos.close()
 
     def _checked(self, sheet: Sheet) -> Sheet:
         """Return the table with its label column named `label`.

@@ -14,7 +14,6 @@ Source: Lucey et al. 2011, doi:10.1109/FG.2011.5771462.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -76,10 +75,9 @@ class Unbc(Dataset):
         """Return what belongs to no single frame."""
         return dict(self._remarks)
 
-    def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
-        """Yield the frame of each row in order; rows that are not ok are not opened."""
-        for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-            yield self.reader.read(path) if status == "ok" else Fault(status, reason)
+    def picture(self, path: str) -> np.ndarray | Fault:
+        """Return the picture in a file."""
+        return self.reader.read(path)
 
     def aam_landmarks(self, rows: pl.DataFrame) -> np.ndarray:
         """Return the archive's own landmarks of index rows: `(N, 66, 2)`, NaN where unknown."""

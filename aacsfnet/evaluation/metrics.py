@@ -13,11 +13,10 @@ The measures of agreement, for predictions p and labels y with means p̄ and ȳ:
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from aacsfnet.errors import DataError
-
-Floats = NDArray[np.float64]
+from aacsfnet.evaluation.statistics import Floats, Sums, measures, sums_of
 
 #: Short names as printed, with what they say and whether more is better.
 METRICS = {
@@ -51,14 +50,30 @@ def _pairs(predictions: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
     return got, expected
 
 
+def _measure(
+    name: str, predictions: ArrayLike, labels: ArrayLike, levels: ArrayLike | None = None
+) -> float:
+    """Return one of `METRICS` of all values together; NaN without values."""
+    got, expected = _pairs(predictions, labels)
+    if not got.size:
+        return float("nan")
+    return float(measures(_sums(got, expected, levels)[0])[name][0])
+
+
+def _sums(got: Floats, expected: Floats, levels: ArrayLike | None) -> tuple[Sums, Floats]:
+    """Return the sums over all values as one group, and the levels in the order of its columns."""
+    level, _ = _pairs(expected if levels is None else levels, expected)
+    found, codes = np.unique(level, return_inverse=True)
+    return sums_of(got, expected, np.zeros(got.size, np.int64), codes, (1, found.size)), found
+
+
 def mae(predictions: ArrayLike, labels: ArrayLike) -> float:
     """Return the mean absolute error; NaN without values.
 
     >>> mae([0.0, 2.0, 5.0], [0.0, 1.0, 3.0])
     1.0
     """
-    got, expected = _pairs(predictions, labels)
-    return float(np.abs(got - expected).mean()) if got.size else float("nan")
+    return _measure("mae", predictions, labels)
 
 
 def mse(predictions: ArrayLike, labels: ArrayLike) -> float:
@@ -67,8 +82,7 @@ def mse(predictions: ArrayLike, labels: ArrayLike) -> float:
     >>> mse([0.0, 2.0, 5.0, 3.0], [0.0, 1.0, 3.0, 3.0])
     1.25
     """
-    got, expected = _pairs(predictions, labels)
-    return float(np.square(got - expected).mean()) if got.size else float("nan")
+    return _measure("mse", predictions, labels)
 
 
 def rmse(predictions: ArrayLike, labels: ArrayLike) -> float:
@@ -77,26 +91,7 @@ def rmse(predictions: ArrayLike, labels: ArrayLike) -> float:
     >>> rmse([3.0, 0.0], [0.0, 3.0])
     3.0
     """
-    return float(np.sqrt(mse(predictions, labels)))
-
-
-def _spread(predictions: ArrayLike, labels: ArrayLike) -> tuple[float, float, float, float]:
-    """Return var(p), var(y), cov(p, y) with divisor n, and p̄ - ȳ; all NaN below two values.
-
-    A constant has variance exactly 0, whatever rounding its mean suffered.
-    """
-    got, expected = _pairs(predictions, labels)
-    if got.size < 2:
-        return (float("nan"),) * 4
-    shift = float((got - expected).mean())
-    constant = (np.ptp(got) == 0, np.ptp(expected) == 0)
-    got, expected = got - got.mean(), expected - expected.mean()
-    return (
-        0.0 if constant[0] else float(np.square(got).mean()),
-        0.0 if constant[1] else float(np.square(expected).mean()),
-        0.0 if any(constant) else float((got * expected).mean()),
-        shift,
-    )
+    return _measure("rmse", predictions, labels)
 
 
 def pcc(predictions: ArrayLike, labels: ArrayLike) -> float:
@@ -107,10 +102,7 @@ def pcc(predictions: ArrayLike, labels: ArrayLike) -> float:
     >>> pcc([1.0, 1.0, 1.0], [0.0, 1.0, 2.0])
     nan
     """
-    var_p, var_y, cov, _ = _spread(predictions, labels)
-    # Roots before the product: the product of two tiny variances would be rounded to 0.
-    scale = np.sqrt(var_p) * np.sqrt(var_y)
-    return float(np.clip(cov / scale, -1.0, 1.0)) if scale > 0 else float("nan")
+    return _measure("pcc", predictions, labels)
 
 
 def icc(predictions: ArrayLike, labels: ArrayLike) -> float:
@@ -125,9 +117,7 @@ def icc(predictions: ArrayLike, labels: ArrayLike) -> float:
     >>> icc([0.0, 4.0], [0.0, 2.0])
     0.8
     """
-    var_p, var_y, cov, _ = _spread(predictions, labels)
-    scale = var_p + var_y
-    return float(np.clip(2 * cov / scale, -1.0, 1.0)) if scale > 0 else float("nan")
+    return _measure("icc", predictions, labels)
 
 
 def ccc(predictions: ArrayLike, labels: ArrayLike) -> float:
@@ -140,9 +130,7 @@ def ccc(predictions: ArrayLike, labels: ArrayLike) -> float:
     >>> ccc([0.0, 2.0], [1.0, 3.0])
     0.6666666666666666
     """
-    var_p, var_y, cov, shift = _spread(predictions, labels)
-    scale = var_p + var_y + shift**2
-    return float(np.clip(2 * cov / scale, -1.0, 1.0)) if scale > 0 else float("nan")
+    return _measure("ccc", predictions, labels)
 
 
 def level_of(labels: ArrayLike, low: float, high: float) -> Floats:
@@ -173,11 +161,11 @@ def mae_by_level(
     {0.0: 1.0, 4.0: 3.0}
     """
     got, expected = _pairs(predictions, labels)
-    level, _ = _pairs(expected if levels is None else levels, expected)
-    return {
-        float(value): mae(got[level == value], expected[level == value])
-        for value in np.unique(level)
-    }
+    if not got.size:
+        return {}
+    sums, found = _sums(got, expected, levels)
+    errors = sums.level_errors[0] / sums.level_counts[0]
+    return dict(zip(found.tolist(), errors.tolist(), strict=True))
 
 
 def macro_mae(predictions: ArrayLike, labels: ArrayLike, levels: ArrayLike | None = None) -> float:
@@ -189,5 +177,4 @@ def macro_mae(predictions: ArrayLike, labels: ArrayLike, levels: ArrayLike | Non
     >>> macro_mae([0.0, 2.0, 1.0], [0.0, 0.0, 4.0])
     2.0
     """
-    errors = mae_by_level(predictions, labels, levels)
-    return float(np.mean(list(errors.values()))) if errors else float("nan")
+    return _measure("macro_mae", predictions, labels, levels)

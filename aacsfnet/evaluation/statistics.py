@@ -113,6 +113,7 @@ def measures(sums: Sums) -> dict[str, Floats]:
         enough = np.where(n >= 2, 1.0, np.nan)
         by_level = sums.level_errors / sums.level_counts
         return {
+            # Roots before the product: the product of two tiny variances would be rounded to 0.
             "pcc": enough * _ratio(cov, np.sqrt(var_p) * np.sqrt(var_y)),
             "icc": enough * _ratio(2 * cov, var_p + var_y),
             "ccc": enough * _ratio(2 * cov, var_p + var_y + shift * shift),

@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aacsfnet.errors import DataError, WorkError
 from aacsfnet.files import replacing
 from aacsfnet.tables.schemas import _IMAGE, PICTURE, SCHEMAS, STATUSES
+
+#: `PICTURE` as the `datasets` library takes it for an Image: with 32-bit offsets, so the pictures
+#: of one slice of rows must have less than 2 GB. The largest crops have 12 MB.
+_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+_SLICE = 128
 
 
 def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
@@ -75,26 +81,27 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
     unknown = set(table["status"].unique()) - set(STATUSES)
     if unknown:
         raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
-    arrow = table.to_arrow()
-    pictures = {name: {"_type": "Image"} for name, kind in expected.items() if kind == PICTURE}
+    slices = table.iter_slices(_SLICE) if len(table) else [table]
+    arrow = pa.concat_tables([_as_parquet_holds_it(each.to_arrow()) for each in slices])
     metadata = {"aacsfnet": json.dumps({"stage": stage} | (notes or {}))}
-    if pictures:
-        metadata["huggingface"] = json.dumps({"info": {"features": _features(arrow, pictures)}})
+    if PICTURE in expected.values():
+        features = {field.name: _feature(field.type) for field in arrow.schema}
+        metadata["huggingface"] = json.dumps({"info": {"features": features}})
     with replacing(path) as temporary:
-        plain = _with_plain_lists(arrow).replace_schema_metadata(metadata)
+        plain = arrow.replace_schema_metadata(metadata)
         # A dictionary of pictures or points would only cost time and space.
         repeating = [name for name, kind in expected.items() if kind == pl.String]
         pq.write_table(plain, temporary, compression="zstd", use_dictionary=repeating)
 
 
-def _with_plain_lists(arrow: Any) -> Any:
-    """Return an Arrow table whose columns of fixed-length lists are columns of plain lists.
+def _as_parquet_holds_it(arrow: Any) -> Any:
+    """Return an Arrow table with plain lists for lists of fixed length, and pictures as `_PICTURE`.
 
     Parquet knows no lists of fixed length: Arrow cannot write, or read back, those with nulls.
     """
-    import pyarrow as pa
-
     for at, field in enumerate(arrow.schema):
+        if pa.types.is_struct(field.type) and field.type.names == _PICTURE.names:
+            arrow = arrow.set_column(at, field.name, arrow.column(at).cast(_PICTURE))
         if not pa.types.is_fixed_size_list(field.type):
             continue
         column = arrow.column(at).combine_chunks()
@@ -107,21 +114,20 @@ def _with_plain_lists(arrow: Any) -> Any:
     return arrow
 
 
-def _features(arrow: Any, pictures: dict[str, dict[str, str]]) -> dict[str, object]:
-    """Return the Hugging Face feature description of a table that holds pictures."""
-    names: dict[str, object] = {}
-    for field in arrow.schema:
-        names[field.name] = pictures.get(field.name) or _feature(field.type)
-    return names
-
-
 def _feature(kind: Any) -> object:
-    import pyarrow as pa
+    """Return the Hugging Face feature that stands for an Arrow type.
 
-    if pa.types.is_fixed_size_list(kind):
-        return {"_type": "Sequence", "feature": _feature(kind.value_type), "length": kind.list_size}
+    >>> _feature(pa.list_(pa.float32(), 3))
+    {'_type': 'List', 'feature': {'_type': 'Value', 'dtype': 'float32'}, 'length': 3}
+    """
+    if kind == _PICTURE:
+        return {"_type": "Image"}
     if pa.types.is_struct(kind):
         return {field.name: _feature(field.type) for field in kind}
+    if pa.types.is_fixed_size_list(kind):
+        return {"_type": "List", "feature": _feature(kind.value_type), "length": kind.list_size}
+    if pa.types.is_list(kind):
+        return {"_type": "List", "feature": _feature(kind.value_type)}
     names = {"double": "float64", "float": "float32"}
     return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
 
@@ -153,8 +159,6 @@ def notes(path: str | Path) -> dict[str, Any]:
     Raises:
         DataError: there is no such file, or no stage wrote it.
     """
-    import pyarrow as pa
-
     try:
         metadata = pq.read_metadata(path).metadata or {}
     except (FileNotFoundError, pa.ArrowInvalid):

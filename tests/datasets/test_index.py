@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from aacsfnet import tables
 from aacsfnet.config import validate
-from aacsfnet.datasets.base import Label, check_label, frame_id, natural_key, shards_of
+from aacsfnet.datasets.base import (
+    Dataset,
+    Label,
+    check_label,
+    frame_id,
+    natural_key,
+    shards_of,
+)
 from aacsfnet.datasets.index import check_plan, deal, index, judge, summarise, with_defaults
 from aacsfnet.errors import DataError
+from aacsfnet.tables import Fault
 
 PSPI = Label("pspi", 0.0, 16.0, "observed expression")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -134,3 +142,40 @@ def test_the_demo_gives_the_same_bytes_twice(tmp_path):
 
 def test_an_empty_name_differs_from_any_other():
     assert frame_id("", "q", "1") not in {frame_id(odd, "q", "1") for odd in ("\0", "%", "%00")}
+
+
+class Noting(Dataset):
+    """A data set that notes what is asked of it."""
+
+    label = PSPI
+
+    def __init__(self):
+        self.asked = []
+
+    def subjects(self):
+        return {"s": 3}
+
+    def index(self):
+        rows = (("a", "ok", ""), ("b", "black", "all black"), ("c", "ok", ""))
+        return pl.DataFrame(rows, schema=["path", "status", "reason"], orient="row")
+
+    def picture(self, path):
+        self.asked.append(path)
+        return path.upper()
+
+    def close(self):
+        self.asked.append("closed")
+
+
+def test_pictures_come_in_order_and_rows_that_are_not_ok_are_not_opened():
+    dataset = Noting()
+    assert list(dataset.pictures(dataset.index())) == ["A", Fault("black", "all black"), "C"]
+    assert dataset.asked == ["a", "c", "closed"]
+
+
+def test_who_stops_early_leaves_no_file_open():
+    dataset = Noting()
+    pictures = dataset.pictures(dataset.index())
+    assert next(pictures) == "A"
+    pictures.close()
+    assert dataset.asked == ["a", "closed"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -63,23 +64,6 @@ def test_agreement_against_scipy_and_anova(seed):
     assert metrics.icc(got, expected) == pytest.approx(icc_by_anova(got, expected))
 
 
-@pytest.mark.filterwarnings("ignore")  # the oracle's own
-def test_icc_against_pingouin():
-    pingouin = pytest.importorskip("pingouin")
-    pandas = pytest.importorskip("pandas")
-    got, expected = imbalanced(4, 60)
-    long = pandas.DataFrame(
-        {
-            "frame": np.tile(np.arange(60), 2),
-            "rater": np.repeat(["network", "coder"], 60),
-            "score": np.concatenate([got, expected]),
-        }
-    )
-    found = pingouin.intraclass_corr(long, targets="frame", raters="rater", ratings="score")
-    consistency = found[found["Type"].isin(["ICC3", "ICC(C,1)"])]["ICC"].item()
-    assert metrics.icc(got, expected) == pytest.approx(consistency, abs=1e-8)
-
-
 def test_icc_by_hand():
     # Shrout and Fleiss 1979, table 2: six targets; judges 1 and 4 alone.
     first, fourth = [9, 6, 8, 7, 10, 6], [8, 2, 6, 6, 9, 7]
@@ -124,9 +108,8 @@ def test_correlation_with_a_constant_is_undefined_whatever_rounding_does():
 
 def test_tiny_spreads_are_no_constants():
     small = np.array([0.0, 1e-160, 2e-160])
-    assert metrics.pcc(small + 0, [0.0, 1.0, 2.0]) == pytest.approx(1) or math.isnan(
-        metrics.pcc(small, [0.0, 1.0, 2.0])
-    )
+    # Its variance is so near to the smallest number there is that few digits are left of it.
+    assert metrics.pcc(small, [0.0, 1.0, 2.0]) == pytest.approx(1, abs=1e-3)
     assert metrics.pcc(small * 1e60, [0.0, 1.0, 2.0]) == pytest.approx(1)
 
 
@@ -153,7 +136,6 @@ def test_values_that_are_no_numbers_are_refused():
 
 
 def test_a_torch_tensor_or_a_list_of_integers_will_do():
-    torch = pytest.importorskip("torch")
     assert metrics.mae(torch.tensor([1.0, 3.0]), [0, 0]) == 2
 
 

@@ -15,7 +15,8 @@ from aacsfnet.faces.mesh import CropLandmarker
 @pytest.fixture(scope="session")
 def photograph() -> np.ndarray:
     """`(512, 512, 3)` uint8; a face 110 high, irises at (203, 100.5), (246.5, 103)."""
-    data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
+    from skimage import data
+
     return data.astronaut()
 
 

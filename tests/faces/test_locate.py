@@ -65,7 +65,8 @@ def test_poor_pictures(locator, photograph, change: str) -> None:
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "rocket", "noise", "grey"])
 def test_no_face_is_said_so(locator, name: str) -> None:
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     if name == "noise":
         picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     elif name == "grey":

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pytest
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -102,7 +101,6 @@ def test_training_people_are_none_of_the_demos():
 
 
 def test_faces_are_made_again_alike(tmp_path):
-    pytest.importorskip("mediapipe")
     for folder in (tmp_path / "a", tmp_path / "b"):
         data.make(folder, 2, 700)
     images, again = (np.load(tmp_path / name / "images-000700.npy") for name in "ab")

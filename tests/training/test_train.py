@@ -240,14 +240,33 @@ def test_the_published_network_trains_for_comparison(merged, tmp_path):
     assert found["deviation"].null_count() == 20
 
 
-def test_averaged_weights_are_the_ones_that_are_kept(merged, tmp_path):
-    merge = merged()
-    train(settings(), merge, 0, 1, tmp_path / "plain")
-    train(settings(ema=0.9), merge, 0, 1, tmp_path / "averaged")
-    plain, averaged = weights_of(tmp_path / "plain"), weights_of(tmp_path / "averaged")
-    assert not equal(plain, averaged)
-    for name in ("label_mean", "pixel_mean"):
-        torch.testing.assert_close(plain[name], averaged[name], atol=1e-5, rtol=1e-5)
+@pytest.fixture
+def stepped(monkeypatch):
+    """The floating-point weights after each step of the optimiser, as the run goes on."""
+    noted = []
+    original = Training.optimizer_step
+
+    def noting(self, *arguments, **options):
+        original(self, *arguments, **options)
+        state = self.model.state_dict()
+        noted.append({k: v.double() for k, v in state.items() if v.is_floating_point()})
+
+    monkeypatch.setattr(Training, "optimizer_step", noting)
+    return noted
+
+
+def test_the_weights_kept_are_the_average_over_the_steps(merged, tmp_path, stepped):
+    train(settings(ema=0.6, epochs=1, learning_rate=0.01), merged(), 0, 1, tmp_path / "out")
+    assert len(stepped) == 4
+    kept = weights_of(tmp_path / "out")
+    furthest = 0.0
+    for name, first in stepped[0].items():
+        average = first
+        for step in stepped[1:]:
+            average = 0.6 * average + 0.4 * step[name]
+        torch.testing.assert_close(kept[name].double(), average, atol=1e-5, rtol=1e-4)
+        furthest = max(furthest, float((stepped[-1][name] - average).abs().max()))
+    assert furthest > 1e-3  # the last step's weights would not have passed
 
 
 def test_pretraining_shows_only_generated_pictures_first(merged, tmp_path, monkeypatch):
@@ -331,9 +350,17 @@ def without_pictures_of(merge, role):
     return merge
 
 
-def test_a_fold_whose_validation_subjects_have_no_picture_keeps_the_last_epoch(merged, tmp_path):
-    train(settings(), without_pictures_of(merged(), "validation"), 0, 1, tmp_path / "out")
-    assert (tmp_path / "out" / "predictions.parquet").exists()
+def test_a_fold_whose_validation_subjects_have_no_picture_keeps_the_last_epoch(
+    merged, tmp_path, stepped
+):
+    merge = without_pictures_of(merged(), "validation")
+    train(settings(learning_rate=0.02), merge, 0, 1, tmp_path / "out")
+    kept, half = weights_of(tmp_path / "out"), len(stepped) // 2
+    assert all(torch.equal(kept[name].double(), each) for name, each in stepped[-1].items())
+    assert any(not torch.equal(kept[name].double(), each) for name, each in stepped[half].items())
+    history = pl.read_csv(tmp_path / "out" / "history.csv")
+    assert history["epoch"].to_list() == [1, 2]
+    assert history["validation_ccc"].is_nan().all()
 
 
 def test_a_fold_that_has_nobody_to_test_is_skipped_with_the_reason(merged, tmp_path, monkeypatch):

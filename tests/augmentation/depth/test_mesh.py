@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -93,7 +91,8 @@ def test_a_constant_surface_is_white():
 
 
 def test_triangles_are_the_cliques_of_mediapipes_tesselation():
-    connections = pytest.importorskip("mediapipe.python.solutions.face_mesh_connections")
+    from mediapipe.python.solutions import face_mesh_connections as connections
+
     edges = {frozenset(edge) for edge in connections.FACEMESH_TESSELATION}
     triangles = mesh.mesh_triangles()
     assert triangles.shape == (854, 3)
@@ -108,16 +107,11 @@ def test_triangles_are_the_cliques_of_mediapipes_tesselation():
 
 def test_depth_scales_and_shifts_with_the_face(face_landmarks):
     small = mesh.mesh_depth(face_landmarks, 128, 128)
+    large = mesh.mesh_depth(4 * face_landmarks, 512, 512)[::4, ::4].astype(int)
+    assert ((large > 0) == (small > 0)).mean() > 0.999
+    # The nearest and the farthest pixel differ a little, so white and black lie elsewhere.
+    both = (large > 0) & (small > 0)
+    fitted = np.polyval(np.polyfit(small[both], large[both], 1), small[both])
+    assert np.abs(fitted - large[both]).max() < 3
     shifted = mesh.mesh_depth(face_landmarks + np.array([3, -2, 40]), 128, 128)
     np.testing.assert_array_equal(small[10:100, 10:100], shifted[8:98, 13:103])
-
-
-@pytest.mark.parametrize(("size", "limit_ms"), [(128, 5), (512, 20)])
-def test_fast_enough(face_landmarks, size, limit_ms):
-    landmarks = face_landmarks * (size / 128)
-    times = []
-    for _ in range(15):
-        start = time.process_time()
-        mesh.mesh_depth(landmarks, size, size)
-        times.append(time.process_time() - start)
-    assert min(times) * 1000 < limit_ms

@@ -11,8 +11,8 @@ def points(face_landmarks):
     return face_landmarks * (SIZE / 128)  # the photograph's, in a larger picture
 
 
+@pytest.mark.filterwarnings("ignore")  # those of its own imports
 def test_it_is_controlnet_auxs_drawing_of_the_same_landmarks(points):
-    pytest.importorskip("controlnet_aux")
     from controlnet_aux.mediapipe_face import mediapipe_face_common as reference
     from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
 

@@ -25,7 +25,8 @@ def test_a_region_moves_alone(face_landmarks, region):
 
 
 def test_a_change_is_found_minus_source_with_a_margin_that_holds_nineteen_times_in_twenty():
-    stats = pytest.importorskip("scipy.stats")
+    from scipy import stats
+
     random = np.random.default_rng(0)
     by, margin = resemblance.change(np.zeros(LOOKS), sample := random.normal(1, 0.3, LOOKS))
     assert by == pytest.approx(sample.mean())
