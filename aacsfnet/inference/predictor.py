@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
+from aacsfnet.labels import Label
 from aacsfnet.models.folder import load_model, read_description
 from aacsfnet.models.pictures import resized, to_float
 from aacsfnet.models.scoring import scored
