@@ -238,11 +238,11 @@ def audit(
     """Check finished results again for leaks, lost rows and altered pictures."""
     from aacsfnet.evaluation.audit import audit as run
 
-    findings = run(load(config), results)
-    for finding in findings:
-        typer.echo(finding)
-    typer.echo(f"{len(findings)} findings" if findings else "nothing wrong found")
-    if findings:
+    discrepancies = run(load(config), results)
+    for discrepancy in discrepancies:
+        typer.echo(discrepancy)
+    typer.echo(f"{len(discrepancies)} discrepancies" if discrepancies else "nothing wrong found")
+    if discrepancies:
         raise typer.Exit(1)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import polars as pl
 
 from aacsfnet.config import Evaluate
-from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation.summaries import compare
+from aacsfnet.labels import Label
 from aacsfnet.models import load_model
 
 RESULTS = Path(__file__).parent / "results"

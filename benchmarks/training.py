@@ -33,8 +33,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from aacsfnet.cohort.selection import Selection
 from aacsfnet.config import NetworkSettings, Train, validate
-from aacsfnet.datasets.base import Label
 from aacsfnet.devices import lease
+from aacsfnet.labels import Label
 from aacsfnet.models import Network, create_model
 from aacsfnet.training import fit as fitting
 from aacsfnet.training.about import environment, peak_memory_mb, precision

@@ -5,7 +5,6 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,8 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.files import safe_name
+from aacsfnet.labels import Label as Label
 from aacsfnet.tables import SCHEMAS, Fault
-
-
-@dataclass(frozen=True)
-class Label:
-    """A label's name, range and meaning, for axes, clipping and captions."""
-
-    name: str
-    low: float
-    high: float
-    meaning: str
-
 
 #: Names of the oddities in an index's `notes`: what was met, evened out, and left its row usable.
 NOTES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError, LeakError, WorkError
+from aacsfnet.labels import Label
 
 #: What training writes for each held-out frame.
 COLUMNS = {

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
 from aacsfnet.evaluation import statistics
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.statistics import Floats, Interval, Sums
+from aacsfnet.labels import Label
 from aacsfnet.seeds import seed_of
 
 Summary = dict[str, Any]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
+from aacsfnet.labels import Label
 from aacsfnet.models.folder import load_model, read_description
 from aacsfnet.models.pictures import resized, to_float
 from aacsfnet.models.scoring import scored

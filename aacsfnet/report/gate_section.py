@@ -8,9 +8,9 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.augmentation.gate.calibration import Pairs, pool
 from aacsfnet.config import Quality
-from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.results import Results
+from aacsfnet.labels import Label
 from aacsfnet.report import figures
 from aacsfnet.report.names import Names
 

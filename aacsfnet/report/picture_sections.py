@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.datasets.base import Label
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.results import Results, spread
+from aacsfnet.labels import Label
 from aacsfnet.report import figures
 from aacsfnet.report.gate_section import SCORES, SHORT, judged, reasons_table
 from aacsfnet.report.names import Names

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
 from aacsfnet.evaluation.metrics import METRICS
 from aacsfnet.evaluation.results import Results, read_json
 from aacsfnet.evaluation.summaries import compare, subject_table
+from aacsfnet.labels import Label
 from aacsfnet.report import figures
 from aacsfnet.report.names import Names
 from aacsfnet.report.picture_sections import axis_of

@@ -8,8 +8,8 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.cohort.selection import Selection, select
 from aacsfnet.config import Train
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError
+from aacsfnet.labels import Label
 from aacsfnet.layout import Merged
 from aacsfnet.training.data import Batches, Pictures, open_images
 from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights

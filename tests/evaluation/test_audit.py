@@ -16,7 +16,7 @@ from aacsfnet.evaluation.audit import audit, texts_of
 
 
 def lines(made) -> list[str]:
-    return [str(finding) for finding in audit(made.config, made.folder)]
+    return [str(discrepancy) for discrepancy in audit(made.config, made.folder)]
 
 
 def change(path, how) -> None:
@@ -32,7 +32,7 @@ def with_text(encoded: bytes, kind: bytes, data: bytes) -> bytes:
     return encoded[:33] + chunk + encoded[33:]
 
 
-def test_good_results_have_no_finding(made):
+def test_good_results_have_no_discrepancy(made):
     assert lines(made) == []
 
 
@@ -91,7 +91,9 @@ def test_a_given_split_tests_only_whom_it_marks(made):
     assert all(any(words in line for line in lines(made)) for words in apart)
     merge = made.config.merge.model_copy(update={"folds": "given"})
     given = audit(made.config.model_copy(update={"merge": merge}), made.folder)
-    assert not [finding for finding in given if any(words in str(finding) for words in apart)]
+    assert not [
+        discrepancy for discrepancy in given if any(words in str(discrepancy) for words in apart)
+    ]
 
 
 def test_a_subject_tested_twice_is_found(made):
@@ -155,7 +157,7 @@ def test_a_missing_experiment_and_a_missing_seed_are_found(made):
     (made.experiment("full") / "metrics.json").unlink()
     assert any("experiments/full: has no predictions or no metrics" in line for line in lines(made))
     config = made.config.model_copy(update={"training_seeds": (1, 2)})
-    found = [str(finding) for finding in audit(config, made.folder)]
+    found = [str(discrepancy) for discrepancy in audit(config, made.folder)]
     assert any("predictions of seeds 1; the settings ask for (1, 2)" in line for line in found)
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aacsfnet.datasets.base import Label
 from aacsfnet.errors import DataError, LeakError, WorkError
 from aacsfnet.evaluation import metrics
 from aacsfnet.evaluation.evaluate import evaluate
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.summaries import compare, subject_table, summarise
+from aacsfnet.labels import Label
 from tests.made_results import LABEL, settings
 
 

@@ -112,3 +112,21 @@ def test_no_pictures_give_no_scores(folder):
 def test_what_is_no_crop_is_refused(folder, picture):
     with pytest.raises(DataError, match="expected uint8"):
         aacsfnet.Predictor(folder).predict([picture])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "aacsfnet.load_model(folder)",
+        "aacsfnet.Predictor(folder).predict([np.zeros((64, 64, 3), np.uint8)])",
+    ],
+)
+def test_a_trained_network_is_loaded_without_what_made_it(folder, use):
+    code = (
+        f"import sys, numpy as np, aacsfnet; folder = sys.argv[1]; {use};"
+        "made = {'polars', 'pyarrow', 'mediapipe', 'diffusers', 'transformers', 'lightning'};"
+        "print(sorted(made & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

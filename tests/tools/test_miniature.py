@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
