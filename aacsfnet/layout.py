@@ -7,7 +7,6 @@ depends on. Experiments that agree up to a stage share its results.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,75 +14,35 @@ from aacsfnet.config import Config
 from aacsfnet.stages import lineage_of, settings_of
 
 
-@dataclass(frozen=True)
 class Merged:
-    """The files of the merged data in a folder."""
+    """The files of the merged data: pictures, one row for each, each subject's role in each fold."""
 
-    folder: Path
-
-    @property
-    def images(self) -> Path:
-        """The pictures, one array."""
-        return self.folder / "images.npy"
-
-    @property
-    def index(self) -> Path:
-        """One row a picture."""
-        return self.folder / "index.parquet"
-
-    @property
-    def splits(self) -> Path:
-        """The role of each subject in each fold."""
-        return self.folder / "splits.parquet"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = folder / "images.npy"
+        self.index = folder / "index.parquet"
+        self.splits = folder / "splits.parquet"
 
 
-@dataclass(frozen=True)
 class Trained:
-    """The files of one trained network in a folder."""
+    """The files of one trained network; `events` is TensorBoard's folder."""
 
-    folder: Path
-
-    @property
-    def weights(self) -> Path:
-        """The network's weights."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def description(self) -> Path:
-        """All that rebuilds the network, and how it was trained."""
-        return self.folder / "config.json"
-
-    @property
-    def history(self) -> Path:
-        """One line an epoch."""
-        return self.folder / "history.csv"
-
-    @property
-    def predictions(self) -> Path:
-        """What it says of the held-out subjects."""
-        return self.folder / "predictions.parquet"
-
-    @property
-    def events(self) -> Path:
-        """The folder of TensorBoard's event files."""
-        return self.folder / "tensorboard"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.weights = folder / "model.safetensors"
+        self.description = folder / "config.json"
+        self.history = folder / "history.csv"
+        self.predictions = folder / "predictions.parquet"
+        self.events = folder / "tensorboard"
 
 
-@dataclass(frozen=True)
 class Evaluated:
-    """The files of an evaluated experiment in a folder."""
+    """The files of an evaluated experiment: predictions of all folds and seeds, and figures."""
 
-    folder: Path
-
-    @property
-    def predictions(self) -> Path:
-        """The predictions of all its folds and seeds."""
-        return self.folder / "predictions.parquet"
-
-    @property
-    def metrics(self) -> Path:
-        """Its figures."""
-        return self.folder / "metrics.json"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.predictions = folder / "predictions.parquet"
+        self.metrics = folder / "metrics.json"
 
 
 class Layout:
@@ -96,6 +55,9 @@ class Layout:
     def __init__(self, config: Config, folder: Path | None = None) -> None:
         """Take all settings, and the data set's results folder if it is elsewhere than they say."""
         self.folder = folder or config.results / config.dataset
+        self.index = self.folder / "index.parquet"
+        self.report = self.folder / "report.html"
+        self.lock = self.folder / ".lock"  # held by a run
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {
             self._own(name): config.for_experiment(name) for name in self.experiments
@@ -136,21 +98,6 @@ class Layout:
     def settings_of_experiment(self, experiment: str, stage: str) -> str:
         """Return the settings that reach a stage for an experiment, as `settings`."""
         return self.settings(self._own(experiment), stage)
-
-    @property
-    def index(self) -> Path:
-        """The table of all frames."""
-        return self.folder / "index.parquet"
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
-
-    @property
-    def lock(self) -> Path:
-        """The file that a run holds."""
-        return self.folder / ".lock"
 
     def stage(self, scope: str, stage: str) -> Path:
         """Return the folder of a stage's results."""

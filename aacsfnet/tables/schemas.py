@@ -40,31 +40,15 @@ POINTS = pl.Array(pl.Float32, (478, 3))
 
 #: Facial measures in the landmarks table; `aacsfnet.faces.geometry` has a function of each name.
 MEASURES = (
-    "brow_height_right",
-    "brow_height_left",
-    "brow_height",
-    "brow_distance",
-    "lid_opening_right",
-    "lid_opening_left",
-    "lid_opening",
-    "lower_lid_height",
-    "cheek_raise",
-    "nose_wrinkle",
-    "upper_lip_raise",
-    "mouth_opening",
-    "mouth_width",
-    "mouth_corner_pull",
-    "asymmetry",
+    *("brow_height_right", "brow_height_left", "brow_height", "brow_distance"),
+    *("lid_opening_right", "lid_opening_left", "lid_opening", "lower_lid_height"),
+    *("cheek_raise", "nose_wrinkle", "upper_lip_raise", "mouth_opening", "mouth_width"),
+    *("mouth_corner_pull", "asymmetry"),
 )
 #: Those that the action units of PSPI move.
 PAIN_MEASURES = (
-    "brow_height",
-    "brow_distance",
-    "lid_opening",
-    "lower_lid_height",
-    "cheek_raise",
-    "nose_wrinkle",
-    "upper_lip_raise",
+    *("brow_height", "brow_distance", "lid_opening", "lower_lid_height"),
+    *("cheek_raise", "nose_wrinkle", "upper_lip_raise"),
 )
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import aacsfnet
-from aacsfnet.models.convert import from_original, to_original
+from tools.published_weights import from_original, to_original
 
 BATCH = 4
 
