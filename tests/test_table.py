@@ -56,7 +56,8 @@ def test_pictures_are_lossless_and_stand_as_any_reader_sees_them(shape, dtype):
 @pytest.fixture
 def loaded(tmp_path, monkeypatch):
     """A table as Hugging Face's library loads it, offline."""
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
     def load(stage, rows):
