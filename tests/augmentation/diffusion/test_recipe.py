@@ -1,6 +1,7 @@
 import pytest
 
-from aacsfnet.augmentation.diffusion.recipe import LCM_STEPS, PRESETS, SCHEDULERS, recipe_of
+from aacsfnet.augmentation.diffusion.recipe import SCHEDULERS, recipe_of
+from aacsfnet.config.augmentation import LCM_STEPS, PRESETS
 from aacsfnet.config import Generate, validate
 from aacsfnet.errors import SettingsError
 
