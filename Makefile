@@ -41,7 +41,7 @@ check: install
 schemas: install
 	$(BIN)/python -m aacsfnet.config.files
 
-# Trains the bundled generator anew: about two hours on one core. Stopped, it goes on where it was.
+# Trains the bundled generator anew: about two hours on one core. Stopped, it resumes where it was.
 miniature: install
 	$(RUN)/python -m tools.miniature --folder build/miniature \
 	  --output aacsfnet/augmentation/diffusion/miniature

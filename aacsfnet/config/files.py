@@ -18,7 +18,7 @@ HEADER = """\
 # Every setting, with its default. The workflow runs as it stands, on the built-in demo data.
 # For your own study write a file of the keys that differ and name it with `--configfile`;
 # it is laid over this one key by key (an experiment set to null is taken away).
-# Threads, memory and devices are no settings: they belong to profiles (see docs/running.md).
+# Threads, memory and devices belong to profiles, not here (see docs/how-to/cluster.md).
 """
 
 

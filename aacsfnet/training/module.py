@@ -47,7 +47,7 @@ class Recipe:
     warm_up: int  # steps
     augmentation: float
     seed: int
-    trouble: Path  # where a batch is saved whose loss is no number
+    trouble: Path  # where a batch is saved whose loss is NaN or infinite
     events: Path  # folder for TensorBoard
 
 
@@ -55,7 +55,7 @@ class Training(lightning.LightningModule):
     """A network in training.
 
     Nothing random is carried from one step to the next: each step's augmentation and dropout are
-    seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
+    seeded by the run's seed and the step, so a resumed run repeats itself exactly.
     """
 
     def __init__(self, model: Network, loss: Loss, recipe: Recipe, batches: Batches) -> None:
@@ -68,7 +68,7 @@ class Training(lightning.LightningModule):
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
         self._writer: SummaryWriter | None = None
-        self._earlier = 0.0  # seconds of this run before it was taken up
+        self._earlier = 0.0  # seconds of this run before it was resumed
         self._started = time.monotonic()
         self._measured = {f"validation_{name}": math.nan for name in MEASURES}
         self._found: list[tuple[Tensor, Tensor]] = []
@@ -93,7 +93,7 @@ class Training(lightning.LightningModule):
         """Return the loss of one batch.
 
         Raises:
-            WorkError: the loss is no number; the batch is saved.
+            WorkError: the loss is NaN or infinite; the batch is saved.
         """
         seed = seed_of(self.recipe.seed, "step", self.global_step)
         torch.manual_seed(seed)
@@ -111,7 +111,7 @@ class Training(lightning.LightningModule):
         return loss
 
     def _look(self) -> None:
-        """Note the loss that was not looked at yet; stop where it is no number."""
+        """Record the loss that is still unread; stop where it is NaN or infinite."""
         if self._unseen is None:
             return
         step, batch, loss = self._unseen
@@ -165,7 +165,7 @@ class Training(lightning.LightningModule):
     def _tell(self, line: dict[str, float]) -> None:
         """Add the epoch's line to TensorBoard's events."""
         epoch = int(line["epoch"])
-        if self._writer is None:  # a run that is taken up writes over what came after its state
+        if self._writer is None:  # a resumed run overwrites what came after its checkpoint
             self._writer = SummaryWriter(self.recipe.events, purge_step=epoch)
         for name, value in line.items():
             self._writer.add_scalar(name, value, epoch)
@@ -182,14 +182,14 @@ class Training(lightning.LightningModule):
         return self._earlier + time.monotonic() - self._started
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the next run needs to write the same history."""
+        """Put into the checkpoint what a resumed run needs to write the same history."""
         checkpoint["history"] = self.history
         self._look()
         checkpoint["losses"] = self._losses
         checkpoint["seconds"] = self.seconds()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again, and the data where it was.
+        """Restore the history and the position in the data.
 
         Lightning restores loaders only where it restarts within an epoch.
         """
