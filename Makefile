@@ -1,13 +1,14 @@
 # make demo     install, run the whole workflow on the built-in data, name the report
 # make test     install, run the tests; test-all: the slow ones too
-# make check    formatting, types, lint of code and workflow
+# make check    formatting, types, layers, lint of code and workflow, the documentation's links
+# make docs     the documentation as a site in build/site
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
-.PHONY: install demo test test-all check schemas miniature
+.PHONY: install demo test test-all check docs schemas miniature
 
 install: $(VENV)/installed
 
@@ -30,18 +31,22 @@ test: install
 test-all: install
 	$(RUN)/pytest --numprocesses 2
 
-check: install
+check: install docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
+
+docs: install
+	$(BIN)/mkdocs build
 
 # config.yaml and its JSON schema follow from the classes in aacsfnet/config/.
 schemas: install
 	$(BIN)/python -m aacsfnet.config.files
 
-# Trains the bundled generator anew: about two hours on one core. Stopped, it goes on where it was.
+# Trains the bundled generator anew: about two hours on one core. Stopped, it resumes where it was.
 miniature: install
 	$(RUN)/python -m tools.miniature --folder build/miniature \
 	  --output aacsfnet/augmentation/diffusion/miniature

@@ -63,8 +63,8 @@ def index(output: Output, config: Settings = "config.yaml") -> None:
 
 
 @stage(
-    "aacsfnet crop --index results/demo/index.parquet --shard s01.00"
-    " --output results/demo/crop/s01.00.parquet"
+    "aacsfnet crop --index results/demo/index.parquet --shard s001.00"
+    " --output results/demo/crop/s001.00.parquet"
 )
 def crop(
     index: IndexTable,
@@ -79,8 +79,8 @@ def crop(
 
 
 @stage(
-    "aacsfnet landmarks --crop results/demo/crop/s01.00.parquet"
-    " --output results/demo/landmarks/s01.00.parquet"
+    "aacsfnet landmarks --crop results/demo/crop/s001.00.parquet"
+    " --output results/demo/landmarks/s001.00.parquet"
 )
 def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml") -> None:
     """Find 478 points, the head's pose and the facial measures on each crop."""
@@ -90,9 +90,9 @@ def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml")
 
 
 @stage(
-    "aacsfnet depth --crop results/demo/crop/s01.00.parquet"
-    " --landmarks results/demo/landmarks/s01.00.parquet"
-    " --output results/demo/depth/s01.00.parquet"
+    "aacsfnet depth --crop results/demo/crop/s001.00.parquet"
+    " --landmarks results/demo/landmarks/s001.00.parquet"
+    " --output results/demo/depth/s001.00.parquet"
 )
 def depth(
     crop: CropTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
@@ -105,8 +105,8 @@ def depth(
 
 @stage(
     "aacsfnet prompts --index results/demo/index.parquet"
-    " --landmarks results/demo/landmarks/s01.00.parquet"
-    " --output results/demo/prompts/s01.00.parquet"
+    " --landmarks results/demo/landmarks/s001.00.parquet"
+    " --output results/demo/prompts/s001.00.parquet"
 )
 def prompts(
     index: IndexTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
@@ -118,10 +118,10 @@ def prompts(
 
 
 @stage(
-    "aacsfnet generate --crop results/demo/crop/s01.00.parquet"
-    " --landmarks results/demo/landmarks/s01.00.parquet"
-    " --depth results/demo/depth/s01.00.parquet --prompts results/demo/prompts/s01.00.parquet"
-    " --output results/demo/generate/s01.00.parquet"
+    "aacsfnet generate --crop results/demo/crop/s001.00.parquet"
+    " --landmarks results/demo/landmarks/s001.00.parquet"
+    " --depth results/demo/depth/s001.00.parquet --prompts results/demo/prompts/s001.00.parquet"
+    " --output results/demo/generate/s001.00.parquet"
 )
 def generate(
     crop: CropTable,
@@ -138,10 +138,10 @@ def generate(
 
 
 @stage(
-    "aacsfnet quality --crop results/demo/crop/s01.00.parquet"
-    " --landmarks results/demo/landmarks/s01.00.parquet"
-    " --generate results/demo/generate/s01.00.parquet"
-    " --output results/demo/quality/s01.00.parquet"
+    "aacsfnet quality --crop results/demo/crop/s001.00.parquet"
+    " --landmarks results/demo/landmarks/s001.00.parquet"
+    " --generate results/demo/generate/s001.00.parquet"
+    " --output results/demo/quality/s001.00.parquet"
 )
 def quality(
     crop: CropTable,
@@ -285,7 +285,7 @@ def calibrate(
     typer.echo(in_words(run(load(config), results)))
 
 
-@tool("aacsfnet export results/demo/crop/s01.00.parquet pictures")
+@tool("aacsfnet export results/demo/crop/s001.00.parquet pictures")
 def export(
     table: Annotated[Path, typer.Argument(help="A table that holds pictures.")],
     folder: Annotated[Path, typer.Argument(help="Created if it does not exist.")],

@@ -126,7 +126,7 @@ def has_gpu() -> bool:
 
 
 def precision(device: "torch.device") -> "torch.dtype":
-    """Return the number format for a diffusion model: bf16 or fp16 on a GPU, fp32 on a CPU."""
+    """Return the dtype for a diffusion model: bf16 or fp16 on a GPU, fp32 on a CPU."""
     import torch
 
     if device.type != "cuda":

@@ -15,7 +15,7 @@ from aacsfnet.stages import lineage_of, settings_of
 
 
 class Merged:
-    """The files of the merged data: pictures, one row for each, each subject's role in each fold."""
+    """The files of merged data: pictures, one row for each, each subject's role in each fold."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -317,7 +317,7 @@ def climb(ladder: Ladder, folder: Path, batches: Iterable[int], autotune: bool) 
     ladder.measure("(beside: fused attention projections)", first, made(first, True))
     pipeline.unfuse_qkv_projections()
     compile_networks(pipeline)
-    ladder.measure("translated by torch.compile", first, made(first, True), compiled=True)
+    ladder.measure("compiled by torch.compile", first, made(first, True), compiled=True)
     ladder.measure("four variants of a source", first, made(first, True), variants=4, compiled=True)
     for batch in larger:
         ladder.measure("larger batches", batch, made(batch, True), variants=4, compiled=True)

@@ -200,7 +200,7 @@ def jitter(frames: int = 60) -> dict:
 
     Rendered heads drift slowly while the face acts, so what is fixed to the skull (corners of the
     eyes, bridge of the nose; their true places) should pass slowly through the crop. Shaking is
-    the root mean square of the second difference of their mean, in shares of the eye distance.
+    the root mean square of the second difference of their mean, in interocular distances.
     """
     skull = [*sets.RIGHT_EYE, *sets.LEFT_EYE[::-1], 168, 6]
     settings = Crop()
@@ -244,7 +244,7 @@ def shake_of(placed: np.ndarray, true: list[np.ndarray]) -> np.ndarray:
 def modes(subjects: int = 6, frames: int = 48) -> dict:
     """Video mode against still mode: both stages on the same rendered sequences.
 
-    Distances are means over the 478 points, in eye distances (middle to middle); movement is the
+    Distances are means over the 478 points, in interocular distances; movement is the
     root mean square of the second difference of a measure along a sequence, which shakes with a
     mesh that does.
     """
@@ -273,7 +273,7 @@ def modes(subjects: int = 6, frames: int = 48) -> dict:
 
 
 def apart(points: np.ndarray, others: np.ndarray, true: np.ndarray) -> float:
-    """Return the mean distance between two meshes in a picture, in the true eye distances."""
+    """Return the mean distance between two meshes in a picture, in true interocular distances."""
     return float(np.linalg.norm((points - others)[:, :2], axis=1).mean() / eye_distance(true))
 
 

@@ -102,7 +102,7 @@ class Observer:
         self._network, self._mean, self._deviation = network.eval(), mean, deviation
 
     def measures(self, crops: np.ndarray) -> np.ndarray:
-        """Return `MEASURES` of crops `(n, 128, 128, 3)` RGB, `(n, 3)`, eye distances.
+        """Return `MEASURES` of crops `(n, 128, 128, 3)` RGB, `(n, 3)`, interocular distances.
 
         The mean over shifted and mirrored views, which is steadier than one.
         """

@@ -97,10 +97,11 @@ def test_profiles_speak_of_rules_that_exist(rules):
 UNIMPORTED = {
     "accelerate": "diffusers and transformers load weights by it",
     "controlnet-aux": "only a test imports it: its depth methods are to follow",
+    "mkdocstrings-python": "mkdocs' plugin for the Python names, in mkdocs.yml",
     "peft": "diffusers loads LoRA weights by it",
     "pytest-xdist": "pytest's --numprocesses, in the Makefile",
     "snakemake-executor-plugin-slurm": "snakemake's executor in profiles/slurm",
-    "tensorboard": "torch.utils.tensorboard writes by it",
+    "tensorboard": "lightning's logger writes by it",
     "torchvision": "timm is built on it",
     "types-pyyaml": "mypy's types of yaml",
 }

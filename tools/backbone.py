@@ -59,7 +59,7 @@ class Geometry(nn.Module):
 
 
 def targets_of(points: np.ndarray) -> np.ndarray:
-    """Return what to learn of each face, `(N, targets)`, each of mean 0 and deviation 1."""
+    """Return what to learn of each face, `(N, targets)`, standardised."""
     places = np.stack([level(each)[FEATURES, :2].ravel() for each in points])
     measures = np.array([list(measure_all(each).values()) for each in points])
     # The measures are few, and what expressions move: count them as much as the places.
@@ -80,7 +80,7 @@ def read(folder: Path, side: int, kept: float) -> tuple[Tensor, Tensor]:
 
 
 def train(pictures: Tensor, targets: Tensor, minutes: float, batch: int = 32) -> Geometry:
-    """Train for so many minutes of processor time; print how much of the spread is explained."""
+    """Train for so many minutes of processor time; print the variance explained."""
     torch.manual_seed(1)
     model = Geometry(targets.shape[1])
     mean = torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)
@@ -129,7 +129,7 @@ def shifted(pictures: Tensor, seed: int) -> Tensor:
 
 @torch.inference_mode()
 def explained(model: Geometry, ready: object, targets: Tensor) -> str:
-    """Return how much of the held-out faces' spread each head explains."""
+    """Return the variance of the held-out faces that each head explains."""
     model.eval()
     rows = torch.arange(len(targets) - HELD_OUT, len(targets))
     guesses = model(ready(rows, 0.0, 0))  # type: ignore[operator]

@@ -10,13 +10,13 @@ from aacsfnet.config.block import Block
 
 @dataclass(frozen=True)
 class Preset:
-    """A way between picture and speed.
+    """A trade-off of quality and speed.
 
     Attributes:
-        steps: scheduler steps; about strength times as many run.
-        guidance_scale: weight of the prompt; up to 1 each step runs once instead of twice.
+        steps: denoising steps of the scheduler; about strength times as many run.
+        guidance_scale: of classifier-free guidance; at most 1 turns it off and halves the passes.
         scheduler: a name of `SCHEDULERS`.
-        distilled: the model must be made for few steps, by a LoRA as a rule.
+        distilled: the model must be distilled to few steps, by a LoRA as a rule.
     """
 
     steps: int
@@ -32,7 +32,7 @@ PRESETS = {
 }
 #: The steps that latent consistency models were distilled from (diffusers' `LCMScheduler`).
 LCM_STEPS = 50
-#: More guidance tears the bundled model's faces.
+#: A higher guidance scale gives artefacts in the bundled model's faces.
 _BUNDLED_GUIDANCE = 1.5
 
 
@@ -41,8 +41,8 @@ class Depth(Block):
 
     method: Literal["mesh", "model", "composite"] = Field(
         "mesh",
-        description="mesh: the landmarks' surface; model: a depth model's map; composite: the mesh "
-        "set into that map",
+        description="mesh: depth of the landmarks' mesh; model: a monocular depth model's; "
+        "composite: the mesh blended into the model's map",
     )
     model: str = Field(
         "",
@@ -69,24 +69,28 @@ class Prompts(Block):
     template: str = Field(
         "{anatomy}, face of {subject}, {level}, {head}",
         min_length=1,
-        description="words of the prompt; {anatomy}, {subject}, {level} and {head} are filled in",
+        description="prompt template; {anatomy}, {subject}, {level} and {head} are filled in",
     )
-    negative: str = Field("blurred, deformed", description="what the picture must not show")
-    max_tokens: int = Field(77, ge=8, le=77, description="tokens the text encoder holds")
+    negative: str = Field("blurred, deformed", description="negative prompt")
+    max_tokens: int = Field(
+        77, ge=8, le=77, description="context length of the text encoder, tokens"
+    )
     overflow: Literal["drop", "chunk", "refuse"] = Field(
         "drop",
-        description="a longer prompt: drop phrases from the least important, encode it in chunks, "
-        "or refuse it",
+        description="a prompt over max_tokens: drop its least important phrases, encode it in "
+        "chunks, or refuse it",
     )
-    variants: int = Field(1, ge=0, le=64, description="pictures made from each frame with pain")
+    variants: int = Field(
+        1, ge=0, le=64, description="pictures generated from each frame with pain"
+    )
     balance: float = Field(
         0.0,
         ge=0.0,
         le=1.0,
-        description="more variants of rare levels of pain: 0 all alike, 1 as many of each level",
+        description="more variants of rare pain levels: 0 none, 1 equal numbers of each level",
     )
     max_variants: int = Field(
-        4, ge=1, le=64, description="most variants of one frame that balancing may ask for"
+        4, ge=1, le=64, description="upper limit of balance: variants of one frame"
     )
     neutral_share: float = Field(
         0.1, ge=0.0, le=1.0, description="share of frames at the lowest label that get variants too"
@@ -98,45 +102,54 @@ class Generate(Block):
 
     model: str = Field("bundled", description="'bundled', or a folder in diffusers layout")
     pipeline: Literal["auto", "sd-controlnet", "sdxl-controlnet", "sd-depth2img"] = Field(
-        "auto", description="what the folder holds; auto: as its model_index.json says"
+        "auto", description="pipeline of the model; auto: as its model_index.json says"
     )
     controlnet: str = Field(
         "", description="folder of a depth ControlNet; empty: the model's own subfolder controlnet"
     )
     conditioning_scale: float | None = Field(
-        None, ge=0.0, le=2.0, description="weight of the depth map; null: 1, and none in depth2img"
+        None,
+        ge=0.0,
+        le=2.0,
+        description="ControlNet scale of the depth map; null: 1; depth2img has none",
     )
     landmarks_controlnet: str = Field(
         "", description="folder of a second ControlNet, for MediaPipe face drawings; empty: none"
     )
     landmarks_scale: float = Field(
-        1.0, ge=0.0, le=2.0, description="weight of the drawing, if there is a second ControlNet"
+        1.0, ge=0.0, le=2.0, description="ControlNet scale of the second ControlNet, if any"
     )
     preset: Literal["quality", "balanced", "fast"] = Field(
         "balanced",
-        description="decides the keys below that are null: quality 30 steps, balanced 20, fast 8 "
-        "with a LoRA and no guidance",
+        description="sets steps, guidance_scale and scheduler where null: quality 30 steps, "
+        "balanced 20, fast 8 with a LoRA and no guidance",
     )
     steps: int | None = Field(
-        None, ge=1, le=1000, description="scheduler steps; about strength x steps run"
+        None, ge=1, le=1000, description="denoising steps; about strength x steps are run"
     )
     guidance_scale: float | None = Field(
-        None, ge=0.0, le=50.0, description="weight of the prompt; up to 1 there is no guidance"
+        None, ge=0.0, le=50.0, description="classifier-free guidance scale; at most 1: off"
     )
     scheduler: Literal["model", "ddim", "unipc", "dpm++", "lcm"] | None = Field(
-        None, description="how noise is taken away; model: as the folder says"
+        None, description="diffusion scheduler; model: the one in the model's folder"
     )
     lora: str = Field(
-        "", description="LoRA in safetensors, file or folder, put into the weights; none: without"
+        "",
+        description="LoRA, a safetensors file or its folder, fused into the weights; none: no LoRA",
     )
-    lora_scale: float = Field(1.0, gt=0.0, le=2.0, description="weight of the LoRA, if any")
-    strength: float = Field(0.5, gt=0.0, le=1.0, description="0 keeps the source, 1 redraws it")
-    batch: int = Field(8, ge=1, le=512, description="pictures in one pass; part of the recipe")
+    lora_scale: float = Field(1.0, gt=0.0, le=2.0, description="scale of the LoRA, if any")
+    strength: float = Field(
+        0.5,
+        gt=0.0,
+        le=1.0,
+        description="image-to-image strength: share of the noise schedule; 1: from noise alone",
+    )
+    batch: int = Field(8, ge=1, le=512, description="batch size; part of the recipe")
     compile: Literal["auto", "always", "never"] = Field(
-        "auto", description="translate the networks for the device; auto: on a GPU, for long shards"
+        "auto", description="torch.compile the networks; auto: on a GPU, for long shards"
     )
     safety_checker: str = Field(
-        "", description="folder of a safety checker whose score is written down; empty: none"
+        "", description="folder of a safety checker whose score is recorded; empty: none"
     )
 
     @model_validator(mode="after")
@@ -155,8 +168,8 @@ class Generate(Block):
             raise ValueError(f"steps {steps}: scheduler lcm takes at most {LCM_STEPS}")
         if preset_of(self).distilled and not self.lora:
             raise ValueError(
-                f"preset {self.preset} needs a LoRA for few steps: name its file in lora, or write "
-                "lora: none if the model itself is made for few steps"
+                f"preset {self.preset} needs a few-step LoRA: name its file in lora, or write "
+                "lora: none if the model itself is distilled to few steps"
             )
         return self
 
@@ -165,7 +178,7 @@ class Quality(Block):
     """The gate: what a generated picture must show to be used."""
 
     max_landmark_error: float = Field(
-        0.05, gt=0.0, description="mean distance to the source's landmarks, eye distances"
+        0.05, gt=0.0, description="mean landmark error against the source, interocular distances"
     )
     max_region_error: float = Field(
         0.06, gt=0.0, description="likewise in eyes, brows and mouth, each on its own"
@@ -173,34 +186,35 @@ class Quality(Block):
     max_measure_difference: float = Field(
         0.06,
         gt=0.0,
-        description="most that a facial measure of pain may seem to change, eye distances",
+        description="largest estimated change of a facial measure of pain, interocular distances",
     )
     max_possible_difference: float = Field(
         0.08,
         gt=0.0,
-        description="most that it may truly change: likewise, with the measure's error margin",
+        description="largest upper confidence bound (95 %, one-sided) of that change, likewise",
     )
     max_pspi_difference: float = Field(
-        3.0, gt=0.0, description="most that the PSPI estimated from these measures may change"
+        3.0, gt=0.0, description="largest change of the PSPI estimated from these measures"
     )
     calibrate: bool = Field(
         True,
-        description="a lower bound on the measures' change where the person's own real frames tell "
-        "equal labels from others by it",
+        description="lower max_measure_difference for a subject to the best threshold (Youden's "
+        "index) on its own real frames, where they separate labels",
     )
     max_pose_difference: float = Field(
-        10.0, gt=0.0, description="most that the head may turn (yaw, pitch or roll), degrees"
+        10.0, gt=0.0, description="largest change of head pose (yaw, pitch or roll), degrees"
     )
     identity_model: str = Field(
         "",
-        description="folder of a model that embeds faces (transformers or timm, safetensors); "
-        "empty: identity is not judged",
+        description="folder of a face embedding model (transformers or timm, safetensors); empty: "
+        "identity is not judged",
     )
     min_identity: float | None = Field(
         None,
         ge=-1.0,
         le=1.0,
-        description="least cosine of source's and picture's embedding; null: only recorded",
+        description="least cosine similarity of the embeddings of source and picture; null: only "
+        "recorded",
     )
     min_sharpness: float = Field(
         0.2, ge=0.0, description="least variance of the Laplacian, share of the source's"
@@ -214,7 +228,7 @@ class Quality(Block):
         0.004,
         ge=0.0,
         le=1.0,
-        description="mean absolute difference, of 1, below which two pictures count as the same",
+        description="mean absolute difference of pixels, of 1; below it pictures are duplicates",
     )
 
     @model_validator(mode="after")
@@ -233,11 +247,11 @@ def preset_of(settings: Generate) -> Preset:
 
 
 def steps_of(settings: Generate) -> int:
-    """Return the scheduler's steps: the settings', or the preset's."""
+    """Return the denoising steps: the settings', or the preset's."""
     return preset_of(settings).steps if settings.steps is None else settings.steps
 
 
 def guidance_of(settings: Generate) -> float:
-    """Return the weight of the prompt: the settings', or the preset's."""
+    """Return the guidance scale: the settings', or the preset's."""
     given = settings.guidance_scale
     return preset_of(settings).guidance_scale if given is None else given

@@ -36,7 +36,7 @@ class Config(Block):
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
     training_seeds: tuple[int, ...] = Field(
-        (1,), min_length=1, description="each experiment is trained once with each"
+        (1,), min_length=1, description="training seeds; each experiment is trained once per seed"
     )
     experiments: dict[str, dict[str, dict[str, Any]]] = Field(
         {"full": {}, "no-generation": {"train": {"synthetic": False}}},

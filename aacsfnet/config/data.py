@@ -56,11 +56,11 @@ class PublishedArrays(Block):
     """Arrays in the layout of the published code: <i>/<i>_image.npy, <i>/<i>_label1.npy."""
 
     root: Path | None = Field(None, description="folder that holds the numbered folders")
-    channels: Literal["rgb", "bgr"] = Field("rgb", description="order of colours in the arrays")
+    channels: Literal["rgb", "bgr"] = Field("rgb", description="channel order of the arrays")
     trusted: Path | None = Field(
         None,
-        description="the same folder again, if you trust whoever made it: only then are pickled "
-        "arrays loaded, which can run any program",
+        description="the same folder again, if you trust its origin: only then are pickled arrays "
+        "loaded, which can execute any code",
     )
 
 
@@ -68,22 +68,25 @@ class Videos(Block):
     """How videos become frames, in every data set that holds videos."""
 
     rate: float = Field(
-        5.0, gt=0.0, le=1000.0, description="frames taken a second; a video's own rate at most"
+        5.0,
+        gt=0.0,
+        le=1000.0,
+        description="frames sampled per second; at most the video's frame rate",
     )
     seconds: float = Field(
-        6.0, gt=0.0, description="typical length of a video; only plans the number of shards"
+        6.0, gt=0.0, description="typical length of a video, seconds; only to plan the shards"
     )
 
 
 class Index(Block):
-    """Which frames there are, and how they are dealt into shards."""
+    """Which frames there are, and how they are split into shards."""
 
-    shard_frames: int = Field(512, ge=1, description="most frames in one shard (one job)")
+    shard_frames: int = Field(512, ge=1, description="frames per shard (one job), at most")
     max_megapixels: float = Field(
-        64.0, gt=0.0, le=170.0, description="largest picture that is decoded, million pixels"
+        64.0, gt=0.0, le=170.0, description="largest picture that is decoded, megapixels"
     )
     further_roots: tuple[Path, ...] = Field(
-        (), description="folders outside the data set that its links may lead into"
+        (), description="folders outside the data set that symbolic links may point into"
     )
     videos: Videos = Videos()
     demo: DemoData = DemoData()

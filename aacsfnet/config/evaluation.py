@@ -8,8 +8,8 @@ from aacsfnet.config.block import Block
 class Evaluate(Block):
     """Figures on held-out subjects."""
 
-    bootstrap: int = Field(2000, ge=100, description="resamples of subjects for an interval")
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="coverage of the intervals")
+    bootstrap: int = Field(2000, ge=100, description="bootstrap resamples of subjects")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence level of the intervals")
 
 
 class Report(Block):

@@ -12,22 +12,24 @@ class Crop(Block):
 
     size: int = Field(128, ge=64, le=2048, multiple_of=8, description="side of a crop, pixels")
     margin: float = Field(
-        0.25, ge=0.0, le=2.0, description="room round the face, share of its height"
+        0.25, ge=0.0, le=2.0, description="margin around the face, share of its height"
     )
     min_face: int = Field(32, ge=8, description="smallest face accepted, pixels in the frame")
-    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the detector")
+    min_confidence: float = Field(
+        0.5, gt=0.0, lt=1.0, description="minimum score of the face detector"
+    )
     min_presence: float = Field(
-        0.5, gt=0.0, lt=1.0, description="least score of the face mesh for a detection to count"
+        0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh on a detection"
     )
     people: Literal["largest", "central", "refuse"] = Field(
-        "largest", description="whom to take of several people; refuse: none"
+        "largest", description="which face to use of several; refuse: none"
     )
     mode: Literal["still", "video"] = Field(
         "still",
-        description="still: search every frame; video: follow the face from frame to frame",
+        description="still: detect in every frame; video: track the face from frame to frame",
     )
     smoothing: int = Field(
-        4, ge=0, le=100, description="frames to each side that steady a sequence's crops; 0: none"
+        4, ge=0, le=100, description="temporal smoothing of the crops: frames to each side; 0: none"
     )
 
 
@@ -35,6 +37,6 @@ class Landmarks(Block):
     """478 points on the cropped face."""
 
     mode: Literal["still", "video"] = Field(
-        "still", description="still: look at each crop again; video: take the mesh it was cut by"
+        "still", description="still: run the mesh on each crop; video: reuse the mesh of crop"
     )
-    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="least score of the face mesh")
+    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh")

@@ -18,7 +18,7 @@ HEADER = """\
 # Every setting, with its default. The workflow runs as it stands, on the built-in demo data.
 # For your own study write a file of the keys that differ and name it with `--configfile`;
 # it is laid over this one key by key (an experiment set to null is taken away).
-# Threads, memory and devices are no settings: they belong to profiles (see docs/running.md).
+# Threads, memory and devices belong to profiles, not here (see docs/how-to/cluster.md).
 """
 
 
@@ -50,7 +50,8 @@ def limits(field: FieldInfo) -> str:
     return ", ".join(part for part in (choices, span, step) if part)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a default as YAML writes it on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     return text.removesuffix("...\n").strip()
 
@@ -66,11 +67,11 @@ def _lines(block: type[BaseModel], values: dict[str, Any], indent: str) -> list[
             continue
         if name == "experiments":
             lines += ["", f"{name}: # {field.description}"]
-            lines += [f"  {key}: {_value(value)}" for key, value in values[name].items()]
+            lines += [f"  {key}: {value_text(value)}" for key, value in values[name].items()]
             continue
         span = limits(field)
         comment = f"{field.description}; {span}" if span else f"{field.description}"
-        lines.append(f"{indent}{name}: {_value(values[name])} # {comment}")
+        lines.append(f"{indent}{name}: {value_text(values[name])} # {comment}")
     return [line for line in lines if line is not None]
 
 

@@ -22,9 +22,9 @@ class PublishedSettings(Block):
     context_depth: int = Field(
         3, ge=1, le=24, description="transformer blocks of the global context stage"
     )
-    width: int = Field(192, ge=8, le=2048, description="channels of a patch token")
-    depth: int = Field(3, ge=1, le=24, description="transformer blocks of each patch scale")
-    heads: int = Field(6, ge=1, le=64, description="attention heads of each patch scale")
+    width: int = Field(192, ge=8, le=2048, description="embedding width of a patch")
+    depth: int = Field(3, ge=1, le=24, description="transformer blocks of each patch size")
+    heads: int = Field(6, ge=1, le=64, description="attention heads of each patch size")
 
 
 class NetworkSettings(PublishedSettings):
@@ -32,7 +32,7 @@ class NetworkSettings(PublishedSettings):
 
     context_width: _ContextWidth = 256
     feature_stride: int = Field(
-        32, ge=2, le=32, description="pixels between positions of the backbone's last map"
+        32, ge=2, le=32, description="stride of the backbone's last feature map, pixels"
     )
     branches: tuple[Branch, ...] = Field(
         ("channel", "spatial"), min_length=1, description="sub-networks in use"
@@ -41,18 +41,21 @@ class NetworkSettings(PublishedSettings):
         ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
     )
     scales: tuple[int, ...] = Field(
-        (32, 16), min_length=1, max_length=2, description="patch sides of the spatial branch"
+        (32, 16),
+        min_length=1,
+        max_length=2,
+        description="patch sizes of the spatial branch, pixels",
     )
     fusion: Literal["attention", "concatenation", "gated"] = Field(
-        "attention", description="how the branches are brought together"
+        "attention", description="fusion of the branches"
     )
     fusion_width: int = Field(
-        64, ge=8, le=1024, multiple_of=4, description="channels of a branch's token when fused"
+        64, ge=8, le=1024, multiple_of=4, description="token width of a branch in the fusion"
     )
     branch_dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="share of pictures shown without the spatial branch"
+        0.5, ge=0.0, lt=1.0, description="probability that training drops the spatial branch"
     )
-    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of activations dropped")
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="dropout probability")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "NetworkSettings":

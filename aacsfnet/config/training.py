@@ -12,17 +12,19 @@ from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 class Merge(Block):
     """The pictures for training, and who is held out when."""
 
-    image_size: int = Field(64, ge=32, le=1024, multiple_of=32, description="side, pixels")
+    image_size: int = Field(
+        64, ge=32, le=1024, multiple_of=32, description="input size of the network, pixels"
+    )
     kept: float = Field(
-        0.7, ge=0.3, le=1.0, description="middle of the crop that is used, share of its side"
+        0.7, ge=0.3, le=1.0, description="centre crop of the face crop, share of its side"
     )
     folds: int | Literal["loso", "given"] = Field(
         4,
-        description="number of subject-grouped folds; loso: one subject held out at a time; given: "
-        "one fold, as the manifest's column split says",
+        description="number of subject-grouped folds; loso: leave one subject out; given: one "
+        "fold, as the manifest's column split says",
     )
     validation_subjects: int = Field(
-        2, ge=1, description="training subjects of each fold kept for model selection"
+        2, ge=1, description="training subjects of each fold held back for model selection"
     )
 
 
@@ -38,49 +40,56 @@ class Train(Block):
         description="the backbone's weights: bundled (test_resnet), a safetensors file, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
-        "training", description="pixel mean and deviation; imagenet suits pretrained weights"
+        "training",
+        description="pixel mean and standard deviation; imagenet: for pretrained weights",
     )
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
         "smooth_l1",
-        description="what training lessens; gaussian also predicts an uncertainty, ordinal levels",
+        description="training loss; gaussian also predicts a variance, ordinal cumulative levels",
     )
-    levels: int = Field(16, ge=2, le=1000, description="steps of the ordinal loss's label")
+    levels: int = Field(16, ge=2, le=1000, description="levels of the ordinal loss")
     rarity: float = Field(
-        0.0, ge=0.0, le=1.0, description="how much rare labels count in the loss; 1: all alike"
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="loss re-weighting of rare labels: power of the inverse label density",
     )
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
-        (), description="what is shown evenly: rare levels more often, each subject as often"
+        (), description="balanced sampling over label levels, subjects or both; [] is none"
     )
-    epochs: int = Field(8, ge=1, description="passes over the training frames")
-    batch: int = Field(16, ge=2, description="pictures a step")
-    learning_rate: float = Field(5e-4, gt=0.0, description="peak rate of AdamW")
-    warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="share of steps the rate rises in")
-    weight_decay: float = Field(0.05, ge=0.0, description="for weights; norms and biases have none")
-    gradient_clip: float = Field(1.0, gt=0.0, description="longest gradient taken as it is")
+    epochs: int = Field(8, ge=1, description="training epochs")
+    batch: int = Field(16, ge=2, description="batch size")
+    learning_rate: float = Field(5e-4, gt=0.0, description="peak learning rate of AdamW")
+    warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="learning-rate warm-up, share of steps")
+    weight_decay: float = Field(0.05, ge=0.0, description="of AdamW; norms and biases have none")
+    gradient_clip: float = Field(1.0, gt=0.0, description="maximum gradient norm")
     augmentation: float = Field(
-        0.4, ge=0.0, le=2.0, description="how much pictures are varied; 0 is not at all"
+        0.4, ge=0.0, le=2.0, description="strength of data augmentation; 0: none"
     )
     layer_decay: float = Field(
-        1.0, gt=0.0, le=1.0, description="rate of a backbone layer, share of the layer's after it"
+        1.0, gt=0.0, le=1.0, description="layer-wise learning-rate decay of the backbone; 1: none"
     )
     ema: float = Field(
-        0.0, ge=0.0, lt=1.0, description="decay a step of the averaged weights; 0: no averaging"
+        0.0, ge=0.0, lt=1.0, description="EMA decay of the weights, per step; 0: no EMA"
     )
-    synthetic: bool = Field(True, description="add the accepted generated pictures")
+    synthetic: bool = Field(True, description="train on the accepted generated pictures too")
     synthetic_share: float | None = Field(
-        None, gt=0.0, lt=1.0, description="share of generated pictures shown; null: as many as are"
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="share of generated pictures in an epoch; null: as they are",
     )
     synthetic_weight: float = Field(
-        1.0, gt=0.0, le=1.0, description="weight of a generated picture in the loss; a real one: 1"
+        1.0, gt=0.0, le=1.0, description="loss weight of a generated picture; a real one: 1"
     )
     pretraining_epochs: int = Field(
-        0, ge=0, description="first epochs on generated pictures alone, then real ones; 0: mixed"
+        0, ge=0, description="epochs of pretraining on generated pictures, then real ones; 0: mixed"
     )
     select_by: Literal["mae", "rmse", "pcc", "ccc"] = Field(
-        "ccc", description="measure on the validation subjects that chooses the epoch"
+        "ccc", description="validation metric that selects the epoch"
     )
-    patience: int = Field(0, ge=0, description="epochs without a better one, then end; 0: never")
-    state_every: int = Field(200, ge=1, description="steps between states kept for taking up again")
+    patience: int = Field(0, ge=0, description="early-stopping patience, epochs; 0: never")
+    state_every: int = Field(200, ge=1, description="steps between checkpoints to resume from")
 
     @field_validator("network", mode="before")
     @classmethod

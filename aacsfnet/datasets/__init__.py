@@ -6,20 +6,14 @@ from aacsfnet.config import Config
 from aacsfnet.datasets.base import NOTES, Dataset, Label
 from aacsfnet.tables import Fault
 
-#: name in the configuration -> module and class
-DATASETS = {
-    "demo": ("aacsfnet.datasets.demo", "Demo"),
-    "manifest": ("aacsfnet.datasets.manifest", "Manifest"),
-    "unbc": ("aacsfnet.datasets.unbc", "Unbc"),
-    "biovid": ("aacsfnet.datasets.biovid", "Biovid"),
-    "data_pre": ("aacsfnet.datasets.data_pre", "DataPre"),
-}
-
-__all__ = ["DATASETS", "NOTES", "Dataset", "Fault", "Label", "open_dataset"]
+__all__ = ["NOTES", "Dataset", "Fault", "Label", "open_dataset"]
 
 
 def open_dataset(config: Config) -> Dataset:
-    """Return the configured data set; nothing is read yet beyond what its settings name."""
-    module, name = DATASETS[config.dataset]
-    dataset: Dataset = getattr(import_module(module), name)(config.index)
+    """Return the configured data set; nothing is read yet beyond what its settings name.
+
+    The data set `some_name` is the class `SomeName` of the module `some_name` beside this one.
+    """
+    module = import_module(f"aacsfnet.datasets.{config.dataset}")
+    dataset: Dataset = getattr(module, config.dataset.title().replace("_", ""))(config.index)
     return dataset

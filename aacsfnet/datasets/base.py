@@ -24,7 +24,7 @@ NOTES = {
     "palette": "palette colours, made RGB",
     "cmyk": "CMYK, made RGB without a colour profile",
     "grey": "grey, made RGB",
-    "bad_action_unit": "an action unit that is no number or outside its range; left unknown",
+    "bad_action_unit": "an action unit that is not a number or outside its range; left unknown",
     "pspi_differs": "the label is not the PSPI of the row's action units; both follow",
     "no_label_file": "a picture without a label file",
     "bad_label_file": "a label file that is empty, or holds no number",
@@ -101,7 +101,7 @@ def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
 def check_label(value: float | None, label: Label) -> str:
     """Return what is wrong with a label's value, or "" when it lies in the range."""
     if value is None or math.isnan(value):
-        return f"{label.name} is no number (NaN or missing)"
+        return f"{label.name} is NaN or missing"
     if not label.low <= value <= label.high:
         return f"{label.name}={value:g} is outside {label.low:g}–{label.high:g}"
     return ""

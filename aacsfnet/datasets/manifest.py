@@ -183,7 +183,7 @@ class Manifest(Dataset):
     def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Fault | None]]:
         video = self.videos.inspect(path)
         if frame and not re.fullmatch("[0-9]{1,9}", frame):
-            fault = Fault("unreadable", f"frame {shorten(frame, 40)!r} of a video is no number")
+            fault = Fault("unreadable", f"frame {shorten(frame, 40)!r} of a video is not a number")
             return [(frame, path, fault)]
         if isinstance(video, Fault):
             return [(frame or fields.stem_of(path), path, video)]

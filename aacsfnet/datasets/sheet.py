@@ -87,7 +87,7 @@ def _check_size(path: Path, about: Any) -> None:
     if size > _MOST_BYTES:
         raise DataError(
             f"{path.name}: unpacks to {size} bytes, expected at most {_MOST_BYTES}; keep only the"
-            " columns that docs/data.md names"
+            " columns that docs/reference/data-sets.md names"
         )
 
 

@@ -185,7 +185,9 @@ class Unbc(Dataset):
             data = self.folder.read(path, _LARGEST_LABEL_FILE)
             value = None if isinstance(data, Fault) else parse_scalar(data)[0]
             if value is None or not 0 <= value <= highest:
-                self._remarks[f"{name.upper()} label that is no number from 0 to {highest:g}"] += 1
+                self._remarks[
+                    f"{name.upper()} label that is not a number from 0 to {highest:g}"
+                ] += 1
             else:
                 found[name] = value
         return found

@@ -179,7 +179,7 @@ def _folds(config: Config, dataset: Dataset, usable: set[str]) -> Iterator[Findi
                 fold_count(merge.folds, len(usable), merge.validation_subjects)
         except InputError as error:
             if str(error) not in told:
-                advice = "lessen merge.folds or merge.validation_subjects, or add subjects"
+                advice = "lower merge.folds or merge.validation_subjects, or add subjects"
                 if merge.folds == "given":
                     advice = "correct the column split, or choose a number of folds"
                 yield Finding("error", "merge.folds", f"of {len(usable)} usable: {error}", advice)

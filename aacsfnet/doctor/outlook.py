@@ -80,5 +80,7 @@ def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Findin
         f"train, {plan.trained} pictures in all: {words(train)} (from one step)"
     )
     long = first + check + generate + train > 2 * 86_400
-    advice = "a GPU, fewer prompts.variants, or a cluster (see docs/running.md)" if long else ""
+    advice = (
+        "a GPU, fewer prompts.variants, or a cluster (see docs/how-to/cluster.md)" if long else ""
+    )
     return Finding("note" if long else "ok", "time", message, advice)

@@ -1,1 +1,1 @@
-"""Figures on held-out subjects, and the page that shows them."""
+"""Figures on held-out subjects, and the audit of finished results."""

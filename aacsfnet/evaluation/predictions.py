@@ -26,7 +26,7 @@ def gather(paths: Sequence[Path], label: Label) -> pl.DataFrame:
     """Return the checked rows of all files, sorted by seed and frame.
 
     Raises:
-        DataError: a file is missing or lacks a column, or a value is no number or out of range.
+        DataError: a file is missing or lacks a column, or a value is NaN or out of range.
         LeakError: a subject is held out in more than one fold.
         WorkError: a frame is predicted twice or not by every seed, or training diverged.
     """

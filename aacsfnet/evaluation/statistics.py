@@ -13,7 +13,7 @@ Plain percentile intervals are too narrow for the dozens of subjects that pain d
 lack the factor sqrt(n / (n - 1)) and use the normal's tails where Student's belong. The expanded
 ones put both back by taking quantiles further out (Hesterberg, The American Statistician 69, 2015,
 section 5.3). In simulations here they cover better than plain and than BCa intervals; see
-docs/evaluation.md.
+docs/explanation/evaluation.md.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from aacsfnet.facs import pspi
 #: Frames of a person from which a usual face can be told.
 ENOUGH_FRAMES = 5
 
-#: unit -> measure, and by how much it changes (eye distances) when the unit is at its strongest.
+#: unit -> measure, and its change (interocular distances) when the unit is at its strongest.
 _CHANGES = {
     "au4": ("brow_height", -0.12),
     "au6": ("cheek_raise", 0.10),
@@ -48,7 +48,7 @@ def estimated_units(
     """Return intensities 0-5 (au43: 0 or 1) of the action units that the measures show.
 
     Args:
-        measures: of one face, in eye distances, by name.
+        measures: of one face, in interocular distances, by name.
         usual: the person's, from `usual_face`; without it only lids and mouth are judged.
     """
     opening = measures["mouth_opening"]
@@ -74,7 +74,7 @@ def estimated_pspi(
     """Return PSPI, 0 to 16, as the measures show it, without the threshold that words need.
 
     Args:
-        measures: `(n,)` of each measure of pain, eye distances.
+        measures: `(n,)` of each measure of pain, interocular distances.
         usual: the person's, from `usual_face`.
     """
     unit = {}

@@ -1,11 +1,11 @@
-"""Facial measures: what the regions of pain do, in units of the eye distance.
+"""Facial measures: what the regions of pain do, in units of the interocular distance.
 
 Each measure is one function of meshes `(..., 478, 3)` x, y, z in pixels (y down, z smaller =
 nearer) that gives `(...)`; `MEASURES` holds them by name. They are taken on the *level face*:
-turned upright and frontal by the head's pose, in eye distances (three-dimensional, so a turned
-head's is no shorter) from the middle of the eyes. Position, size and pose therefore cancel. Left
-and right are the person's own, so the person's right is at picture left. AU numbers are FACS
-action units.
+turned upright and frontal by the head's pose, in interocular distances (between the eyes' centres,
+three-dimensional, so a turned head's is no shorter) from the middle of the eyes. Position, size and
+pose therefore cancel. Left and right are the person's own, so the person's right is at picture
+left. AU numbers are FACS action units.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _COMPARED = (
 )
 
 _ON_LEVEL_FACE: dict[str, Measure] = {}
-#: Each measure by name: meshes `(..., 478, 3)` in pixels -> `(...)` eye distances.
+#: Each measure by name: meshes `(..., 478, 3)` in pixels -> `(...)` interocular distances.
 MEASURES: dict[str, Measure] = {}
 
 
@@ -45,7 +45,7 @@ def eye_distance(points: np.ndarray) -> Values:
 
 
 def level(points: np.ndarray) -> Values:
-    """Return level faces `(..., 478, 3)`: upright, frontal, in eye distances from mid-eyes.
+    """Return level faces `(..., 478, 3)`: upright, frontal, in interocular distances from mid-eyes.
 
     Args:
         points: `(..., 478, 3)` in pixels.

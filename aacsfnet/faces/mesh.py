@@ -1,7 +1,7 @@
 """The mesh of 478 points, found at its true place in a picture.
 
 The network wants an upright face that fills about two thirds of its square; it errs by 2 % of the
-eye distance for 10° of tilt. So a first look, placed by the detector's coarse points or by
+interocular distance for 10° of tilt. So a first look, placed by the detector's coarse points or by
 the last frame's mesh, only places the second.
 """
 
@@ -19,7 +19,8 @@ from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
 #: A look counts when it was misplaced by no more than this: share of its square's side, logarithm
-#: of the side, radians. Further looks then change the points by half a percent of an eye distance.
+#: of the side, radians. Further looks then change the points by half a percent of the interocular
+#: distance.
 _SETTLED = (0.07, 0.12, np.radians(4))
 #: Where further looks are taken: shift to the right and down in shares of the square's side, growth
 #: of the side, turn in degrees. Their mean is the square itself.

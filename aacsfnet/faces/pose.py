@@ -8,8 +8,9 @@ both sides alike, forehead (point 10) and chin (152) about equally far away, eye
 
 import numpy as np
 
-#: Rigid points of a symmetric head: x, y, z in eye distances from the middle of the eyes. The mean
-#: of the meshes of a photograph and of its mirror image, turned so that pitch is right on average.
+#: Rigid points of a symmetric head: x, y, z in interocular distances from the middle of the eyes.
+#: The mean of the meshes of a photograph and of its mirror image, turned so that pitch is right on
+#: average.
 _MIDLINE = {
     10: (-0.861, -0.206),
     151: (-0.625, -0.265),

@@ -8,7 +8,7 @@ class CrossAttention(nn.Module):
 
     As in CrossViT (Chen et al. 2021). The published code offers the other scale's class token as
     the only key, over which softmax is 1 whatever the query, and adds no residual; see
-    `docs/deviations.md`.
+    `docs/explanation/deviations.md`.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:

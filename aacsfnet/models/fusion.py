@@ -33,8 +33,8 @@ class AttentionFusion(nn.Module):
     """Multi-head attention over the branches' tokens, with a residual.
 
     The published code hands its encoder a batch-first tensor as if the batch were the sequence,
-    so the branches never meet; see `docs/deviations.md`. As there, the tokens before and after
-    go side by side to the head.
+    so the branches never meet; see `docs/explanation/deviations.md`. As there, the tokens before
+    and after go side by side to the head.
     """
 
     def __init__(self, branches: int, width: int, heads: int = 4, dropout: float = 0.0) -> None:
@@ -53,7 +53,7 @@ class AttentionFusion(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """The branches' tokens side by side: what is left when attention is taken away."""
+    """The branches' tokens side by side: the ablation without attention."""
 
     def __init__(self, branches: int, width: int) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ class GlobalContext(nn.Module):
     and what it finds is widened and added to the features. The way back starts at zero, so that a
     pretrained backbone's features first pass as they are. The published code runs its encoder
     across the pictures of a batch and normalises over the positions that it then averages, which
-    leaves nothing; see `docs/deviations.md`.
+    leaves nothing; see `docs/explanation/deviations.md`.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ def _layers(channels: int, outputs: int, hidden: int, dropout: float) -> nn.Sequ
 
 
 class RegressionHead(nn.Module):
-    """Two small layers to one number, on the scale of standardised labels."""
+    """A two-layer MLP to one score, on the scale of standardised labels."""
 
     def __init__(self, channels: int, hidden: int = 32, dropout: float = 0.1) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class RegressionHead(nn.Module):
         return raw
 
     def score(self, raw: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-        """Return scores `(B,)` in units of the label, whose mean and deviation are given."""
+        """Return scores `(B,)` in label units, from the label's mean and standard deviation."""
         return mean + deviation * raw[:, 0]
 
     def spread(self, raw: Tensor, deviation: Tensor) -> Tensor | None:
-        """Return how far off scores may be: this head cannot tell."""
+        """Return None: this head predicts no standard deviation."""
         return None
 
 

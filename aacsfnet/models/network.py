@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from aacsfnet.models.head import OrdinalHead, RegressionHead
 
-#: Means and deviations of the pictures of ImageNet, on which pretrained backbones were trained.
+#: Pixel means and standard deviations of ImageNet, on which pretrained backbones were trained.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -38,11 +38,11 @@ class Network(nn.Module):
     fixed_batch: int | None = None
 
     def standardise(self, labels: Tensor) -> Tensor:
-        """Return labels with the training labels' mean taken off, in their deviations."""
+        """Return labels standardised by mean and standard deviation of the training labels."""
         return (labels - self.label_mean) / self.label_deviation
 
     def normalise(self, pictures: Tensor) -> Tensor:
-        """Return pictures with the training pictures' mean taken off, in their deviations."""
+        """Return pictures standardised by mean and standard deviation of the training pictures."""
         return (pictures - self.pixel_mean) / self.pixel_deviation
 
     def raw(self, pictures: Tensor) -> Tensor:

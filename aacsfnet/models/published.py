@@ -1,10 +1,10 @@
 """The published network's forward pass, faults and all, to compare with; never for use.
 
 What it does differently from `aacsfnet.models.network`, and why that is wrong, stands in
-`docs/deviations.md`. Its transformers run across the *batch*: a picture's score depends on which
-others it comes with, so the batch size is fixed. The layers that the original builds and never uses
-(two transformer decoders, 1.76 M parameters) are left out; `tools.published_weights` adds and takes
-them off.
+`docs/explanation/deviations.md`. Its transformers run across the *batch*: a picture's score depends
+on which others it comes with, so the batch size is fixed. The layers that the original builds and
+never uses (two transformer decoders, 1.76 M parameters) are left out; `tools.published_weights`
+adds and removes them.
 """
 
 from pathlib import Path

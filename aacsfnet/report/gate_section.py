@@ -18,8 +18,8 @@ Section = dict[str, Any]
 
 #: The gate's scores as a reader would name them.
 SCORES = {
-    "landmark_error": "landmark error (eye distances)",
-    "measure_difference": "largest change of a measure (eye distances)",
+    "landmark_error": "landmark error (interocular distances)",
+    "measure_difference": "largest change of a measure (interocular distances)",
     "pspi_difference": "change of estimated PSPI",
     "sharpness": "sharpness (share of the source's)",
 }

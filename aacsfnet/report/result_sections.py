@@ -108,19 +108,19 @@ def training_section(results: Results, seeds: Iterable[int]) -> Section:
 
 
 def _start(abouts: list[dict[str, Any]]) -> str:
-    """Return what the backbones began from, in words for a reader; empty where it is not told."""
+    """Return how the backbones were initialised, in words; empty where it is not told."""
     starts = {about["training"].get("pretrained") for about in abouts if "training" in about}
     if not starts:
         return ""
     if starts == {None}:
-        return "The backbone began from random weights."
+        return "The backbone was initialised with random weights."
     if starts == {"bundled"}:
         return (
-            "The backbone began from weights that the package carries: learned on rendered faces of"
-            " other people, from the geometry of the face, without any pain label. They flatter"
-            " rendered faces; they say nothing of real ones."
+            "The backbone was initialised with weights that the package carries: pretrained on"
+            " rendered faces of other people, from the geometry of the face, without any pain"
+            " label. They flatter rendered faces; they say nothing of real ones."
         )
-    return "The backbone began from the weights in a file that the settings name."
+    return "The backbone was initialised with the weights in a file that the settings name."
 
 
 def _panels(histories: dict[str, pl.DataFrame]) -> dict[str, figures.Series]:

@@ -98,7 +98,7 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        "measures": _MEASURES,  # facial measures by name, eye distances
+        "measures": _MEASURES,  # facial measures by name, interocular distances
         "changes": _MEASURES,  # the same against the person's median over the shard
     },
     "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
@@ -126,12 +126,12 @@ SCHEMAS: dict[str, Columns] = {
     | {
         "source_frame_id": pl.String,
         "faces": pl.Int32,  # found on the picture
-        # Distances to the source's landmarks, means over the points, eye distances:
+        # Distances to the source's landmarks, means over the points, interocular distances:
         "landmark_error": pl.Float32,
         "eyes_error": pl.Float32,
         "brows_error": pl.Float32,
         "mouth_error": pl.Float32,
-        # Changes of the facial measures that pain moves, generated minus source, eye distances:
+        # Changes of the measures that pain moves, generated minus source, interocular distances:
         **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
         "measure_difference": pl.Float32,  # largest of these, without sign
         "possible_difference": pl.Float32,  # likewise, each with its error margin

@@ -1,1 +1,1 @@
-"""From accepted pictures to a trained network: merge, splits, loading, the training loop."""
+"""From merged pictures to a trained network: batches, losses, the training loop."""

@@ -29,10 +29,10 @@ def about(
 
 
 def precision(device: torch.device) -> str:
-    """Return the number format of training, as Lightning names it: one for all parts of a run.
+    """Return the precision of training, as Lightning names it: one for all parts of a run.
 
     On a CPU it is fp32 also where the processor knows bf16, so that a result does not depend on the
-    processor; what bf16 would gain there stands in docs/training.md.
+    processor; what bf16 would gain there stands in docs/explanation/training.md.
     """
     return "bf16-mixed" if devices.precision(device) == torch.bfloat16 else "32-true"
 

@@ -1,4 +1,4 @@
-"""Variation of training pictures, a whole batch at a time, on the device where it lies.
+"""Data augmentation of training pictures, a batch at a time, on the device where it lies.
 
 A face's left-right flip swaps nothing that a label depends on: PSPI sums actions of both sides.
 """
@@ -21,7 +21,7 @@ ERASE_SIDE = (0.1, 0.3)  # share of the side
 
 
 def augment(pictures: Tensor, amount: float, generator: Generator) -> Tensor:
-    """Return varied pictures: flipped, moved, recoloured, blurred, partly erased.
+    """Return augmented pictures: flipped, moved, recoloured, blurred, partly erased.
 
     Args:
         pictures: `(B, 3, H, W)` float in 0-1.

@@ -42,7 +42,7 @@ def open_images(path: Path) -> np.ndarray:
 
 
 def epoch_order(weights: np.ndarray, batch: int, seed: int, epoch: int) -> np.ndarray:
-    """Return which pictures an epoch shows, `(steps, batch)`, as places in `weights`.
+    """Return which pictures an epoch samples, `(steps, batch)`, as places in `weights`.
 
     An epoch has as many steps as show every picture once. With equal weights each picture comes
     once, but for the last batch, which is filled up from the start of the same order: all batches
@@ -112,7 +112,7 @@ class Batches:
         return {"step": self._step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         self._step = state["step"]
 
     def __iter__(self) -> Iterator[Batch]:
@@ -172,7 +172,7 @@ def gather(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Batch:
 
 
 def pixel_statistics(images: np.ndarray, rows: np.ndarray, most: int = 2000) -> dict[str, Any]:
-    """Return mean and deviation of each colour over pictures, `(3,)` each, in 0-1.
+    """Return mean and standard deviation of each channel over pictures, `(3,)` each, in 0-1.
 
     At most `most` pictures are read, evenly spread over `rows`.
     """

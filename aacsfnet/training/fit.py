@@ -39,12 +39,12 @@ def fit(
         settings: the block `train`.
         material: the fold's data.
         seed: of order, augmentation and dropout.
-        state: folder to keep the run's state in, and to go on from.
+        state: folder of the run's checkpoints, from which it resumes.
         events: folder for TensorBoard.
         device: where to compute.
 
     Raises:
-        WorkError: the loss is no number.
+        WorkError: the loss is NaN or infinite.
     """
     # Convolutions run a third faster on both kinds of device with channels last.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,9 +65,9 @@ def fit(
     last = state / "last.ckpt"
     epochs_kept = 0
     if last.exists():
-        log.info("taking up the run kept in %s", last)
+        log.info("resuming from %s", last)
         epochs_kept = len(torch.load(last, mmap=True, weights_only=True)["history"])
-    # A run that is taken up writes over what came after its state.
+    # A resumed run overwrites what came after its checkpoint.
     logger = TensorBoardLogger(events.parent, "", events.name, purge_step=epochs_kept + 1)
     with _quiet():
         trainer = lightning.Trainer(
@@ -123,7 +123,7 @@ def _callbacks(settings: Train, state: Path, validates: bool) -> list[lightning.
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Lightning speak only of what matters here."""
+    """Silence those of Lightning's messages that do not apply here."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""How far a batch's scores are from its labels, as training sees it; each returns one number.
+"""The losses of training; each returns one value for a batch.
 
 All take the network, its raw outputs `(B, outputs)`, labels `(B,)` in units of the label, and
 weights `(B,)` of mean about 1.
@@ -17,14 +17,14 @@ Loss = Callable[[Network, Tensor, Tensor, Tensor], Tensor]
 
 
 def squared(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean squared error of `(B,)` each: its best constant is the mean."""
+    """Return the mean squared error of `(B,)` each; the mean minimises it among constants."""
     return (weights * functional.mse_loss(predictions, labels, reduction="none")).mean()
 
 
 def smooth(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean of an error that is squared below a quarter deviation, absolute above.
+    """Return the smooth L1 loss, quadratic below a quarter standard deviation, linear above.
 
-    Its best constant is near the median, which is 0 for a label that is mostly 0.
+    Among constants one near the median minimises it, and that is 0 for a label that is mostly 0.
     """
     errors = functional.smooth_l1_loss(predictions, labels, reduction="none", beta=0.25)
     return (weights * errors).mean()
@@ -46,7 +46,7 @@ def concordance(predictions: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def _of_scores(measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
-    """Return a loss that measures standardised scores."""
+    """Return a loss on standardised labels."""
 
     def loss(model: Network, raw: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         return measure(raw[:, 0], model.standardise(labels), weights)
@@ -55,10 +55,10 @@ def _of_scores(measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
 
 
 def gaussian(model: Network, raw: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Return the negative log-likelihood of a normal distribution, weighed by its deviation.
+    """Return the Gaussian negative log-likelihood, weighted by the standard deviation (beta-NLL).
 
-    The weight (beta-NLL with beta 0.5, Seitzer et al. 2022) keeps pictures that are hard at first
-    from being given up.
+    The weight (beta 0.5, Seitzer et al. 2022) keeps the model from explaining hard pictures by a
+    large variance.
     """
     logarithm = log_variance(raw)
     error = (raw[:, 0] - model.standardise(labels)).square()

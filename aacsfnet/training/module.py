@@ -46,14 +46,14 @@ class Hyperparameters:
     warm_up: int  # steps
     augmentation: float
     seed: int
-    trouble: Path  # where a batch is saved whose loss is no number
+    trouble: Path  # where a batch is saved whose loss is NaN or infinite
 
 
 class Training(lightning.LightningModule):
     """A network in training.
 
     Nothing random is carried from one step to the next: each step's augmentation and dropout are
-    seeded by the run's seed and the step, so a run that is taken up again repeats itself exactly.
+    seeded by the run's seed and the step, so a resumed run repeats itself exactly.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Training(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
-        self._earlier = 0.0  # seconds of this run before it was taken up
+        self._earlier = 0.0  # seconds of this run before it was resumed
         self._started = time.monotonic()
         self._measured = {f"validation_{name}": math.nan for name in MEASURES}
         self._found: list[tuple[Tensor, Tensor]] = []
@@ -92,7 +92,7 @@ class Training(lightning.LightningModule):
         """Return the loss of one batch.
 
         Raises:
-            WorkError: the loss is no number; the batch is saved.
+            WorkError: the loss is NaN or infinite; the batch is saved.
         """
         seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
@@ -112,7 +112,7 @@ class Training(lightning.LightningModule):
         return loss
 
     def _look(self) -> None:
-        """Note the loss that was not looked at yet; stop where it is no number."""
+        """Record the loss that is still unread; stop where it is NaN or infinite."""
         if self._unseen is None:
             return
         step, batch, loss = self._unseen
@@ -170,14 +170,14 @@ class Training(lightning.LightningModule):
         return self._earlier + time.monotonic() - self._started
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the next run needs to write the same history."""
+        """Put into the checkpoint what a resumed run needs to write the same history."""
         checkpoint["history"] = self.history
         self._look()
         checkpoint["losses"] = self._losses
         checkpoint["seconds"] = self.seconds()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again, and the data where it was.
+        """Restore the history and the position in the data.
 
         Lightning restores loaders only where it restarts within an epoch.
         """

@@ -1,4 +1,4 @@
-"""How the weights move: AdamW, warm-up and cosine, and which weights decay."""
+"""AdamW, warm-up with cosine decay of the learning rate, and which weights decay."""
 
 import math
 from typing import Any
@@ -13,17 +13,17 @@ from aacsfnet.models.backbone import Backbone
 def parameter_groups(
     model: nn.Module, learning_rate: float, weight_decay: float, layer_decay: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Return the trainable parameters in groups of one rate and one decay.
+    """Return the trainable parameters in groups of one learning rate and one weight decay.
 
     Matrices and kernels decay; norms, biases and class tokens, which have at most one side longer
-    than one, do not. Layers of a pretrained backbone move the slower the nearer they are to the
-    picture: its last layer at `layer_decay` times the rate, the one before at its square and so on.
+    than one, do not. The backbone's learning rate decays layer by layer towards the picture: its
+    last layer has `layer_decay` times the rate, the one before its square and so on.
 
     Args:
         model: the network; its backbone is a `aacsfnet.models.backbone.Backbone`, if it has one.
         learning_rate: of everything but the backbone.
         weight_decay: of matrices and kernels.
-        layer_decay: 1 moves all layers alike.
+        layer_decay: 1 gives all layers one rate.
     """
     rates = _backbone_rates(model, layer_decay)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -1,7 +1,7 @@
-"""What a training run needs to go on after a kill: where it is kept, and how it is written.
+"""The checkpoints from which a killed training run resumes: where they are, how they are written.
 
 The folder is declared to nobody, so Snakemake, which deletes a failed job's outputs, leaves it. Its
-name is a hash of all that decides the result: another setting or other data never meets old state.
+name is a hash of all that decides the result: with other settings or data no old checkpoint is met.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from aacsfnet.files import replacing
 
 
 def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
-    """Return the folder for the state of the run that would write `output`.
+    """Return the folder for the checkpoints of the run that would write `output`.
 
     Raises:
         DataError: an input is not there.
@@ -45,10 +45,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class StateKeeper(Checkpoint):
-    """Save the whole state now and then within an epoch, and after each epoch's validation.
+    """Save a checkpoint every few steps within an epoch, and after each epoch's validation.
 
-    Not at an epoch's last step: what validation adds there belongs to the same state. As a kind of
-    Lightning's `Checkpoint` it is called after everything else.
+    Not at an epoch's last step: what validation adds there belongs to the same checkpoint. As a
+    kind of Lightning's `Checkpoint` it is called after everything else.
     """
 
     def __init__(self, path: Path, every: int) -> None:

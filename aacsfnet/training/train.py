@@ -35,7 +35,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     """Train on a fold's training subjects, choose on its validation subjects, predict its others.
 
     Writes `model.safetensors`, `config.json`, `history.csv`, `predictions.parquet` and TensorBoard
-    events. A run that was killed goes on from the last state kept, and ends with the same weights.
+    events. A killed run resumes from its last checkpoint, and ends with the same weights.
     A fold whose held-out subjects have no usable picture is skipped: its files say so.
 
     Args:
@@ -50,7 +50,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         LeakError: a held-out subject would reach training.
         ModelFileError: the file of pretrained weights is not usable.
         SettingsError: the network cannot be built with these settings.
-        WorkError: the loss is no number, or the fold has nothing to train on.
+        WorkError: the loss is NaN or infinite, or the fold has nothing to train on.
     """
     _speak()
     settings = config.train

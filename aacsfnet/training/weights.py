@@ -1,4 +1,4 @@
-"""How often each picture is shown, and how much it counts: levels, subjects, real and generated."""
+"""Sampling and loss weights of pictures: by level, by subject, by real or generated."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def loss_weights(
         synthetic: `(N,)`, which are generated.
         low: lowest label possible.
         high: highest.
-        rarity: power of the inverse density; 0 counts all alike, 1 all levels alike.
+        rarity: power of the inverse density; 0 weighs all alike, 1 all levels alike.
         synthetic_weight: of a generated picture, where a real one counts 1.
     """
     weights = density(labels, low, high) ** -rarity
@@ -51,7 +51,7 @@ def draw_weights(
     balance: tuple[str, ...] = (),
     synthetic_share: float | None = None,
 ) -> np.ndarray:
-    """Return how often each picture is drawn, relative to the others, `(N,)`.
+    """Return the sampling weight of each picture, relative to the others, `(N,)`.
 
     Args:
         labels: `(N,)`.

@@ -221,7 +221,7 @@ ODDITIES = (
     Oddity("label 17", _label_17, 17),
     Oddity("PSPI disagrees with FACS", _pspi_differs, 53),
     Oddity("frame without a FACS file", _no_facs_file, 43),
-    Oddity("FACS row that is no number", _bad_facs_row, 19),
+    Oddity("FACS row that is not a number", _bad_facs_row, 19),
     Oddity("action unit beyond the ten", _other_action_unit, 29),
     Oddity("AU43 with an intensity", _au43_with_intensity, 23),
     Oddity("frame without AAM landmarks", _no_aam_file, 31),
@@ -363,7 +363,7 @@ def _folders(tree: Tree, frames: list[Frame], count: int) -> dict[str, int]:
         "sequence without any picture": 1,
         **{f"sequence without a {name} label": 1 for name in ("AFF", "OPR", "SEN")},
         "sequence without a VAS label": 1 + count,
-        "OPR label that is no number from 0 to 5": count - 1,
+        "OPR label that is not a number from 0 to 5": count - 1,
         "folder of labels spelled in other capitals than the pictures'": 1,
     }
 

@@ -104,14 +104,14 @@ def test_pspi_is_compared_with_action_units(make_manifest):
     ("text", "words"),
     [
         ("", "label is empty"),
-        ("NaN", "no number"),
-        ("nan", "no number"),
-        ("high", "'high' is no number"),
+        ("NaN", "NaN or missing"),
+        ("nan", "NaN or missing"),
+        ("high", "'high' is not a number"),
         ("17", "pspi=17 is outside 0–16"),
         ("-0.5", "outside 0–16"),
         ("inf", "outside 0–16"),
         ("1e999", "outside 0–16"),
-        ("1_0", "no number"),
+        ("1_0", "not a number"),
     ],
 )
 def test_a_bad_label_keeps_its_row(make_manifest, text, words):

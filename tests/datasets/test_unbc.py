@@ -128,7 +128,7 @@ def test_a_sequence_without_labels_is_remarked(unbc_tree, configured):
     dataset = opened(configured, unbc_tree)
     rows = dataset.index()
     assert dataset.remarks() == {
-        "OPR label that is no number from 0 to 5": 1,
+        "OPR label that is not a number from 0 to 5": 1,
         "sequence without a VAS label": 1,
     }
     assert rows["vas"].null_count() == 5

@@ -22,7 +22,7 @@ def face() -> np.ndarray:
 
 
 def moved(mesh: np.ndarray, points: tuple[int, ...], by: tuple[float, float]) -> np.ndarray:
-    """Return a mesh with points moved in eye distances: outwards on each side, and down."""
+    """Return a mesh with points moved in interocular distances: outwards on each side, and down."""
     other = mesh.copy()
     out = np.sign(other[list(points), 0] - 120)
     other[list(points), 0] += 50 * by[0] * out
@@ -57,8 +57,8 @@ def test_level_face_has_its_eyes_on_a_level_one_apart() -> None:
     assert np.allclose(left - right, [1, 0, 0], atol=1e-9)
 
 
-# Each row: which points move, by how many eye distances (outwards, down), and by hand what that
-# does to a measure.
+# Each row: which points move, by how many interocular distances (outwards, down), and by hand what
+# that does to a measure.
 RIGHT_BROW = (53, 52, 65, 55)
 LEFT_BROW = (283, 282, 295, 285)
 MOVEMENTS = [

@@ -33,7 +33,7 @@ def found_in(picture: np.ndarray, extractor: FaceExtractor) -> np.ndarray:
     ],
 )
 def test_landmarks_and_pose(extractor, angles, height: int, most: float) -> None:
-    """Mean error of all 478 points in eye distances; of the pose in degrees."""
+    """Mean error of all 478 points in interocular distances; of the pose in degrees."""
     size = max(160, int(height / 0.6))
     errors, poses = [], []
     for person in range(1 if height > 1000 else 4):

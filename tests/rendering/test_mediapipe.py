@@ -46,7 +46,7 @@ def mean_of(*pairs: tuple[int, int]) -> Callable[[np.ndarray], float]:
     return measure
 
 
-#: What each unit makes smaller, in eye distances.
+#: What each unit makes smaller, in interocular distances.
 SHRINKS = {
     "au43": mean_of((159, 145), (386, 374), (158, 153), (385, 380)),
     "au7": mean_of((159, 145), (386, 374), (158, 153), (385, 380)),

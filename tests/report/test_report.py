@@ -270,7 +270,7 @@ def test_tables_of_the_gate_without_pairs_show_no_calibration(made):
 
 
 def test_weights_learned_beforehand_are_told(finished):
-    assert "learned on rendered faces of other people" in Page(finished[1]).text
+    assert "pretrained on rendered faces of other people" in Page(finished[1]).text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Make the bundled generator anew: `make miniature`.
 
-Each step goes on where it was stopped, and is left out when its result is there.
+Each step resumes where it was stopped, and is left out when its result is there.
 """
 
 import argparse

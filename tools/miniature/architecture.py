@@ -64,7 +64,7 @@ def _vae() -> Any:
         norm_num_groups=8,
         mid_block_add_attention=False,
         sample_size=PICTURE_SIZE,
-        scaling_factor=1.0,  # training folds the latents' mean and spread into the weights
+        scaling_factor=1.0,  # training folds the latents' statistics into the weights
     )
 
 

@@ -237,7 +237,7 @@ def assemble(autoencoder: Path, encoded: Path, diffusion: Path) -> Any:
 
 @torch.no_grad()
 def fold_in(vae: Any, mean: Tensor, spread: Tensor) -> None:
-    """Change a VAE so that its latents have mean 0 and spread 1, and decode as before.
+    """Change a VAE so that its latents have mean 0 and standard deviation 1, and decode as before.
 
     Args:
         vae: an `AutoencoderKL` with quantisation convolutions.

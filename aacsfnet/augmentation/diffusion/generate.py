@@ -31,7 +31,7 @@ Row = dict[str, Any]
 def generate(
     config: Config, crop: Path, landmarks: Path, depth: Path, prompts: Path, output: Path
 ) -> None:
-    """Write the pictures of one shard. A job that was killed goes on behind its finished batches.
+    """Write the pictures of one shard. A killed job resumes after its finished batches.
 
     Args:
         config: `generate` is used.
@@ -88,7 +88,7 @@ def _make(
         unfinished = Unfinished(output, key)
         rows = unfinished.rows()
         if rows:
-            log.info("going on behind %d finished pictures", len(rows))
+            log.info("resuming after %d finished pictures", len(rows))
         left = wanted[len(rows) :]
         if left:
             generator = _generator(settings, files, recipe, (device, dtype, compiled))
@@ -124,7 +124,7 @@ def _generator(
     device, dtype, compiled = how
     pipeline = load_pipeline(files, recipe, device, dtype, settings.lora_scale)
     if compiled:
-        log.info("translating the networks for the device; the first batch takes a minute or two")
+        log.info("compiling the networks; the first batch takes a minute or two")
         compile_networks(pipeline)
     return Generator(pipeline, recipe)
 

@@ -76,7 +76,7 @@ class Generator:
                 self._sources.clear()
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
-                log.warning("out of memory: going on with batches of %d", self._batch)
+                log.warning("out of memory: continuing with batch size %d", self._batch)
                 continue
             yield results
             done += len(part)
@@ -91,8 +91,8 @@ class Generator:
     def _pass(self, tasks: list[AnyTask]) -> list[Result]:
         """Return results of at most one batch; it is filled up by repeating the last task.
 
-        Values that are not finite come from half precision as a rule. So the VAE is tried again in
-        fp32, then everything is; what still fails is given up.
+        NaN and infinite values come from half precision as a rule. So the VAE is run again in fp32,
+        then everything is; what still fails is marked as failed.
         """
         import torch
 
@@ -102,7 +102,9 @@ class Generator:
             results = self._results(latents[: len(tasks)], self._decode(latents)[: len(tasks)])
             broken = [number for number, result in enumerate(results) if result.fault]
             if broken and self._precision() != "float32":
-                log.warning("%d pictures are not finite: once more in fp32", len(broken))
+                log.warning(
+                    "%d pictures hold NaN or infinite values: repeating them in fp32", len(broken)
+                )
                 again = self._again_in_fp32(padded, latents, len(tasks))
                 for number in broken:
                     results[number] = again[number]
@@ -115,7 +117,7 @@ class Generator:
         with self._in_fp32(self._pipeline.vae):
             results = self._results(latents[:count], self._decode(latents)[:count])
         if any(result.fault for result in results):
-            # The text encoders too: the pipeline turns embeddings to their number format.
+            # The text encoders too: the pipeline casts embeddings to their dtype.
             encoders = [encoder for _, encoder in text_encoders(self._pipeline)]
             with self._in_fp32(*networks(self._pipeline), *encoders):
                 latents = self._denoise(tasks)
@@ -127,9 +129,9 @@ class Generator:
 
     @contextmanager
     def _in_fp32(self, *parts: Any) -> Iterator[None]:
-        """Turn parts of the pipeline to fp32 for a while; nothing is lost on the way back.
+        """Cast parts of the pipeline to fp32 for a while; the cast back restores them exactly.
 
-        Translated networks run as they are written meanwhile: no minute is spent on a rare case.
+        Compiled networks run eagerly meanwhile: a rare case is not worth compiling again.
         """
         import torch
 
@@ -176,7 +178,7 @@ class Generator:
     def encode_texts(self, texts: set[str]) -> None:
         """Encode each distinct text once; all are used at the length of the longest so far.
 
-        That length enters the pictures' last bits, so a job that goes on behind finished batches
+        That length enters the pictures' last bits, so a job that resumes after finished batches
         gives all its texts first, those of finished pictures too.
         """
         import torch
@@ -229,7 +231,7 @@ class Generator:
         levels = ((pictures.nan_to_num().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         # One transfer for the batch: the device has nothing to do meanwhile.
         arrays = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (B, H, W, 3)
-        fault = f"values that are not finite, in {precision}"
+        fault = f"NaN or infinite values, in {precision}"
         return [
             Result(array, "", self._batch, precision)
             if good

@@ -11,8 +11,8 @@ from aacsfnet.errors import ModelFileError, WorkError, first_line
 if TYPE_CHECKING:
     import torch
 
-#: Pictures of a shard from which on translating the networks should pay on a GPU: an estimate, from
-#: a minute or two of translating in each process and some hundredths of a second saved a picture.
+#: Pictures of a shard from which on compiling the networks should pay on a GPU: an estimate, from
+#: a minute or two of compiling in each process and some hundredths of a second saved a picture.
 COMPILE_FROM = 2000
 
 
@@ -94,7 +94,7 @@ def _set_scheduler(pipeline: Any, name: str) -> None:
 
 
 def _fuse(pipeline: Any, file: Path, scale: float) -> None:
-    """Put a LoRA into the weights, so that it costs nothing at each step.
+    """Fuse a LoRA into the weights, so that it costs nothing at each step.
 
     diffusers skips what does not fit with no more than a log line, so it is looked whether all of
     it has arrived.
@@ -155,9 +155,9 @@ def text_encoders(pipeline: Any) -> list[tuple[Any, Any]]:
 
 
 def compiles(choice: str, device: "torch.device", pictures: int) -> bool:
-    """Return whether the networks are translated for a shard of so many pictures.
+    """Return whether the networks are compiled for a shard of so many pictures.
 
-    The shard's size decides, not what is left of it, so that a job that was killed goes on as it
+    The shard's size decides, not what is left of it, so that a killed job resumes as it
     began.
     """
     if choice == "auto":
@@ -166,7 +166,7 @@ def compiles(choice: str, device: "torch.device", pictures: int) -> bool:
 
 
 def compile_networks(pipeline: Any, backend: str = "inductor", mode: str | None = None) -> None:
-    """Have U-Net, ControlNets and the VAE's decoder translated at their next pass, in place.
+    """Compile U-Net, ControlNets and the VAE's decoder at their next pass, in place.
 
     Shapes are taken as constant, which they are. The default `mode` is meant: `max-autotune` picks
     kernels by timing them, so two processes may pick different ones and their pictures would differ

@@ -1,4 +1,4 @@
-"""What a generation job has finished, so that after a kill the same command goes on from there."""
+"""Finished batches of a generation job, from which a killed one resumes."""
 
 import hashlib
 import shutil

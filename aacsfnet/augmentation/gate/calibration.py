@@ -33,7 +33,7 @@ MOST_FRAMES = 400
 #: Fewer pairs of either kind, or a smaller area under the ROC curve, calibrate nothing.
 ENOUGH_PAIRS, ENOUGH_AREA = 100, 0.7
 
-#: The scores that are calibrated, each with the bounds tried: eye distances, points of PSPI.
+#: The scores that are calibrated, with the bounds tried: interocular distances, points of PSPI.
 BOUNDS: dict[str, NDArray[np.float64]] = {
     "measure_difference": np.arange(5, 301) / 1000,
     "pspi_difference": np.arange(1, 161) / 20,

@@ -18,7 +18,7 @@ from aacsfnet.tables import PAIN_MEASURES
 #: and of the normal distribution.
 _STUDENT, _NORMAL = 1.860, 1.645
 #: What is left of the mesh's error when looks are averaged: deviation of small changes from the
-#: true ones between two rendered faces of one person and pose, eye distances. Measured by
+#: true ones between two rendered faces of one person and pose, interocular distances. Measured by
 #: `python -m benchmarks.generation faces`; the upper lip's 0.018 is rounded up, since the mesh errs
 #: more there on generated pictures.
 MESH_ERROR = {
@@ -46,7 +46,7 @@ REGIONS: dict[str, tuple[int, ...]] = {
 
 
 def landmark_errors(source: NDArray[np.floating], found: NDArray[np.floating]) -> dict[str, float]:
-    """Return the mean distance of two meshes by region, in the source's eye distances.
+    """Return the mean distance of two meshes by region, in the source's interocular distances.
 
     Distances are taken in the picture's plane: depth found on a picture is a guess.
 
@@ -64,7 +64,7 @@ class Seen:
 
     Attributes:
         points: `(478, 3)`, the mean mesh, pixels.
-        measures: `(looks,)` of each measure of pain, eye distances.
+        measures: `(looks,)` of each measure of pain, interocular distances.
         pspi: `(looks,)`, estimated from them; None where the person's usual face is not known.
     """
 

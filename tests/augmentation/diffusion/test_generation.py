@@ -137,7 +137,7 @@ def test_values_that_are_not_finite_fail_their_own_picture_only(pipeline, monkey
     monkeypatch.setattr(Generator, "_denoise", broken)
     results = make(pipeline, tasks(3))
     assert [result.picture is None for result in results] == [False, True, False]
-    assert "not finite" in results[1].fault
+    assert "NaN or infinite" in results[1].fault
 
 
 def test_half_precision_is_retried_with_the_vae_in_fp32_then_all_in_fp32(monkeypatch):

@@ -386,11 +386,11 @@ def test_every_scheduler_runs_and_makes_a_picture_of_its_own(load, name):
     )
 
 
-# ---- translated networks ----
+# ---- compiled networks ----
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_networks_can_be_translated_without_a_change_of_pictures(load, kind):
+def test_networks_can_be_compiled_without_a_change_of_pictures(load, kind):
     made = load(kind)
     expected = pictures(made.generator, tasks(2))
     torch._dynamo.reset()
@@ -409,7 +409,7 @@ def test_networks_can_be_translated_without_a_change_of_pictures(load, kind):
         torch._dynamo.reset()
 
 
-def test_only_long_shards_on_a_gpu_are_translated():
+def test_only_long_shards_on_a_gpu_are_compiled():
     gpu = SimpleNamespace(type="cuda")
     assert [compiles("auto", gpu, n) for n in (10, 10_000)] == [False, True]
     assert not compiles("auto", CPU, 10_000)

@@ -1,8 +1,8 @@
 import pytest
 
 from aacsfnet.augmentation.diffusion.recipe import SCHEDULERS, recipe_of
-from aacsfnet.config.augmentation import LCM_STEPS, PRESETS
 from aacsfnet.config import Generate, validate
+from aacsfnet.config.augmentation import LCM_STEPS, PRESETS
 from aacsfnet.errors import SettingsError
 
 SD = "sd-controlnet"
