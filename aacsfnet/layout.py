@@ -13,6 +13,9 @@ from pathlib import Path
 from aacsfnet.config import Config
 from aacsfnet.stages import lineage_of, settings_of
 
+#: What a scope looks like, a regular expression.
+SCOPE = "(experiments/[A-Za-z0-9_-]+/)?"
+
 
 class Merged:
     """The files of merged data: pictures, one row for each, each subject's role in each fold."""
@@ -123,10 +126,13 @@ class Layout:
         """Return the network of one seed and fold."""
         return Trained(self.experiment(experiment).folder / f"seed-{seed}" / f"fold-{fold}")
 
-    def log(self, path: str) -> Path:
-        """Return the log of the job whose results stand at a path below the results folder."""
-        return self.folder / "logs" / f"{path}.log"
+    def log(self, result: Path) -> Path:
+        """Return the log of the job that writes a file or folder of results."""
+        return self._beside("logs", result, ".log")
 
-    def benchmark(self, path: str) -> Path:
+    def benchmark(self, result: Path) -> Path:
         """Return the time and memory that the same job took."""
-        return self.folder / "benchmarks" / f"{path}.tsv"
+        return self._beside("benchmarks", result, ".tsv")
+
+    def _beside(self, folder: str, result: Path, suffix: str) -> Path:
+        return self.folder / folder / result.relative_to(self.folder).with_suffix(suffix)

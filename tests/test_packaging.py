@@ -109,7 +109,15 @@ UNIMPORTED = {
 
 def imported(*folders):
     """Return the distributions that Python files import; a set of several offers one module."""
-    own = {"aacsfnet", "benchmarks", "tests", "tools", "__future__", *sys.stdlib_module_names}
+    own = {
+        "aacsfnet",
+        "benchmarks",
+        "docs",
+        "tests",
+        "tools",
+        "__future__",
+        *sys.stdlib_module_names,
+    }
     offered, modules = packages_distributions(), set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -65,7 +65,7 @@ def audit(config: Config, results: Path) -> list[Discrepancy]:
     for name in config.experiments:
         given = config.for_experiment(name).merge.folds == "given"
         checks = _experiment(found, name, config.training_seeds, given)
-        discrepancies += _guarded(checks, f"experiments/{name}")
+        discrepancies += _guarded(checks, _name(found, layout.experiment(name).folder))
     return discrepancies
 
 
@@ -269,7 +269,7 @@ def _experiment(
 
     Everybody is tested by one fold, or, where the split is given, those whom it marks.
     """
-    where = f"experiments/{name}"
+    where = _name(results, results.layout.experiment(name).folder)
     merged = results.layout.merged(results.layout.scope(name, "merge"))
     predictions, metrics = results.predictions(name), results.metrics(name)
     if predictions is None or metrics is None:

@@ -5,9 +5,9 @@ rule depth_shard:
     output:
         LAYOUT.table("{scope}", "depth", "{shard}"),
     log:
-        LAYOUT.log("{scope}depth/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "depth", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}depth/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "depth", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -30,9 +30,9 @@ rule prompts_shard:
     output:
         LAYOUT.table("{scope}", "prompts", "{shard}"),
     log:
-        LAYOUT.log("{scope}prompts/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "prompts", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}prompts/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "prompts", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -57,9 +57,9 @@ rule generate_shard:
     output:
         LAYOUT.table("{scope}", "generate", "{shard}"),
     log:
-        LAYOUT.log("{scope}generate/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "generate", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}generate/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "generate", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -85,9 +85,9 @@ rule quality_shard:
     output:
         LAYOUT.table("{scope}", "quality", "{shard}"),
     log:
-        LAYOUT.log("{scope}quality/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "quality", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}quality/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "quality", "{shard}"))
     conda:
         "../../envs/quality.yaml"
     resources:

@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from aacsfnet.errors import AacsfnetError
+from aacsfnet.layout import SCOPE
 from aacsfnet.stages import STAGES
 from aacsfnet.workflow import Workflow
 
@@ -29,7 +30,7 @@ LAYOUT = PLAN.layout
 
 
 wildcard_constraints:
-    scope="(experiments/[A-Za-z0-9_-]+/)?",
+    scope=SCOPE,
     experiment="[A-Za-z0-9_-]+",
     shard="[A-Za-z0-9_-]+[.][0-9]+",
     seed="[0-9]+",

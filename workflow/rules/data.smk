@@ -4,9 +4,9 @@ rule index:
     output:
         LAYOUT.index,
     log:
-        LAYOUT.log("index"),
+        LAYOUT.log(LAYOUT.index),
     benchmark:
-        LAYOUT.benchmark("index")
+        LAYOUT.benchmark(LAYOUT.index)
     conda:
         "../../envs/faces.yaml"
     resources:

@@ -12,9 +12,9 @@ rule evaluate_experiment:
             labels={"experiment": "{experiment}"},
         ),
     log:
-        LAYOUT.log("experiments/{experiment}/evaluate"),
+        LAYOUT.log(LAYOUT.experiment("{experiment}").folder / "evaluate"),
     benchmark:
-        LAYOUT.benchmark("experiments/{experiment}/evaluate")
+        LAYOUT.benchmark(LAYOUT.experiment("{experiment}").folder / "evaluate")
     conda:
         "../../envs/report.yaml"
     resources:
@@ -42,9 +42,9 @@ rule report:
             labels={"page": "faces, pictures, figures"},
         ),
     log:
-        LAYOUT.log("report"),
+        LAYOUT.log(LAYOUT.report),
     benchmark:
-        LAYOUT.benchmark("report")
+        LAYOUT.benchmark(LAYOUT.report)
     conda:
         "../../envs/report.yaml"
     resources:

@@ -4,9 +4,9 @@ rule crop_shard:
     output:
         LAYOUT.table("{scope}", "crop", "{shard}"),
     log:
-        LAYOUT.log("{scope}crop/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "crop", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}crop/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "crop", "{shard}"))
     conda:
         "../../envs/faces.yaml"
     resources:
@@ -28,9 +28,9 @@ rule landmarks_shard:
     output:
         LAYOUT.table("{scope}", "landmarks", "{shard}"),
     log:
-        LAYOUT.log("{scope}landmarks/{shard}"),
+        LAYOUT.log(LAYOUT.table("{scope}", "landmarks", "{shard}")),
     benchmark:
-        LAYOUT.benchmark("{scope}landmarks/{shard}")
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "landmarks", "{shard}"))
     conda:
         "../../envs/faces.yaml"
     resources:

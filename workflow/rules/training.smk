@@ -9,9 +9,9 @@ rule merge_shards:
         index=LAYOUT.merged("{scope}").index,
         splits=LAYOUT.merged("{scope}").splits,
     log:
-        LAYOUT.log("{scope}merge"),
+        LAYOUT.log(LAYOUT.merged("{scope}").folder),
     benchmark:
-        LAYOUT.benchmark("{scope}merge")
+        LAYOUT.benchmark(LAYOUT.merged("{scope}").folder)
     conda:
         "../../envs/faces.yaml"
     resources:
@@ -43,9 +43,9 @@ rule train_fold:
         history=LAYOUT.trained("{experiment}", "{seed}", "{fold}").history,
         predictions=LAYOUT.trained("{experiment}", "{seed}", "{fold}").predictions,
     log:
-        LAYOUT.log("experiments/{experiment}/seed-{seed}/fold-{fold}"),
+        LAYOUT.log(LAYOUT.trained("{experiment}", "{seed}", "{fold}").folder),
     benchmark:
-        LAYOUT.benchmark("experiments/{experiment}/seed-{seed}/fold-{fold}")
+        LAYOUT.benchmark(LAYOUT.trained("{experiment}", "{seed}", "{fold}").folder)
     conda:
         "../../envs/training.yaml"
     resources:

@@ -36,7 +36,7 @@ def test_the_bundled_model_keeps_its_scheduler_and_little_guidance():
 
 
 def test_few_steps_without_a_lora_are_refused_unless_the_model_needs_none():
-    with pytest.raises(SettingsError, match=r"preset fast needs a LoRA.*lora: none"):
+    with pytest.raises(SettingsError, match=r"preset fast needs a few-step LoRA.*lora: none"):
         validate({"generate": {"model": "/a/model", "preset": "fast"}})
     assert validate({"generate": {"model": "/a/model", "preset": "fast", "lora": "none"}})
     assert validate({"generate": {"preset": "fast"}})  # the bundled model has no LoRA
