@@ -181,7 +181,7 @@ class Lids(NamedTuple):
         return upper + self.closed * (0.2 - upper), lower + self.closed * (0.2 - lower)
 
 
-def close_lids(face: Array, eyes: tuple[Eye, Eye], lids: Lids, now: Lids = Lids(0, 0)) -> Array:
+def close_lids(face: Array, eyes: tuple[Eye, Eye], lids: Lids, now: Lids) -> Array:
     """Return a face `(468, 3)` with lids moved along the eyeballs from how they are now."""
     moved = face.copy()
     high, low = now.open_share

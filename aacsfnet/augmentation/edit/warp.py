@@ -18,6 +18,8 @@ from aacsfnet.rendering import mesh, raster
 _FAR = 1.45
 #: Share of the way from the rim of the upper lid to the crease that the lashes take.
 _LASHES = 0.3
+#: Share of the opening by which the found rims may lie within the white of the eye.
+_WHITE = 0.2
 #: Brightness of the inside of a mouth beside the skin's, RGB.
 _CAVITY = np.array([0.28, 0.17, 0.16])
 
@@ -84,7 +86,9 @@ def warped(
     from_x, from_y = raster.evaluate(seen, raster.planes(goal[:, :2], triangles, shift))
     from_x += np.arange(width, dtype=np.float32)
     from_y += np.arange(height, dtype=np.float32)[:, None]
-    drawn = cv2.remap(picture, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    drawn: NDArray[np.uint8] = cv2.remap(  # type: ignore[assignment]
+        picture, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     opened = seen > len(triangles) - 2 * (_LIP - 1)
     return _with_cavity(drawn, opened, source, picture) if opened.any() else drawn
 
@@ -94,17 +98,21 @@ def _vertices(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return all vertices `(V, 3)` where they are and where they go."""
     lashes, eyes = [], []
+    skin = source.copy()
     for crease, upper, lower in (
         [list(ring) for ring in rings] for rings in zip(_CREASES, _UPPER, _LOWER, strict=True)
     ):
-        up = source[crease] - source[upper]
+        gap = source[lower] - source[upper]
+        closing = 1 - _across(target[lower] - target[upper]) / np.maximum(_across(gap), 1e-6)
+        away = _WHITE * np.clip(closing, 0, 1) * gap
+        skin[upper[1:-1]] -= away[1:-1]
+        skin[lower[1:-1]] += away[1:-1]
+        up = skin[crease] - skin[upper]
         # As wide as they were, even where the skin above is stretched or folded away.
         new_up = target[crease] - target[upper]
-        length, new_length = (np.linalg.norm(u[:, :2], axis=1, keepdims=True) for u in (up, new_up))
-        share = _LASHES * np.minimum(length / np.maximum(new_length, 1e-6), 1)
-        lashes.append((source[upper] + _LASHES * up, target[upper] + share * new_up))
+        share = _LASHES * np.minimum(_across(up) / np.maximum(_across(new_up), 1e-6), 1)
+        lashes.append((skin[upper] + _LASHES * up, target[upper] + share * new_up))
         # The eye stays; what opens wider than it was is filled by stretching it.
-        gap = source[lower] - source[upper]
         wider = ((target[upper] - source[upper]) * gap).sum(1, keepdims=True) < 0
         deeper = ((target[lower] - source[lower]) * gap).sum(1, keepdims=True) > 0
         eyes.append((source[upper], np.where(wider, target[upper], source[upper])))
@@ -114,9 +122,14 @@ def _vertices(
     far = edge.mean(axis=0) + _FAR * (edge - edge.mean(axis=0))
     added = [*lashes, *eyes, (lips, lips), (far, far)]
     return (
-        np.concatenate([source, *(before for before, _ in added)]),
+        np.concatenate([skin, *(before for before, _ in added)]),
         np.concatenate([target, *(after for _, after in added)]),
     )
+
+
+def _across(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return lengths in the picture's plane, `(N, 1)`."""
+    return np.asarray(np.linalg.norm(vectors[:, :2], axis=1, keepdims=True))
 
 
 def _farthest_first(
@@ -138,11 +151,11 @@ def _with_cavity(
     """Return a picture with what has newly opened between the lips darkened."""
     lips = source[list(sets.loop(sets.UPPER_LIP_INNER, sets.LOWER_LIP_INNER)[:-1]), :2]
     was_open = np.zeros(opened.shape, np.uint8)
-    cv2.fillPoly(was_open, [np.round(lips * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    cv2.fillPoly(was_open, [np.round(lips * 16).astype(np.int32)], (1,), cv2.LINE_8, 4)
     blur = float(np.ptp(source[:, 1])) / 200
     fresh = (opened & (was_open == 0)).astype(np.float32)
     cover = cv2.GaussianBlur(fresh, (0, 0), blur)[..., None]
     cheeks = np.rint(source[list(sets.RIGHT_CHEEK + sets.LEFT_CHEEK), :2]).astype(int)
     columns, rows = (np.clip(cheeks[:, i], 0, opened.shape[1 - i] - 1) for i in (0, 1))
     dark = _CAVITY * picture[rows, columns].mean()
-    return np.rint(drawn + cover * (dark - drawn)).astype(np.uint8)
+    return np.asarray(np.rint(drawn + cover * (dark - drawn)), np.uint8)
