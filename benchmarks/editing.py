@@ -32,6 +32,7 @@ from aacsfnet.augmentation.depth.mesh import mesh_depth
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.edit import expressions
 from aacsfnet.augmentation.edit.expressions import edited
+from aacsfnet.augmentation.edit.folds import folded
 from aacsfnet.augmentation.edit.warp import warped
 from aacsfnet.config import Crop, Generate, Prompts
 from aacsfnet.faces.alignment import crop_matrix, placement_of
@@ -139,6 +140,11 @@ def person(number: int, units: Units, size: int) -> tuple[np.ndarray, np.ndarray
     return crop, _values(made.landmarks_px.astype(float))
 
 
+def drawn(face: Face, target: np.ndarray, units: Units) -> np.ndarray:
+    """Return a neutral face's picture with another expression."""
+    return folded(warped(face.crop, face.points, target), target, units, {})
+
+
 def on_rendered(
     reader: Reader,
     numbers: Sequence[int],
@@ -153,7 +159,7 @@ def on_rendered(
         for units in ladder_of(number):
             picture, true = person(number, units, size)
             target = edited(face.points, units, {})
-            shown = reader.values(warped(face.crop, face.points, target))
+            shown = reader.values(drawn(face, target, units))
             yield (
                 face,
                 target,
@@ -237,7 +243,8 @@ def _generated(reader: Reader, numbers: Sequence[int]) -> dict:
     size = Crop().size
     faces, targets, rows = zip(*on_rendered(reader, numbers, lambda _: ALONE, size), strict=True)
     lost_before = reader.lost
-    pictures = [warped(f.crop, f.points, t) for f, t in zip(faces, targets, strict=True)]
+    wanted = [row.units for row in rows]
+    pictures = [drawn(*each) for each in zip(faces, targets, wanted, strict=True)]
     negative = Prompts().negative
     tasks = [
         Task(picture, mesh_depth(target, size, size), "a face", negative, number)
@@ -268,11 +275,11 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
         found = [extractor.find(folder / path) for path in table["path"]]
     with CropLandmarker(0.5) as landmarker:
         reader = Reader(landmarker)
-        drawn = [
+        read = [
             row.rendered
             for _, _, row in on_rendered(reader, range(2000, 2000 + people), lambda _: ladder, 256)
         ]
-        usual = np.nanmean(np.reshape(drawn, (people, len(ladder), -1)), axis=0)
+        usual = np.nanmean(np.reshape(read, (people, len(ladder), -1)), axis=0)
         reader.lost = 0
         rows: list[tuple[dict[str, Any], Row]] = []
         for one, faces in zip(table.iter_rows(named=True), found, strict=True):
@@ -280,11 +287,11 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
             start = reader.values(face.crop)
             for units, expected in zip(ladder, usual, strict=True):
                 target = edited(face.points, units, {})
-                shown = reader.values(warped(face.crop, face.points, target)) - start
+                shown = reader.values(drawn(face, target, units)) - start
                 change = _values(target) - _values(face.points)
                 rows.append((one, Row(units, expected, expected, change, shown)))
     if montage is not None:
-        _draw(montage, [faces[0] for faces in found][::4][:12])
+        _draw(montage, [Face(each[0].crop, each[0].landmarks_px) for each in found][::4][:12])
     groups = {
         "ethnicity": lambda one: one["ethnicity"],
         "gender": lambda one: one["gender"],
@@ -310,24 +317,20 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
     }
 
 
-def _draw(path: Path, faces: Sequence[Any]) -> None:
+def _draw(path: Path, faces: Sequence[Face]) -> None:
     """Write faces side by side: as they are, then edited."""
     shown: list[Units] = [
         {}, {"au4": 4}, {"au6": 4}, {"au7": 4}, {"au9": 4}, {"au10": 4}, {"au43": 1},
         {"au4": 4, "au6": 4, "au10": 3, "au43": 1},
     ]  # fmt: skip
     rows = [
-        np.hstack(
-            [
-                cv2.resize(warped(face.crop, face.landmarks_px,
-                                  edited(face.landmarks_px, units, {})),
-                           (256, 256), interpolation=cv2.INTER_AREA)
-                for units in shown
-            ]
-        )
+        np.hstack([drawn(face, edited(face.points, units, {}), units) for units in shown])
         for face in faces
-    ]  # fmt: skip
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+    ]
+    cv2.imwrite(
+        str(path),
+        cv2.resize(np.vstack(rows), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[..., ::-1],
+    )
 
 
 def speed() -> dict:
@@ -342,6 +345,7 @@ def speed() -> dict:
     steps = {
         "edited": lambda: edited(points, units, {}),
         "warped": lambda: warped(crop, points, target),
+        "folded": lambda: folded(crop, target, units, {}),
         "mesh_depth": lambda: mesh_depth(target, 256, 256),
         "floor_remap": lambda: cv2.remap(crop, across, down, cv2.INTER_CUBIC),
     }
