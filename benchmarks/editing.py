@@ -1,7 +1,8 @@
 """Editing measured: does an edited picture show the change that its action units say?
 
     python -m benchmarks.editing gains --people 8
-    python -m benchmarks.editing rendered --people 20 --generate 4
+    python -m benchmarks.editing rendered --people 20
+    python -m benchmarks.editing generated --people 3
     python -m benchmarks.editing photographs --folder PHOTOGRAPHS --montage twelve.png
     python -m benchmarks.editing speed
 
@@ -20,6 +21,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -41,7 +43,7 @@ from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.sampling import sample
 from aacsfnet.rendering.people import Person
-from aacsfnet.rendering.render import render
+from aacsfnet.rendering.render import Rendering, render
 from aacsfnet.rendering.sequences import frames_of
 from aacsfnet.seeds import seed_of
 from aacsfnet.software import commit, versions
@@ -130,14 +132,21 @@ class Reader:
 
 def person(number: int, units: Units, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a rendered person's crop, placed by the neutral face, and the true mesh's measures."""
+    made = _render(number, units, size)
+    crop = sample(made.picture, _placed(number, size), size)
+    return crop, _values(made.landmarks_px.astype(float))
+
+
+def _render(number: int, units: Units, size: int) -> Rendering:
     someone = Person.from_seed(seed_of("editing", number))
     frame = frames_of(seed_of("editing"), number, 0, 8)[number % 8]
-    around = (frame.pose, frame.light, frame.lens)
-    neutral = render(someone, {}, *around, size=size * 3 // 2)
-    made = render(someone, units, *around, size=size * 3 // 2)
-    placement = placement_of(neutral.landmarks_px.astype(float))
-    crop = sample(made.picture, crop_matrix(placement, size, Crop().margin), size)
-    return crop, _values(made.landmarks_px.astype(float))
+    return render(someone, units, frame.pose, frame.light, frame.lens, size=size * 3 // 2)
+
+
+@cache
+def _placed(number: int, size: int) -> np.ndarray:
+    neutral = _render(number, {}, size).landmarks_px.astype(float)
+    return crop_matrix(placement_of(neutral), size, Crop().margin)
 
 
 def drawn(face: Face, target: np.ndarray, units: Units) -> np.ndarray:
@@ -214,8 +223,8 @@ def gains(people: int) -> dict:
     }
 
 
-def rendered(people: int, generate: int) -> dict:
-    """The ladder on rendered people that set no gain; some of it after generation too."""
+def rendered(people: int) -> dict:
+    """The ladder on rendered people that set no gain, warp alone."""
     with CropLandmarker(0.5) as landmarker:
         reader = Reader(landmarker)
         numbers = range(1000, 1000 + people)
@@ -225,7 +234,7 @@ def rendered(people: int, generate: int) -> dict:
             return (*ALONE, *mixed[number % 5 :: 5])
 
         rows = [row for _, _, row in on_rendered(reader, numbers, ladder_of, 256)]
-        report = {
+        return {
             "people": people,
             "pictures": len(rows),
             "lost": reader.lost,
@@ -233,32 +242,35 @@ def rendered(people: int, generate: int) -> dict:
             "target_against_true": fits(rows, "target", "true"),
             "read_share": fits(rows, "rendered", "true"),
         }
-        if generate:
-            report["generated"] = _generated(reader, numbers[:generate])
-    return report
 
 
-def _generated(reader: Reader, numbers: Sequence[int]) -> dict:
-    """Return the ladder's fits after the bundled miniature's pass at strength 0.5."""
+def generated(people: int) -> dict:
+    """The ladder after the bundled miniature's pass at strength 0.5 with the target's depth."""
     size = Crop().size
-    faces, targets, rows = zip(*on_rendered(reader, numbers, lambda _: ALONE, size), strict=True)
-    lost_before = reader.lost
-    wanted = [row.units for row in rows]
-    pictures = [drawn(*each) for each in zip(faces, targets, wanted, strict=True)]
-    negative = Prompts().negative
-    tasks = [
-        Task(picture, mesh_depth(target, size, size), "a face", negative, number)
-        for number, (picture, target) in enumerate(zip(pictures, targets, strict=True))
-    ]
-    made = [r for batch in generator_of(Generate(strength=0.5)).generate(tasks) for r in batch]
-    after = [
-        row._replace(shown=reader.values(result.picture) - reader.values(face.crop))
-        for row, result, face in zip(rows, made, faces, strict=True)
-        if result.picture is not None
-    ]
+    with CropLandmarker(0.5) as landmarker:
+        reader = Reader(landmarker)
+        numbers = range(1000, 1000 + people)
+        faces, targets, rows = zip(
+            *on_rendered(reader, numbers, lambda _: ALONE, size), strict=True
+        )
+        wanted = [row.units for row in rows]
+        pictures = [drawn(*each) for each in zip(faces, targets, wanted, strict=True)]
+        negative = Prompts().negative
+        tasks = [
+            Task(picture, mesh_depth(target, size, size), "a face", negative, number)
+            for number, (picture, target) in enumerate(zip(pictures, targets, strict=True))
+        ]
+        made = [r for batch in generator_of(Generate(strength=0.5)).generate(tasks) for r in batch]
+        reader.lost = 0
+        after = [
+            row._replace(shown=reader.values(result.picture) - reader.values(face.crop))
+            for row, result, face in zip(rows, made, faces, strict=True)
+            if result.picture is not None
+        ]
     return {
-        "people": len(numbers),
-        "lost": reader.lost - lost_before,
+        "people": people,
+        "pictures": len(after),
+        "lost": reader.lost,
         "shown_against_rendered": fits(after, "shown", "rendered"),
         "warp_alone_at_this_size": fits(rows, "shown", "rendered"),
     }
@@ -363,9 +375,8 @@ def main() -> None:
     """Run what the command line asks for and keep the figures."""
     cv2.setNumThreads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("gains", "rendered", "photographs", "speed"))
+    parser.add_argument("what", choices=("gains", "rendered", "generated", "photographs", "speed"))
     parser.add_argument("--people", type=int, default=20, help="rendered ones")
-    parser.add_argument("--generate", type=int, default=0, help="people to pass on to generation")
     parser.add_argument("--folder", type=Path, help="of photographs")
     parser.add_argument("--montage", type=Path, help="picture of twelve photographs to write")
     given = parser.parse_args()
@@ -373,7 +384,8 @@ def main() -> None:
         parser.error("photographs needs --folder")
     work = {
         "gains": lambda: gains(given.people),
-        "rendered": lambda: rendered(given.people, given.generate),
+        "rendered": lambda: rendered(given.people),
+        "generated": lambda: generated(given.people),
         "photographs": lambda: photographs(given.folder, given.people, given.montage),
         "speed": speed,
     }
