@@ -168,22 +168,37 @@ def _bulge(eye: Eye, points: Array) -> Array:
     return array(np.sqrt(np.maximum(eye.radius**2 - squared, 0.01 * eye.radius**2)))
 
 
-def close_lids(face: Array, eyes: tuple[Eye, Eye], tight: float, closed: float) -> Array:
-    """Return a face `(468, 3)` with lids tightened (0…1) and closed (0…1) along the eyeballs."""
+class Lids(NamedTuple):
+    """How far the lids are tightened and closed, 0…1 each."""
+
+    tight: float
+    closed: float
+
+    @property
+    def open_share(self) -> tuple[float, float]:
+        """Where upper and lower rim stand, from the lower (0) to the upper (1) of open eyes."""
+        upper, lower = 1 - 0.2 * self.tight, 0.3 * self.tight
+        return upper + self.closed * (0.2 - upper), lower + self.closed * (0.2 - lower)
+
+
+def close_lids(face: Array, eyes: tuple[Eye, Eye], lids: Lids, now: Lids) -> Array:
+    """Return a face `(468, 3)` with lids moved along the eyeballs from how they are now."""
     moved = face.copy()
+    high, low = now.open_share
+    before = max(high - low, 0.25)  # how far closed lids would open is not known
     for side, eye in enumerate(eyes):
-        lids = (sets.RIGHT_UPPER_LID, sets.RIGHT_LOWER_LID)
+        rims = (sets.RIGHT_UPPER_LID, sets.RIGHT_LOWER_LID)
         creases = (sets.RIGHT_UPPER_CREASE, sets.RIGHT_LOWER_CREASE)
         upper, lower, crease, pouch = (
-            list(sets.mirrored(ring) if side else ring) for ring in lids + creases
+            list(sets.mirrored(ring) if side else ring) for ring in rims + creases
         )
-        top, bottom = face[upper], face[lower]
-        gap = top - bottom
-        new_top = top - 0.2 * tight * gap
-        new_bottom = bottom + 0.3 * tight * gap
+        gap = (face[upper] - face[lower]) / before
+        top, bottom = face[upper] + (1 - high) * gap, face[lower] - low * gap  # of open eyes
+        new_top = top - 0.2 * lids.tight * gap
+        new_bottom = bottom + 0.3 * lids.tight * gap
         meet = bottom + 0.2 * gap
-        new_top += closed * (meet - new_top)
-        new_bottom += closed * (meet - new_bottom)
+        new_top += lids.closed * (meet - new_top)
+        new_bottom += lids.closed * (meet - new_bottom)
         for ring, new, share in ((upper, new_top, 1.0), (lower, new_bottom, 1.0),
                                  (crease, new_top, 0.5), (pouch, new_bottom, 0.4)):  # fmt: skip
             rim = upper if ring in (upper, crease) else lower
@@ -199,17 +214,35 @@ def express(neutral: Array, expression: Mapping[str, float]) -> Array:
     Raises:
         KeyError: a unit that is not rendered.
     """
+    return displaced(neutral, shares_of(expression))
+
+
+def shares_of(expression: Mapping[str, float]) -> dict[str, float]:
+    """Return intensities as shares 0…1 of the highest; those beyond are clamped.
+
+    Raises:
+        KeyError: a unit that is not rendered.
+    """
     unknown = set(expression) - set(HIGHEST)
     if unknown:
         raise KeyError(f"unknown action units {sorted(unknown)}; rendered: {', '.join(HIGHEST)}")
-    au = {unit: min(max(float(v), 0.0), HIGHEST[unit]) / HIGHEST[unit]
-          for unit, v in expression.items()}  # fmt: skip
-    face = neutral.copy()
+    return {unit: min(max(float(v), 0.0), HIGHEST[unit]) / HIGHEST[unit]
+            for unit, v in expression.items()}  # fmt: skip
+
+
+def displaced(face: Array, wanted: Mapping[str, float], now: Mapping[str, float] = {}) -> Array:
+    """Return a face `(468, 3)` on which units have other shares of their highest than now."""
+    moved = face.copy()
+    change = {unit: wanted.get(unit, 0.0) - now.get(unit, 0.0) for unit in {*wanted, *now}}
     for unit, displacement in fields().items():
-        if au.get(unit):
-            face += np.float32(au[unit]) * displacement
-    if au.get("au26"):
-        face = turn_jaw(face, JAW_ANGLE * au["au26"], _jaw_weights())
-    tight = min(1.0, au.get("au7", 0.0) + 0.25 * au.get("au6", 0.0))
+        if change.get(unit):
+            moved += np.float32(change[unit]) * displacement
+    if change.get("au26"):
+        moved = turn_jaw(moved, JAW_ANGLE * change["au26"], _jaw_weights())
+    return close_lids(moved, eyes_of(face), _lids(wanted), _lids(now))
+
+
+def _lids(shares: Mapping[str, float]) -> Lids:
+    tight = min(1.0, shares.get("au7", 0.0) + 0.25 * shares.get("au6", 0.0))
     # Half way down is half an eye: the power makes a ramp look even.
-    return close_lids(face, eyes_of(neutral), tight, au.get("au43", 0.0) ** 1.5)
+    return Lids(tight, shares.get("au43", 0.0) ** 1.5)

@@ -1,11 +1,13 @@
 """Folds and furrows that action units raise in the skin, as shading of its texture."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from aacsfnet import landmark_sets as sets
+from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering import head, mesh, paint
 from aacsfnet.rendering.mesh import Array, array
 
@@ -69,3 +71,12 @@ FOLDS: dict[str, dict[str, float]] = {
     "pouch": {"au6": 0.35, "au7": 0.4},
     "cheek": {"au6": 0.5, "au12": 0.25},
 }
+
+
+def depths(expression: Mapping[str, float]) -> dict[str, float]:
+    """Return how deep each fold is, 0…1."""
+    return {
+        fold: min(1.0, sum(share * min(expression.get(unit, 0.0) / HIGHEST[unit], 1.0)
+                           for unit, share in units.items()))
+        for fold, units in FOLDS.items()
+    }  # fmt: skip

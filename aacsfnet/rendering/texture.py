@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet import landmark_sets as sets
-from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering import folds, paint, places, tiles
 from aacsfnet.rendering.expressions import smooth_step
 from aacsfnet.rendering.mesh import Array, array
@@ -239,11 +238,7 @@ def _hair(image: Array, person: Person, where: paint.Chart) -> None:
 def expressive_atlas(person: Person, size: int, expression: Mapping[str, float]) -> Pixels:
     """Return the person's atlas with the folds that an expression makes."""
     relaxed = atlas(person, size)
-    depth = {
-        fold: min(1.0, sum(share * min(expression.get(unit, 0.0) / HIGHEST[unit], 1.0)
-                           for unit, share in units.items()))
-        for fold, units in folds.FOLDS.items()
-    }  # fmt: skip
+    depth = folds.depths(expression)
     if not any(depth.values()):
         return relaxed
     masks = folds.folds(size)

@@ -1,0 +1,112 @@
+import cv2
+import numpy as np
+import pytest
+
+from aacsfnet.augmentation.edit.expressions import edited
+from aacsfnet.augmentation.edit.warp import warped
+from aacsfnet.landmark_sets import LIP_PAIRS
+from aacsfnet.rendering.render import Pose, Rendering, render
+from aacsfnet.rendering.sequences import person_of
+
+NO_MOUTH = {"au4": 5.0, "au6": 4.0, "au7": 3.0, "au43": 0.5}
+
+
+@pytest.fixture(scope="module")
+def neutral() -> Rendering:
+    return render(person_of(62, 3), {}, Pose(yaw=8, roll=-4), size=192)
+
+
+def test_no_change_gives_the_same_picture(neutral: Rendering) -> None:
+    same = warped(neutral.picture, neutral.landmarks_px, neutral.landmarks_px)
+    np.testing.assert_array_equal(same, neutral.picture)
+    assert same is not neutral.picture
+
+
+def test_far_from_what_moves_the_picture_is_untouched(neutral: Rendering) -> None:
+    points = neutral.landmarks_px
+    made = warped(neutral.picture, points, edited(points, NO_MOUTH, {}))
+    below = int(points[:468, 1].max())
+    nose = int(points[4, 1]) + 4
+    np.testing.assert_array_equal(made[below:], neutral.picture[below:])
+    assert (made[:nose] != neutral.picture[:nose]).any()
+
+
+def test_a_constant_picture_stays_constant(neutral: Rendering) -> None:
+    grey = np.full((192, 192, 3), (90, 120, 33), np.uint8)
+    points = neutral.landmarks_px
+    np.testing.assert_array_equal(warped(grey, points, edited(points, NO_MOUTH, {})), grey)
+
+
+def test_a_landmark_takes_its_pixels_along(neutral: Rendering) -> None:
+    points = neutral.landmarks_px.astype(np.float64)
+    target = edited(points, {"au4": 4.0, "au10": 3.0}, {})
+    y, x = np.mgrid[:192, :192]
+    for landmark in (52, 282, 105, 334, 66, 39, 269):
+        dot = np.exp(-((x - points[landmark, 0]) ** 2 + (y - points[landmark, 1]) ** 2) / 8)
+        picture = np.repeat(np.rint(255 * dot).astype(np.uint8)[..., None], 3, axis=2)
+        moved = warped(picture, points, target)[..., 0].astype(float)
+        found = np.array([(moved * x).sum(), (moved * y).sum()]) / moved.sum()
+        assert np.linalg.norm(found - target[landmark, :2]) < 1.0, landmark
+        assert np.linalg.norm(target[landmark, :2] - points[landmark, :2]) > 1.5, landmark
+
+
+def test_beyond_the_face_the_movement_fades_without_a_seam(neutral: Rendering) -> None:
+    points = neutral.landmarks_px
+    ramp = np.repeat(np.arange(192, dtype=np.uint8)[:, None, None], 192, axis=1).repeat(3, axis=2)
+    target = edited(points, {"au26": 5.0}, {})
+    moved = ramp.astype(int) - warped(ramp, points, target).astype(int)
+    column = moved[int(target[152, 1]) + 1 :, int(target[152, 0]), 0]
+    assert column[0] > 5  # the chin has come down
+    assert column[-1] == 0
+    assert np.abs(np.diff(column)).max() <= 2
+
+
+def test_closed_lids_cover_the_eye(neutral: Rendering) -> None:
+    points = neutral.landmarks_px
+    picture = np.full((192, 192, 3), 100, np.uint8)
+    for iris in (468, 473):
+        center = np.rint(points[iris, :2]).astype(int).tolist()
+        cv2.circle(picture, center, 3, (255, 0, 0), -1)
+    halfway, closed = (
+        warped(picture, points, edited(points, {"au43": share}, {})) for share in (0.5, 1.0)
+    )
+    red = [int((each[..., 0] > 180).sum()) for each in (picture, halfway, closed)]
+    assert red[0] > red[1] > red[2] == 0
+
+
+def test_opened_lips_show_dark_but_an_open_mouth_keeps_its_teeth(neutral: Rendering) -> None:
+    points = neutral.landmarks_px
+    white = np.full((192, 192, 3), 200, np.uint8)
+    target = edited(points, {"au25": 5.0}, {})
+    made = warped(white, points, target)
+    middle = np.rint(target[list(LIP_PAIRS[1]), :2].mean(axis=0)).astype(int)
+    assert made[middle[1], middle[0]].max() < 80
+    assert (made[: int(points[4, 1])] == 200).all()
+    wider = edited(target, {"au25": 5.0, "au10": 2.0}, {"au25": 5.0})
+    assert warped(white, target, wider)[middle[1], middle[0]].min() > 150
+
+
+def test_what_the_head_hides_stays_behind() -> None:
+    turned = render(person_of(62, 3), {}, Pose(yaw=55), size=192)
+    target = edited(turned.landmarks_px, {"au4": 5.0, "au43": 1.0}, {})
+    made = warped(turned.picture, turned.landmarks_px, target)
+    changed = (made != turned.picture).any(axis=2)
+    assert changed.any()
+    # The hidden half of the face moves as far as the other, behind the cheek and the nose.
+    nose = np.rint(turned.landmarks_px[[4, 5, 195], :2]).astype(int)
+    assert not changed[nose[:, 1], nose[:, 0]].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folded_and_flat_triangles_do_no_harm(neutral: Rendering, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    points = neutral.landmarks_px
+    for target in (
+        points + random.normal(0, 30, points.shape),
+        np.repeat(points.mean(axis=0, keepdims=True), 478, axis=0),
+        points * (1, 1, 0) + (0, 0, 5),
+        points + np.array([500, -300, 0]),
+    ):
+        made = warped(neutral.picture, points, target)
+        assert made.shape == neutral.picture.shape
+        assert made.dtype == np.uint8
