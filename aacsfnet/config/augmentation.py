@@ -83,7 +83,8 @@ class Prompts(Block):
         0.0,
         ge=0.0,
         le=1.0,
-        description="more variants of rare levels of pain: 0 all alike, 1 as many of each level",
+        description="more variants of a person's rare levels of pain: 0 all alike, 1 as many of "
+        "each level",
     )
     max_variants: int = Field(
         4, ge=1, le=64, description="most variants of one frame that balancing may ask for"
