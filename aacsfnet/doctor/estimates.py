@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_band
-from aacsfnet.cohort.splits import Folds
+from aacsfnet.cohort.splits import Folds, in_pool
 from aacsfnet.config import Config
 from aacsfnet.config.augmentation import guidance_of, steps_of
 from aacsfnet.datasets import Label
@@ -54,16 +54,21 @@ class Plan:
 
 
 def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
-    """Return what a run makes of usable frames: columns `subject` and `label` of the index."""
+    """Return what a run makes of usable frames: columns `subject`, `label`, `split` of the index.
+
+    The pool's are shown in every fold.
+    """
     owners = [config.for_experiment(name) for name in config.experiments]
-    subjects = usable["subject"].n_unique()
+    pool, people = usable.filter(in_pool()), usable.filter(~in_pool())
+    subjects = people["subject"].n_unique()
     trained = 0.0
     for own in owners:
         folds, held_out = _folds(own.merge.folds, subjects)
         kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
-        generated = pictures_of(own, usable, label) if own.train.synthetic else 0
-        shown = kept * (len(usable) + generated) * own.train.epochs * folds
-        trained += shown * len(config.training_seeds)
+        for frames, share in ((people, kept), (pool, 1.0)):
+            generated = pictures_of(own, frames, label) if own.train.synthetic else 0
+            shown = share * (len(frames) + generated) * own.train.epochs * folds
+            trained += shown * len(config.training_seeds)
     return Plan(
         frames=len(usable),
         runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},

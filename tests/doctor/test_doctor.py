@@ -213,7 +213,7 @@ def usable(levels, people=1):
     """Frames with so many of each label, dealt out to people in turn."""
     labels = [level for level, count in levels.items() for _ in range(count)]
     names = [f"p{place % people}" for place in range(len(labels))]
-    return pl.DataFrame({"subject": names, "label": labels})
+    return pl.DataFrame({"subject": names, "label": labels, "split": ""})
 
 
 def test_a_plan_counts_what_a_run_makes():
@@ -226,11 +226,15 @@ def test_a_plan_counts_what_a_run_makes():
             "experiments": {"full": {}, "real": {"train": {"synthetic": False}}},
         }
     )
-    plan = estimates.plan_of(config, usable({0.0: 80, 3.0: 20}, people=8), PSPI)
+    own = usable({0.0: 80, 3.0: 20}, people=8)
+    plan = estimates.plan_of(config, own, PSPI)
     assert plan.frames == 100
     assert plan.generated == 2 * 20 + 2 * 20
     # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
     assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
+    pool = usable({3.0: 10}).with_columns(subject=pl.lit("pool"), split=pl.lit("Pool "))
+    more = estimates.plan_of(config, pl.concat([own, pool]), PSPI)
+    assert more.trained == plan.trained + (30 + 10) * 3 * 4 * 2  # in every fold
     assert estimates.disk_bytes(plan, REHEARSAL) == (100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64)
 
 
