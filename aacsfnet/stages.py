@@ -31,7 +31,7 @@ STAGES = {
     "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
     "depth": Stage(2, ("depth",), ("crop", "landmarks"), sharded=True),
     "prompts": Stage(
-        2,
+        3,
         ("data", "seed", "crop.size", "prompts", "generate.model"),
         ("index", "landmarks"),
         sharded=True,

@@ -13,9 +13,9 @@ from typing import IO, Any
 
 from filelock import lock_descriptor
 
-from aacsfnet.cohort.splits import fold_count, given_roles
+from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
 from aacsfnet.config import validate
-from aacsfnet.datasets import Dataset, open_dataset
+from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.errors import InputError, WorkError
 from aacsfnet.layout import Layout, Trained
@@ -26,7 +26,8 @@ class Workflow:
 
     Raises:
         SettingsError: the settings are wrong, or the data set has too few subjects for them.
-        DataError: the data set cannot be used, or its own split where `merge.folds` is given.
+        DataError: the data set cannot be used, or its own split: its pool, and all of it where
+            `merge.folds` is given.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -38,14 +39,25 @@ class Workflow:
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
-        self._folds = {name: self._fold_count(name, dataset, subjects) for name in self.experiments}
+        words = dataset.splits()
+        pool = pool_of(words)
+        self._folds = {
+            name: self._fold_count(name, words, subjects.keys() - pool, bool(pool))
+            for name in self.experiments
+        }
 
-    def _fold_count(self, name: str, dataset: Dataset, subjects: Collection[str]) -> int:
+    def _fold_count(
+        self,
+        name: str,
+        words: Mapping[str, Collection[str]],
+        subjects: Collection[str],
+        with_pool: bool,
+    ) -> int:
         merge = self.config.for_experiment(name).merge
         try:
             if merge.folds == "given":
-                given_roles(dataset.splits(), merge.validation_subjects)
-            return fold_count(merge.folds, len(subjects), merge.validation_subjects)
+                given_roles(words, merge.validation_subjects)
+            return fold_count(merge.folds, len(subjects), merge.validation_subjects, with_pool)
         except InputError as error:
             raise type(error)(f"{error} (experiment {name})") from None
 

@@ -162,6 +162,7 @@ def ours(settings: Train, images: np.ndarray, steps: int, device: torch.device) 
             "label": random.integers(0, 5, len(rows)).astype(float),
             "subject": ["a"] * len(rows),
             "synthetic": [False] * len(rows),
+            "pool": [False] * len(rows),
         }
     )
     empty = table.head(0)

@@ -197,6 +197,7 @@ def write_merge(folder: Path, subjects, rows) -> None:
         merged.append(
             kept
             | {"image_id": row["frame_id"], "status": "ok", "reason": "", "synthetic": False}
+            | {"pool": False}
             | faceless
         )
     for path in sorted((folder / "quality").glob("*.parquet")):
@@ -204,7 +205,7 @@ def write_merge(folder: Path, subjects, rows) -> None:
             if row["status"] in ("ok", "rejected", "failed"):
                 names = ("image_id", "frame_id", "subject", "sequence", "label", "status", "reason")
                 kept = {key: row[key] for key in (*names, "source_frame_id")}
-                merged.append(kept | {"synthetic": True})
+                merged.append(kept | {"synthetic": True, "pool": False})
     place = 0
     for row in merged:
         if row["status"] == "ok":

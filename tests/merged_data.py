@@ -40,6 +40,7 @@ def merged_rows(subjects, frames, synthetic):
                     "status": "ok",
                     "reason": "",
                     "synthetic": False,
+                    "pool": False,
                     "shard": f"{subject}.00",
                 }
             )

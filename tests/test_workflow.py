@@ -19,6 +19,9 @@ def plan(monkeypatch):
         def subjects(self):
             return {"a": 5, "b": 2, "../c": 3}
 
+        def splits(self):
+            return {}
+
         def sources(self):
             return []
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.cohort.selection import check_origin
-from aacsfnet.cohort.splits import split
+from aacsfnet.cohort.splits import pool_of, split
 from aacsfnet.config import Config
 from aacsfnet.errors import DataError
 from aacsfnet.files import replacing
@@ -40,14 +40,17 @@ def merge(
         output: folder to write into.
 
     Raises:
-        DataError: a table is missing, or a picture in one cannot be decoded.
+        DataError: a table is missing, a picture in one cannot be decoded, or somebody is in the
+            pool and outside it.
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
     frames = tables.read(index, ["subject", "shard", "split"])
     shards = frames["shard"].unique(maintain_order=True).to_list()
+    words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
+    pool = pool_of(words)
     rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
-    rows = place(rows)
+    rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
     check_origin(rows, used)
@@ -72,7 +75,7 @@ def merge(
         config.merge.folds,
         config.merge.validation_subjects,
         seed_of(config.seed, "merge", "splits"),
-        dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows()),
+        words,
     )
     with replacing(merged.splits) as temporary:
         splits.write_parquet(temporary)
@@ -80,7 +83,8 @@ def merge(
         print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
     print(  # noqa: T201 the job's log
         f"merge: {len(real)} real and {len(used) - len(real)} generated pictures of"
-        f" {len(subjects)} subjects; {len(rows) - len(used)} rows without a picture"
+        f" {len(subjects)} subjects, {len(pool)} of them in the pool;"
+        f" {len(rows) - len(used)} rows without a picture"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from aacsfnet.cohort.splits import ROLES
+from aacsfnet.cohort.splits import ROLES, spelling
 from aacsfnet.errors import LeakError, WorkError
 
 
@@ -102,8 +102,13 @@ def check_apart(index: pl.DataFrame, selection: Selection) -> None:
 
     Raises:
         LeakError: a training picture shows a subject of another role, the same picture stands in
-            two roles, or a generated picture is among those for selection or test.
+            two roles, a generated picture or one of the pool is among those for selection or test,
+            or somebody is in the pool and outside it.
     """
+    pooled: dict[str, bool] = {}
+    for subject, pool in index.select("subject", "pool").unique().sort("subject").iter_rows():
+        if pooled.setdefault(spelling(subject), pool) != pool:
+            raise LeakError(f"subject {subject!r} is in the pool and outside it; run merge again")
     sides = {name: getattr(selection, name) for name in ROLES}
     people = {name: set(origin(index, rows)) for name, rows in sides.items()}
     pictures = {name: set(rows["digest"]) for name, rows in sides.items()}
@@ -121,10 +126,17 @@ def check_apart(index: pl.DataFrame, selection: Selection) -> None:
     for name in ("validation", "test"):
         if sides[name]["synthetic"].any():
             raise LeakError(f"generated pictures are among those for {name}")
+        if sides[name]["pool"].any():
+            raise LeakError(f"pictures of the pool are among those for {name}")
 
 
 def shares(rows: pl.DataFrame) -> dict[str, float]:
-    """Return how many rows are real and generated, and the mean label."""
+    """Return how many rows are real and generated, how many of the pool, and the mean label."""
     generated = int(rows["synthetic"].sum())
     mean = float(np.mean(rows["label"].to_numpy())) if len(rows) else float("nan")
-    return {"real": len(rows) - generated, "synthetic": generated, "mean_label": mean}
+    return {
+        "real": len(rows) - generated,
+        "synthetic": generated,
+        "pool": int(rows["pool"].sum()),
+        "mean_label": mean,
+    }

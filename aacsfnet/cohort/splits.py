@@ -1,5 +1,6 @@
 """Who is held out when: folds of whole subjects, balanced by pain, or as the data set says."""
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -20,12 +21,68 @@ WORDS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
+#: The word there, also in small letters, for people who only ever train: another data set's, say.
+POOL = "pool"
 
-def fold_count(folds: Folds, subjects: int, validation_subjects: int) -> int:
+
+def spelling(subject: str) -> str:
+    """Return what names have in common that differ in case, blanks or Unicode form only.
+
+    >>> spelling(" Anna  B")
+    'anna b'
+    """
+    return " ".join(unicodedata.normalize("NFKC", subject).casefold().split())
+
+
+def pool_of(words: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the subjects of the pool: they train in every fold, and nobody tests or validates.
+
+    Args:
+        words: what the rows of each subject say of its split, see `given_roles`.
+
+    Raises:
+        DataError: some rows of a subject say something else, or a name outside the pool is spelled
+            almost alike: that person would be trained on and tested.
+
+    >>> sorted(pool_of({"anna": {"train"}, "r1": {"pool"}, "r2": {"Pool "}}))
+    ['r1', 'r2']
+    """
+    said = {who: {word.strip().lower() for word in found} for who, found in words.items() if who}
+    pool = {who for who, found in said.items() if POOL in found}
+    others = {spelling(who): who for who in said.keys() - pool}
+    for who in sorted(pool):
+        if more := sorted(said[who] - {POOL}):
+            raise DataError(
+                f"subject {who!r} is in the pool, but some of its rows say"
+                f" {repr(more[0][:40]) if more[0] else 'nothing'}; that person would leak: give"
+                " each subject one split"
+            )
+        if twin := others.get(spelling(who)):
+            raise DataError(
+                f"subject {who!r} of the pool and subject {twin!r} differ in case or blanks only;"
+                " if they are one person, that person would leak: give them one name and one split"
+            )
+    return pool
+
+
+def in_pool() -> pl.Expr:
+    """Return whether a row of the index says that it is of the pool."""
+    return pl.col("split").fill_null("").str.strip_chars().str.to_lowercase() == POOL
+
+
+def fold_count(
+    folds: Folds, subjects: int, validation_subjects: int, with_pool: bool = False
+) -> int:
     """Return how many folds there are.
 
     >>> fold_count("loso", 25, 2), fold_count("given", 25, 2)
     (25, 1)
+
+    Args:
+        folds: `merge.folds`.
+        subjects: how many there are outside the pool: only they are held out.
+        validation_subjects: of each fold.
+        with_pool: whether there is a pool, which is enough to train on.
 
     Raises:
         SettingsError: the subjects are too few for the folds and the validation subjects.
@@ -35,10 +92,10 @@ def fold_count(folds: Folds, subjects: int, validation_subjects: int) -> int:
     count = subjects if folds == "loso" else folds
     if not 2 <= count <= subjects:
         raise SettingsError(
-            f"merge.folds = {folds!r}: expected 2 to {subjects}, the number of subjects, loso or"
-            " given"
+            f"merge.folds = {folds!r}: expected 2 to {subjects}, the number of subjects that can"
+            " be held out, loso or given"
         )
-    if subjects - -(-subjects // count) - validation_subjects < 1:
+    if subjects - -(-subjects // count) - validation_subjects < (0 if with_pool else 1):
         raise SettingsError(
             f"merge.validation_subjects = {validation_subjects}: {subjects} subjects in {count}"
             " folds leave none to train on; lower it or raise merge.folds"
@@ -49,12 +106,13 @@ def fold_count(folds: Folds, subjects: int, validation_subjects: int) -> int:
 def given_roles(
     words: Mapping[str, Collection[str]], validation_subjects: int = 0
 ) -> dict[str, str]:
-    """Return each subject's role as the data set's column `split` says.
+    """Return each subject's role as the data set's column `split` says; the pool's is to train.
 
     Args:
         words: what the rows of each subject say; "" for a row that says nothing. The subject ""
             (rows without one, which nobody uses) has no role.
-        validation_subjects: how many are drawn from those for training where nobody is marked.
+        validation_subjects: how many are drawn from those for training where nobody is marked;
+            the pool gives none.
 
     Raises:
         DataError: a subject has no role or several, nobody is to be tested or trained on.
@@ -62,10 +120,11 @@ def given_roles(
     >>> given_roles({"anna": {"train"}, "ben": {"Test"}, "eva": {"val"}})
     {'anna': 'train', 'ben': 'test', 'eva': 'validation'}
     """
-    fix = "; with merge.folds: given, each row's split is train, validation or test"
+    fix = "; with merge.folds: given, each row's split is train, validation, test or pool"
+    pool = pool_of(words)
     roles: dict[str, str] = {}
     for subject, said in sorted(words.items()):
-        if not subject:
+        if not subject or subject in pool:
             continue
         if unknown := sorted(word for word in said if word.strip().lower() not in WORDS):
             shown = repr(unknown[0][:40]) if unknown[0] else "nothing"
@@ -81,14 +140,15 @@ def given_roles(
     counts = {role: sum(each == role for each in roles.values()) for role in ROLES}
     if not counts["test"]:
         raise DataError(f"no subject's split is test{fix}")
-    needed = 1 if counts["validation"] else 1 + validation_subjects
+    drawn = 0 if counts["validation"] else validation_subjects
+    needed = drawn if pool else drawn + 1
     if counts["train"] < needed:
-        also = "" if counts["validation"] else f", {needed - 1} of them to validate on"
+        also = f", {drawn} of them to validate on" if drawn else ""
         raise DataError(
             f"the split marks {counts['train']} subjects for training; expected at least"
             f" {needed}{also} (merge.validation_subjects)"
         )
-    return roles
+    return roles | dict.fromkeys(pool, "train")
 
 
 def split(
@@ -101,11 +161,11 @@ def split(
 ) -> pl.DataFrame:
     """Return each subject's role in each fold.
 
-    Every subject is tested in exactly one fold. Test folds differ by one subject at most and share
-    the pain out evenly; the inner validation subjects of a fold are those, among seeded draws from
-    its other subjects, whose labels are most like those of all its other subjects. Subjects
-    without a picture are dealt last and validate nothing, so that each fold has somebody to test
-    as long as there are enough of the others.
+    Subjects of the pool train in every fold; all others are tested in exactly one. Test folds
+    differ by one subject at most and share the pain out evenly; the inner validation subjects of a
+    fold are those, among seeded draws from its other subjects, whose labels are most like those of
+    all its other subjects. Subjects without a picture are dealt last and validate nothing, so that
+    each fold has somebody to test as long as there are enough of the others.
 
     With folds "given" there is one fold, and roles are as `given` says.
 
@@ -124,14 +184,17 @@ def split(
         DataError: the given split cannot be used.
         SettingsError: the subjects are too few for the folds and the validation subjects.
     """
-    order = np.argsort(np.asarray(subjects, dtype=str))
+    pool = pool_of(given or {})
+    order = [i for i in np.argsort(np.asarray(subjects, dtype=str)) if subjects[i] not in pool]
     names = [subjects[i] for i in order]
     values = [np.asarray(labels[i], dtype=float) for i in order]
     random = np.random.default_rng(seed)
+    trains = sorted(pool & set(subjects))
     if folds == "given":
         roles = given_roles(given or {}, validation_subjects)
-        return _given(names, values, roles, validation_subjects, random)
-    count = fold_count(folds, len(names), validation_subjects)
+        own = _given(names, values, roles, validation_subjects, random)
+        return _table(own + [(0, name, "train") for name in trains])
+    count = fold_count(folds, len(names), validation_subjects, bool(pool))
     test_fold = _deal(values, count, random)
     rows = []
     for fold in range(count):
@@ -140,6 +203,7 @@ def split(
         for i, name in enumerate(names):
             role = "test" if i not in rest else "validation" if i in validation else "train"
             rows.append((fold, name, role))
+        rows += [(fold, name, "train") for name in trains]
     return _table(rows)
 
 
@@ -155,13 +219,13 @@ def _given(
     roles: dict[str, str],
     validation_subjects: int,
     random: np.random.Generator,
-) -> pl.DataFrame:
+) -> list[tuple[int, str, str]]:
     """Return one fold; where nobody is marked for validation, training subjects are drawn."""
     if "validation" not in roles.values():
         training = [i for i, name in enumerate(names) if roles.get(name) == "train"]
         drawn = _validation(values, training, validation_subjects, random)
         roles = roles | {names[i]: "validation" for i in drawn}
-    return _table([(0, name, roles[name]) for name in names if name in roles])
+    return [(0, name, roles[name]) for name in names if name in roles]
 
 
 def _deal(values: list[np.ndarray], folds: int, random: np.random.Generator) -> np.ndarray:

@@ -87,7 +87,7 @@ class Prompts(Block):
         0.0,
         ge=0.0,
         le=1.0,
-        description="more variants of rare pain levels: 0 none, 1 equal numbers of each level",
+        description="more variants of a person's rare levels: 0 none, 1 equal numbers of each level",
     )
     max_variants: int = Field(
         4, ge=1, le=64, description="upper limit of balance: variants of one frame"

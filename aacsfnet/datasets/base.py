@@ -60,8 +60,8 @@ class Dataset(ABC):
         """Return how many frames each subject has, from names alone: no picture is opened."""
 
     def splits(self) -> dict[str, set[str]]:
-        """Return what the rows of each subject say of its split, "" for nothing; as `subjects`."""
-        return {subject: {""} for subject in self.subjects()}
+        """Return what the rows of each subject say of its split; empty where none can say."""
+        return {}
 
     def sources(self) -> list[Path]:
         """Return the files whose change makes the index stale (a manifest, say)."""

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from aacsfnet.cohort.splits import fold_count, given_roles
+from aacsfnet.cohort.splits import fold_count, given_roles, pool_of, spelling
 from aacsfnet.config import Config
 from aacsfnet.datasets import NOTES, Dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import counts
 from aacsfnet.doctor.findings import Finding
-from aacsfnet.errors import InputError
+from aacsfnet.errors import DataError, InputError
 from aacsfnet.tables import STATUSES
 
 #: Rows shown of a list; what is left out is counted.
@@ -143,7 +143,7 @@ def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
         )
     spelled: dict[str, set[str]] = defaultdict(set)
     for subject in everybody:
-        spelled[" ".join(subject.casefold().split())].add(subject)
+        spelled[spelling(subject)].add(subject)
     for names in spelled.values():
         if len(names) > 1:
             yield Finding(
@@ -166,17 +166,26 @@ def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
 
 def _folds(config: Config, dataset: Dataset, usable: set[str]) -> Iterator[Finding]:
     """Check that there are people enough to hold out, to validate on and to train on."""
+    words = dataset.splits()
+    try:
+        pool = pool_of(words) & usable
+    except DataError as error:
+        yield Finding("error", "split", str(error), "correct the column split")
+        return
+    if pool:
+        message = f"{len(pool)} of {len(usable)} usable subjects: they train in every fold"
+        yield Finding("note", "pool", message, "none of them is tested, or validated on")
     told = set()
+    useful = {who: said for who, said in words.items() if who in usable}
     for name in config.experiments:
         merge = config.for_experiment(name).merge
         try:
             if merge.folds == "given":
-                words = dataset.splits()
                 given_roles(words, merge.validation_subjects)
-                useful = {who: said for who, said in words.items() if who in usable}
                 given_roles(useful, merge.validation_subjects)
             else:
-                fold_count(merge.folds, len(usable), merge.validation_subjects)
+                people = len(usable - pool)
+                fold_count(merge.folds, people, merge.validation_subjects, bool(pool))
         except InputError as error:
             if str(error) not in told:
                 advice = "lower merge.folds or merge.validation_subjects, or add subjects"

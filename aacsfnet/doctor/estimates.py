@@ -4,8 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_band
-from aacsfnet.cohort.splits import Folds
+from aacsfnet.cohort.splits import Folds, in_pool
 from aacsfnet.config import Config
 from aacsfnet.config.augmentation import guidance_of, steps_of
 from aacsfnet.datasets import Label
@@ -51,24 +53,30 @@ class Plan:
         return self.frames * self.runs[stage]
 
 
-def plan_of(config: Config, labels: Sequence[float], label: Label, subjects: int) -> Plan:
-    """Return what a run makes of usable frames with these labels."""
+def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
+    """Return what a run makes of usable frames: columns `subject`, `label`, `split` of the index.
+
+    The pool's are shown in every fold.
+    """
     owners = [config.for_experiment(name) for name in config.experiments]
+    pool, people = usable.filter(in_pool()), usable.filter(~in_pool())
+    subjects = people["subject"].n_unique()
     trained = 0.0
     for own in owners:
         folds, held_out = _folds(own.merge.folds, subjects)
         kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
-        generated = pictures_of(own, labels, label) if own.train.synthetic else 0
-        shown = kept * (len(labels) + generated) * own.train.epochs * folds
-        trained += shown * len(config.training_seeds)
+        for frames, share in ((people, kept), (pool, 1.0)):
+            generated = pictures_of(own, frames, label) if own.train.synthetic else 0
+            shown = share * (len(frames) + generated) * own.train.epochs * folds
+            trained += shown * len(config.training_seeds)
     return Plan(
-        frames=len(labels),
+        frames=len(usable),
         runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},
         generation=tuple(
-            (own, pictures_of(own, labels, label)) for own in distinct(owners, "generate")
+            (own, pictures_of(own, usable, label)) for own in distinct(owners, "generate")
         ),
         merged=tuple(
-            (own.merge.image_size, len(labels) + pictures_of(own, labels, label))
+            (own.merge.image_size, len(usable) + pictures_of(own, usable, label))
             for own in distinct(owners, "merge")
         ),
         trained=round(trained),
@@ -81,20 +89,22 @@ def distinct(owners: Sequence[Config], stage: str) -> list[Config]:
     return list(reversed(found.values()))
 
 
-def pictures_of(config: Config, labels: Sequence[float], label: Label) -> int:
+def pictures_of(config: Config, usable: pl.DataFrame, label: Label) -> int:
     """Return how many pictures are generated from usable frames, about."""
     settings = config.prompts
-    frames = frames_by_band(labels, label.low, label.high)
-    calm = settings.neutral_share * settings.variants * frames[0]
-    pain = sum(
-        count
-        * expected_variants(
-            band, frames, settings.variants, settings.balance, settings.max_variants
+    pictures = 0.0
+    for person in usable.partition_by("subject"):
+        frames = frames_by_band(person["label"], label.low, label.high)
+        pictures += settings.neutral_share * settings.variants * frames[0]
+        pictures += sum(
+            count
+            * expected_variants(
+                band, frames, settings.variants, settings.balance, settings.max_variants
+            )
+            for band, count in frames.items()
+            if band
         )
-        for band, count in frames.items()
-        if band
-    )
-    return round(calm + pain)
+    return round(pictures)
 
 
 def _folds(folds: Folds, subjects: int) -> tuple[int, float]:

@@ -24,8 +24,7 @@ def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[F
     try:
         rehearsal = rehearse(config, usable.with_columns(shard=pl.lit("")))
         training = training_seconds(config)
-        labels, subjects = usable["label"].to_list(), usable["subject"].n_unique()
-        plan = estimates.plan_of(config, labels, label, subjects)
+        plan = estimates.plan_of(config, usable, label)
     except AacsfnetError as error:
         yield Finding("error", "rehearsal", str(error), "correct this first")
         return

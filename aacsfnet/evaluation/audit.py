@@ -17,8 +17,9 @@ import polars as pl
 from PIL.PngImagePlugin import PngStream
 
 from aacsfnet import tables
+from aacsfnet.cohort.splits import in_pool, pool_of
 from aacsfnet.config import Config
-from aacsfnet.errors import AacsfnetError
+from aacsfnet.errors import AacsfnetError, DataError
 from aacsfnet.evaluation.results import Results
 from aacsfnet.layout import Layout, Merged
 from aacsfnet.stages import SHARDED
@@ -91,10 +92,22 @@ def _some(values: list[str]) -> str:
 
 
 def _index(results: Results) -> list[Discrepancy]:
+    discrepancies = []
     twice = results.index.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
     if len(twice):
-        return [Discrepancy("index.parquet", f"frames stand twice: {_some(twice.to_list())}")]
-    return []
+        words = f"frames stand twice: {_some(twice.to_list())}"
+        discrepancies.append(Discrepancy("index.parquet", words))
+    said = results.index.group_by("subject").agg(pl.col("split").fill_null("").unique())
+    try:
+        pool_of(dict(said.iter_rows()))
+    except DataError as error:
+        discrepancies.append(Discrepancy("index.parquet", str(error)))
+    return discrepancies
+
+
+def _pool(results: Results) -> list[str]:
+    """Return whom any row of the index puts in the pool."""
+    return results.index.filter(in_pool())["subject"].unique().sort().to_list()
 
 
 def _stage(results: Results, scope: str, stage: str) -> list[Discrepancy]:
@@ -210,11 +223,18 @@ def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Discrepanc
         yield Discrepancy(
             where, f"pictures of another subject than they say: {_some(wrong.to_list())}"
         )
+    pool = pl.col("subject").is_in(_pool(results))
+    wrong = index.filter(pl.col("pool").fill_null(False) != pool)["image_id"].sort()
+    if len(wrong):
+        yield Discrepancy(where, f"in the pool, or not, other than in the index: {_some([*wrong])}")
     real = index.filter(~pl.col("synthetic"))
     lacking = results.index.join(real, on="frame_id", how="anti")["frame_id"].sort()
     if len(lacking):
         yield Discrepancy(where, f"lacks frames: {_some(lacking.to_list())}")
     used = index.filter(pl.col("row").is_not_null())
+    copies = used.filter(pool).join(used.filter(~pool), on="digest", how="semi")["image_id"].sort()
+    if len(copies):
+        yield Discrepancy(where, f"the same picture in the pool and outside it: {_some([*copies])}")
     refused = used.filter(pl.col("status") != "ok")["image_id"].sort()
     if len(refused):
         yield Discrepancy(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
@@ -244,7 +264,8 @@ def _roles(
 ) -> Iterator[Discrepancy]:
     """Yield subjects with two roles in a fold, without one, or not tested exactly once.
 
-    A given split tests some of them only. Rows without a subject are nobody's.
+    A given split tests some of them only; the pool is never held out. Rows without a subject are
+    nobody's.
     """
     twice = splits.filter(pl.struct("fold", "subject").is_duplicated())
     if len(twice):
@@ -256,8 +277,13 @@ def _roles(
         if missing:
             yield Discrepancy(where, f"fold {fold} gives no role to subjects: {_some(missing)}")
     tested = splits.filter(pl.col("role") == "test").unique()["subject"].to_list()
+    pool = set(_pool(results))
+    held_out = splits.filter(pl.col("subject").is_in(list(pool)) & (pl.col("role") != "train"))
+    if len(held_out):
+        names = held_out["subject"].unique().sort().to_list()
+        yield Discrepancy(where, f"subjects of the pool held out: {_some(names)}")
     allowed = (0, 1) if given else (1,)
-    wrong = sorted(name for name in subjects if tested.count(name) not in allowed)
+    wrong = sorted(name for name in subjects - pool if tested.count(name) not in allowed)
     if wrong:
         yield Discrepancy(where, f"subjects not tested in exactly one fold: {_some(wrong)}")
 
@@ -267,7 +293,8 @@ def _experiment(
 ) -> Iterator[Discrepancy]:
     """Yield what is wrong with an experiment: each test frame is predicted once by each seed.
 
-    Everybody is tested by one fold, or, where the split is given, those whom it marks.
+    Everybody outside the pool is tested by one fold, or, where the split is given, those whom it
+    marks.
     """
     where = _name(results, results.layout.experiment(name).folder)
     merged = results.layout.merged(results.layout.scope(name, "merge"))
@@ -280,7 +307,11 @@ def _experiment(
     index = tables.read(merged.index)
     splits = tables.read(merged.splits).filter(pl.col("role") == "test")
     tested = dict(zip(splits["subject"], splits["fold"], strict=True))
-    expected = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic"))
+    expected = index.filter(
+        pl.col("row").is_not_null()
+        & ~pl.col("synthetic")
+        & ~pl.col("subject").is_in(_pool(results))
+    )
     if given:
         expected = expected.filter(pl.col("subject").is_in(list(tested)))
     if sorted(predictions["seed"].unique()) != sorted(seeds):

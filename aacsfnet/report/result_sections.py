@@ -268,7 +268,7 @@ def merged_section(results: Results) -> Section | None:
     merged = results.merged()
     if not merged.splits.is_file():
         return None
-    index = tables.read(merged.index, ["synthetic", "row"])
+    index = tables.read(merged.index, ["synthetic", "pool", "row"])
     used = index.filter(pl.col("row").is_not_null())
     splits = tables.read(merged.splits)
     folds = (
@@ -281,5 +281,6 @@ def merged_section(results: Results) -> Section | None:
     return {
         "real": int((~used["synthetic"]).sum()),
         "synthetic": int(used["synthetic"].sum()),
+        "pool": int(used["pool"].sum()),
         "folds": folds.to_dicts(),
     }

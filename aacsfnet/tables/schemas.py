@@ -150,6 +150,7 @@ SCHEMAS: dict[str, Columns] = {
     | {
         "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
         "synthetic": pl.Boolean,
+        "pool": pl.Boolean,  # of a subject who trains in every fold and is never held out
         "shard": pl.String,
         "row": pl.Int64,  # place in images.npy; null where status is not "ok"
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any

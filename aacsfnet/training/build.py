@@ -49,6 +49,6 @@ def _set_statistics(model: Network, settings: Train, material: Material) -> None
     model.label_mean.fill_(float(labels.mean()))
     model.label_deviation.fill_(max(float(labels.std()), 1e-3))
     if settings.statistics == "training":
-        pixels = pixel_statistics(material.images, material.chosen.train["row"].to_numpy())
+        pixels = pixel_statistics(material.images, material.own()["row"].to_numpy())
         model.pixel_mean.copy_(torch.from_numpy(pixels["mean"]).view(3, 1, 1))
         model.pixel_deviation.copy_(torch.from_numpy(pixels["deviation"]).view(3, 1, 1))

@@ -24,9 +24,19 @@ class Material:
     label: Label
     kept: float  # share of a crop's side that the pictures show
 
-    def training_labels(self) -> np.ndarray:
-        """Return the labels of the training subjects' real pictures, `(n,)`."""
+    def own(self) -> pl.DataFrame:
+        """Return the training rows that statistics are taken from: all but the pool's.
+
+        The network is used on people like the data set's own; a pool's light and share of pain are
+        another's. Where the pool alone trains, it counts.
+        """
         rows = self.chosen.train
+        own = rows.filter(~pl.col("pool"))
+        return own if len(own) else rows
+
+    def training_labels(self) -> np.ndarray:
+        """Return the labels of the training subjects' real pictures, `(n,)`, see `own`."""
+        rows = self.own()
         real = rows.filter(~pl.col("synthetic"))
         labels: np.ndarray = (real if len(real) else rows)["label"].to_numpy()
         return labels

@@ -1,6 +1,7 @@
 """What the doctor says of small data sets whose faults are known."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from PIL import Image
@@ -208,6 +209,13 @@ def test_the_gravest_come_last_and_are_counted():
     assert lines[-1] == "1 errors, 0 warnings, 1 notes"
 
 
+def usable(levels, people=1):
+    """Frames with so many of each label, dealt out to people in turn."""
+    labels = [level for level, count in levels.items() for _ in range(count)]
+    names = [f"p{place % people}" for place in range(len(labels))]
+    return pl.DataFrame({"subject": names, "label": labels, "split": ""})
+
+
 def test_a_plan_counts_what_a_run_makes():
     config = validate(
         {
@@ -218,11 +226,15 @@ def test_a_plan_counts_what_a_run_makes():
             "experiments": {"full": {}, "real": {"train": {"synthetic": False}}},
         }
     )
-    plan = estimates.plan_of(config, [0.0] * 80 + [3.0] * 20, PSPI, subjects=8)
+    own = usable({0.0: 80, 3.0: 20}, people=8)
+    plan = estimates.plan_of(config, own, PSPI)
     assert plan.frames == 100
     assert plan.generated == 2 * 20 + 2 * 20
     # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
     assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
+    pool = usable({3.0: 10}).with_columns(subject=pl.lit("pool"), split=pl.lit("Pool "))
+    more = estimates.plan_of(config, pl.concat([own, pool]), PSPI)
+    assert more.trained == plan.trained + (30 + 10) * 3 * 4 * 2  # in every fold
     assert estimates.disk_bytes(plan, REHEARSAL) == (100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64)
 
 
@@ -235,7 +247,7 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
         "more": {"prompts": {"variants": 3}},
     }
     config = validate({"prompts": {"neutral_share": 0.0}, "experiments": experiments})
-    plan = estimates.plan_of(config, [0.0] * 60 + [2.0] * 40, PSPI, subjects=8)
+    plan = estimates.plan_of(config, usable({0.0: 60, 2.0: 40}, people=8), PSPI)
     assert plan.runs == {"crop": 2, "landmarks": 2, "depth": 2}
     assert [pictures for _, pictures in plan.generation] == [40, 40, 40, 120]
     assert plan.generated == 240
@@ -245,9 +257,12 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
 
 def test_rare_levels_that_get_more_pictures_are_counted():
     config = validate({"prompts": {"balance": 0.5, "neutral_share": 0.0}, "experiments": {"a": {}}})
-    # 20 frames where the commonest level has 80: sqrt(80 / 20) = 2 pictures each
-    plan = estimates.plan_of(config, [0.0] * 900 + [1.0] * 80 + [4.0] * 20, PSPI, subjects=8)
+    # 20 frames where the person's commonest level has 80: sqrt(80 / 20) = 2 pictures each
+    plan = estimates.plan_of(config, usable({0.0: 900, 1.0: 80, 4.0: 20}), PSPI)
     assert plan.generated == 80 + 2 * 20
+    other = usable({1.0: 5, 4.0: 500}).with_columns(subject=pl.lit("another"))
+    both = estimates.plan_of(config, pl.concat([usable({1.0: 80, 4.0: 20}), other]), PSPI)
+    assert both.generated == 80 + 2 * 20 + 4 * 5 + 500  # sqrt(500 / 5) is above the limit, 4
 
 
 @pytest.mark.parametrize(

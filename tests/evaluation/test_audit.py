@@ -96,6 +96,89 @@ def test_a_given_split_tests_only_whom_it_marks(made):
     ]
 
 
+@pytest.fixture
+def pooled(made):
+    """Results with dora-4 in the pool, as merge, train and evaluate would leave them."""
+    is_dora = pl.col("subject") == "dora-4"
+    split = pl.when(is_dora).then(pl.lit("Pool")).otherwise(pl.lit(""))
+    change(made.folder / "index.parquet", lambda rows: rows.with_columns(split=split))
+    change(made.folder / "merge" / "index.parquet", lambda rows: rows.with_columns(pool=is_dora))
+    role = pl.when(is_dora).then(pl.lit("train")).otherwise("role")
+    change(made.folder / "merge" / "splits.parquet", lambda rows: rows.with_columns(role=role))
+    for experiment in ("full", "no-generation"):
+        folder = made.experiment(experiment)
+        change(folder / "predictions.parquet", lambda rows: rows.filter(~is_dora))
+        metrics = json.loads((folder / "metrics.json").read_text())
+        metrics |= {"frames": 45, "subjects": 3}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    return made
+
+
+def test_a_pool_that_nobody_tests_is_as_it_should_be(pooled):
+    assert lines(pooled) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "plant", "words"),
+    [
+        (
+            "merge/splits.parquet",
+            {"role": pl.when(pl.col("subject") == "dora-4").then(pl.lit("test")).otherwise("role")},
+            "subjects of the pool held out: 1 (dora-4)",
+        ),
+        (
+            "merge/splits.parquet",
+            {"role": pl.col("role").replace("train", "validation")},
+            "subjects of the pool held out: 1 (dora-4)",
+        ),
+        (
+            "merge/index.parquet",
+            {"pool": pl.col("subject") == "anna-1"},
+            "in the pool, or not, other than in the index",
+        ),
+        (
+            "merge/index.parquet",
+            {
+                "subject": pl.when(pl.col("subject") == "anna-1")
+                .then(pl.lit("dora-4"))
+                .otherwise("subject")
+            },
+            "pictures of another subject than they say",
+        ),
+        (
+            "merge/index.parquet",
+            {"digest": pl.lit("f" * 32)},
+            "the same picture in the pool and outside it",
+        ),
+        (
+            "index.parquet",
+            {
+                "split": pl.when(pl.col("frame_id") == "dora-4/move/0003")
+                .then(pl.lit("test"))
+                .otherwise("split")
+            },
+            "'dora-4' is in the pool, but some of its rows say 'test'",
+        ),
+        (
+            "index.parquet",
+            {"subject": pl.col("subject").replace("anna-1", "Dora-4 ")},
+            "differ in case or blanks only",
+        ),
+        (
+            "experiments/full/predictions.parquet",
+            {
+                "subject": pl.lit("dora-4"),
+                "frame_id": pl.col("frame_id").str.replace("anna-1", "dora-4"),
+            },
+            "subjects predicted by a fold that trained on them: 1 (dora-4)",
+        ),
+    ],
+)
+def test_what_leaks_by_the_pool_is_found(pooled, file, plant, words):
+    change(pooled.folder / file, lambda rows: rows.with_columns(**plant))
+    assert any(words in line for line in lines(pooled))
+
+
 def test_a_subject_tested_twice_is_found(made):
     change(
         made.folder / "merge" / "splits.parquet",

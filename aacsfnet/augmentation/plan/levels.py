@@ -24,12 +24,14 @@ def expected_variants(
 ) -> float:
     """Return how many pictures each frame of a band of pain gets on average.
 
-    A band with n frames, where the commonest has N, gets `variants * (N / n) ** balance` of each:
-    with balance 1 every band would end with the same number of pictures, but for the limit.
+    A band with n frames of the subject, where its commonest has N, gets
+    `variants * (N / n) ** balance` of each: with balance 1 each of the subject's bands would end
+    with the same number of pictures, but for the limit. Only the subject's own frames count: were
+    others' counted, the labels of a held-out subject would decide what is made to train on.
 
     Args:
         band: 1 to `BANDS`.
-        frames: of each band in the whole data set.
+        frames: of each band among the subject's frames.
         variants: of a frame of the commonest band.
         balance: 0 to 1.
         most: limit.

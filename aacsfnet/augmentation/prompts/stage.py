@@ -40,7 +40,7 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
 
     Args:
         config: `dataset`, `index`, `seed`, `prompts`, `generate.model` and `crop.size` are used.
-        index: table of the whole index.
+        index: table of the whole index; only the shard's subject is read of it.
         landmarks: table of the shard.
         output: table to write.
 
@@ -54,11 +54,11 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     count = token_counter(tokenizer)
     _check_negative(config.prompts, count)
     label = open_dataset(config).label
-    everything = tables.read(index)
-    labels = everything.filter(status="ok")["label"].drop_nulls()
-    frames = frames_by_band(labels, label.low, label.high)
     faces = tables.read(landmarks)
-    coded = everything.filter(_among(faces["frame_id"])).iter_rows(named=True)
+    own = tables.read(index).join(faces.select("subject").unique(), on="subject", how="semi")
+    labels = own.filter(status="ok")["label"].drop_nulls()
+    frames = frames_by_band(labels, label.low, label.high)
+    coded = own.join(faces, on="frame_id", how="semi").iter_rows(named=True)
     by_frame = {row["frame_id"]: row for row in coded}
     usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
     rows: list[dict[str, Any]] = []
@@ -82,12 +82,6 @@ def _is_ok(row: dict[str, Any]) -> bool:
     return bool(row["status"] == "ok")
 
 
-def _among(frame_ids: Any) -> Any:
-    import polars as pl
-
-    return pl.col("frame_id").is_in(frame_ids.implode())
-
-
 def _without_picture(face: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"image_id": f"{face['frame_id']}#0"}
     if _is_ok(face):
@@ -104,7 +98,7 @@ def _variant(face: dict[str, Any], variant: int, config: Config) -> dict[str, An
 
 
 def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Counter[int]) -> int:
-    """Return how many pictures are made from a frame: always the same for the same data set.
+    """Return how many pictures are made from a frame: always the same for the same person.
 
     Frames with pain get their variants, more of them where their band is rare and
     `prompts.balance` says so; of those without, the share `prompts.neutral_share` does: most
@@ -114,7 +108,7 @@ def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Coun
         face: row of the landmarks table.
         config: `seed` and `prompts` are used.
         label: of the data set.
-        frames: of each band in the whole data set.
+        frames: of each band among the subject's frames.
     """
     settings = config.prompts
     draw = seed_of(config.seed, "prompts", face["frame_id"]) / _SEED_RANGE

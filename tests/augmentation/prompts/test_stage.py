@@ -1,6 +1,8 @@
 import numpy as np
+import polars as pl
 import pytest
 
+from aacsfnet import tables
 from aacsfnet.augmentation.prompts.stage import texts_of, token_counter
 from aacsfnet.datasets import Label
 from aacsfnet.errors import ModelFileError, SettingsError
@@ -54,6 +56,21 @@ def test_frames_without_a_picture_keep_one_row(run_shard, settings):
     rows = run_shard(settings(prompts={"neutral_share": 0.0}), "prompts")["prompts"]
     assert rows["status"].to_list() == ["not_selected", "not_selected", "ok", "ok", "no_face"]
     assert rows["variant"].to_list() == [None, None, 0, 0, None]
+
+
+def test_nobody_elses_labels_decide_what_is_made_of_a_persons_frames(run_shard, shard, settings):
+    config = settings(prompts={"balance": 1.0, "neutral_share": 0.5})
+    alone = run_shard(config, "prompts")["prompts"]
+    own = tables.read(shard["index"])
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        others = own.sample(200, with_replacement=True, seed=1).with_columns(
+            subject=pl.lit("s2"),
+            frame_id=pl.format("s2/a/{}", pl.int_range(200)),
+            label=pl.Series(random.choice((0.0, 3.0, 9.0), 200, p=random.dirichlet((1, 1, 1)))),
+        )
+        tables.write(shard["index"], pl.concat([own, others]), "index")
+        assert run_shard(config, "prompts")["prompts"].equals(alone)
 
 
 def test_coded_units_go_before_the_geometry(run_shard, settings):
