@@ -48,6 +48,11 @@ class Train(Block):
     rarity: float = Field(
         0.0, ge=0.0, le=1.0, description="how much rare labels count in the loss; 1: all alike"
     )
+    geometry_weight: float = Field(
+        0.0,
+        ge=0.0,
+        description="weight of a second loss: facial measures found on each picture; 0: none",
+    )
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="what is shown evenly: rare levels more often, each subject as often"
     )
