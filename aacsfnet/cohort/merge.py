@@ -143,7 +143,7 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
 
 def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
-        tables.read(quality / f"{shard}.parquet", [c for c in _ORDER if c not in _ADDED])
+        tables.read(quality / f"{shard}.parquet", [name for name in _ORDER if name not in _ADDED])
         .filter(pl.col("status").is_in(_GENERATED))
         .with_columns(pl.lit(True).alias("synthetic"), pl.lit(shard).alias("shard"))
         for shard in shards
