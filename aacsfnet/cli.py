@@ -158,12 +158,13 @@ def quality(
 
 @stage(
     "aacsfnet merge --index results/demo/index.parquet --crop results/demo/crop"
-    " --generate results/demo/generate --quality results/demo/quality"
-    " --output results/demo/merge"
+    " --landmarks results/demo/landmarks --generate results/demo/generate"
+    " --quality results/demo/quality --output results/demo/merge"
 )
 def merge(
     index: IndexTable,
     crop: Annotated[Path, typer.Option("--crop", help="Folder of the crop tables.")],
+    landmarks: Annotated[Path, typer.Option("--landmarks", help="Folder of the landmarks tables.")],
     generate: Annotated[Path, typer.Option("--generate", help="Folder of the generate tables.")],
     quality: Annotated[Path, typer.Option("--quality", help="Folder of the quality tables.")],
     output: Output,
@@ -172,7 +173,7 @@ def merge(
     """Merge real and accepted pictures into one array, and deal subjects into folds."""
     from aacsfnet.cohort.merge import merge as run
 
-    run(load(config), index, crop, generate, quality, output)
+    run(load(config), index, crop, landmarks, generate, quality, output)
 
 
 @stage(

@@ -40,9 +40,11 @@ STAGES = {
         2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        4, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+        5, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
     ),
-    "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
+    "merge": Stage(
+        3, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
+    ),
     "train": Stage(2, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.

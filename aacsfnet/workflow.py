@@ -40,24 +40,18 @@ class Workflow:
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
         words = dataset.splits()
-        pool = pool_of(words)
-        self._folds = {
-            name: self._fold_count(name, words, subjects.keys() - pool, bool(pool))
-            for name in self.experiments
-        }
+        self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
 
     def _fold_count(
-        self,
-        name: str,
-        words: Mapping[str, Collection[str]],
-        subjects: Collection[str],
-        with_pool: bool,
+        self, name: str, words: Mapping[str, Collection[str]], subjects: Mapping[str, int]
     ) -> int:
         merge = self.config.for_experiment(name).merge
         try:
+            pool = pool_of(words)
             if merge.folds == "given":
                 given_roles(words, merge.validation_subjects)
-            return fold_count(merge.folds, len(subjects), merge.validation_subjects, with_pool)
+            people = len(subjects.keys() - pool)
+            return fold_count(merge.folds, people, merge.validation_subjects, bool(pool))
         except InputError as error:
             raise type(error)(f"{error} (experiment {name})") from None
 

@@ -6,7 +6,7 @@ import pytest
 
 import aacsfnet.workflow
 from aacsfnet.config import OVERRIDABLE, validate
-from aacsfnet.errors import SettingsError, WorkError
+from aacsfnet.errors import DataError, SettingsError, WorkError
 from aacsfnet.stages import STAGES, lineage_of, settings_of
 from aacsfnet.workflow import Workflow
 
@@ -14,13 +14,14 @@ from aacsfnet.workflow import Workflow
 @pytest.fixture
 def plan(monkeypatch):
     """Plan a run over subjects that no data set needs to hold."""
+    words: dict[str, set[str]] = {}
 
     class Names:
         def subjects(self):
             return {"a": 5, "b": 2, "../c": 3}
 
         def splits(self):
-            return {}
+            return words
 
         def sources(self):
             return []
@@ -29,6 +30,7 @@ def plan(monkeypatch):
 
     def make(**settings):
         few = {"merge": {"folds": 3, "validation_subjects": 1}, "index": {"shard_frames": 2}}
+        words.update(settings.pop("words", {}))
         return Workflow(few | settings)
 
     return make
@@ -155,6 +157,20 @@ def test_a_stage_comes_after_all_that_it_reads():
 def test_folds_that_the_subjects_cannot_fill_are_refused(plan, merge, words):
     with pytest.raises(SettingsError, match=words):
         plan(merge=merge)
+
+
+def test_the_pool_is_not_among_those_who_are_held_out(plan):
+    loso = {"folds": "loso", "validation_subjects": 1}
+    assert plan(merge=loso, words={"a": {"pool"}}).folds("full") == range(2)
+    with pytest.raises(SettingsError, match="expected 2 to 2, the number of subjects that can be"):
+        plan(merge={"folds": 3, "validation_subjects": 1})
+
+
+@pytest.mark.parametrize("folds", [2, "loso", "given"])
+def test_somebody_in_the_pool_and_outside_it_is_refused_before_the_first_job(plan, folds):
+    merge = {"folds": folds, "validation_subjects": 1}
+    with pytest.raises(DataError, match="'a' is in the pool, but some of its rows say 'test'"):
+        plan(merge=merge, words={"a": {"pool", "test"}, "b": {"train"}, "../c": {"val"}})
 
 
 def test_one_run_holds_the_results_folder(plan, tmp_path):

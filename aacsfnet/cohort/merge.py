@@ -27,7 +27,13 @@ _GENERATED = ("ok", "rejected", "failed")
 
 
 def merge(
-    config: Config, index: Path, crop: Path, generate: Path, quality: Path, output: Path
+    config: Config,
+    index: Path,
+    crop: Path,
+    landmarks: Path,
+    generate: Path,
+    quality: Path,
+    output: Path,
 ) -> None:
     """Write `images.npy`, `index.parquet` and `splits.parquet`, each atomically.
 
@@ -35,6 +41,7 @@ def merge(
         config: blocks `seed` and `merge`.
         index: the index table.
         crop: folder of the crop tables, one a shard.
+        landmarks: folder of the landmarks tables: the real pictures' facial measures.
         generate: folder of the generated pictures' tables.
         quality: folder of the gate's tables.
         output: folder to write into.
@@ -49,7 +56,7 @@ def merge(
     shards = frames["shard"].unique(maintain_order=True).to_list()
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
-    rows = pl.concat([_real_rows(crop, shards), _generated_rows(quality, shards)])
+    rows = pl.concat([_real_rows(crop, landmarks, shards), _generated_rows(quality, shards)])
     rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
@@ -114,9 +121,16 @@ def place(rows: pl.DataFrame) -> pl.DataFrame:
 _IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
 
 
-def _real_rows(crop: Path, shards: list[str]) -> pl.DataFrame:
+def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
-        tables.read(crop / f"{shard}.parquet", _IDENTITY).with_columns(
+        tables.read(crop / f"{shard}.parquet", _IDENTITY)
+        .join(
+            tables.read(landmarks / f"{shard}.parquet", ["frame_id", "measures"]),
+            on="frame_id",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(
             pl.col("frame_id").alias("image_id"),
             pl.lit(None, pl.String).alias("source_frame_id"),
             pl.lit(False).alias("synthetic"),
@@ -129,7 +143,7 @@ def _real_rows(crop: Path, shards: list[str]) -> pl.DataFrame:
 
 def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
-        tables.read(quality / f"{shard}.parquet", ["image_id", *_IDENTITY, "source_frame_id"])
+        tables.read(quality / f"{shard}.parquet", [name for name in _ORDER if name not in _ADDED])
         .filter(pl.col("status").is_in(_GENERATED))
         .with_columns(pl.lit(True).alias("synthetic"), pl.lit(shard).alias("shard"))
         for shard in shards
@@ -137,7 +151,8 @@ def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     return pl.concat(parts).select(_ORDER)
 
 
-_ORDER = ["image_id", *_IDENTITY, "source_frame_id", "synthetic", "shard"]
+_ADDED = ("synthetic", "shard")
+_ORDER = ["image_id", *_IDENTITY, "source_frame_id", "measures", *_ADDED]
 
 
 def _write_images(

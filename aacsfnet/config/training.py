@@ -54,6 +54,11 @@ class Train(Block):
         le=1.0,
         description="loss re-weighting of rare labels: power of the inverse label density",
     )
+    geometry_weight: float = Field(
+        0.0,
+        ge=0.0,
+        description="weight of a second loss: facial measures found on each picture; 0: none",
+    )
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="balanced sampling over label levels, subjects or both; [] is none"
     )

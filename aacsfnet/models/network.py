@@ -36,6 +36,9 @@ class Network(nn.Module):
 
     #: Batch size that the network is tied to, if it is.
     fixed_batch: int | None = None
+    #: Turns features `(B, feature_channels)` into raw outputs.
+    head: nn.Module
+    feature_channels: int
 
     def standardise(self, labels: Tensor) -> Tensor:
         """Return labels standardised by mean and standard deviation of the training labels."""
@@ -45,9 +48,17 @@ class Network(nn.Module):
         """Return pictures standardised by mean and standard deviation of the training pictures."""
         return (pictures - self.pixel_mean) / self.pixel_deviation
 
+    def features(self, pictures: Tensor) -> Tensor:
+        """Return what the head reads, `(B, feature_channels)`, of pictures `(B, 3, H, W)` in 0-1.
+
+        Those are the branches' outputs, fused.
+        """
+        raise NotImplementedError
+
     def raw(self, pictures: Tensor) -> Tensor:
         """Return the head's raw outputs `(B, outputs)`."""
-        raise NotImplementedError
+        raw: Tensor = self.head(self.features(pictures))
+        return raw
 
     def score(self, raw: Tensor) -> Tensor:
         """Return scores `(B,)` in units of the label from raw outputs `(B, outputs)`."""
@@ -65,6 +76,8 @@ class Network(nn.Module):
 class AACSFNet(Network):
     """One or two branches over the same picture, fused, and a head."""
 
+    head: RegressionHead | OrdinalHead
+
     def __init__(
         self,
         settings: Mapping[str, Any],
@@ -78,6 +91,7 @@ class AACSFNet(Network):
         self.align = align
         self.fusion = fusion
         self.head = head
+        self.feature_channels = int(fusion.channels)  # type: ignore[arg-type]
 
     def branch_vectors(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return each branch's vector `(B, C_i)`, by the branch's name."""
@@ -85,13 +99,13 @@ class AACSFNet(Network):
         return {name: branch(normal) for name, branch in self.branches.items()}
 
     def fused(self, vectors: Mapping[str, Tensor]) -> Tensor:
-        """Return the head's raw outputs from the branches' vectors."""
+        """Return features `(B, feature_channels)` from the branches' vectors."""
         tokens = self.align([vectors[name] for name in self.branches])  # (B, branches, width)
-        raw: Tensor = self.head(self.fusion(tokens))
-        return raw
+        fused: Tensor = self.fusion(tokens)
+        return fused
 
-    def raw(self, pictures: Tensor) -> Tensor:
-        """Return the head's raw outputs `(B, outputs)` of pictures `(B, 3, H, W)` in 0-1."""
+    def features(self, pictures: Tensor) -> Tensor:
+        """Return the fused branches, `(B, feature_channels)`."""
         return self.fused(self.branch_vectors(pictures))
 
     def score(self, raw: Tensor) -> Tensor:

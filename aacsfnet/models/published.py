@@ -154,8 +154,9 @@ class Published(Network):
         self.crossing = PublishedCrossAttention(width, heads)
         self.join = nn.Linear(width * len(PATCHES), _BRANCH)
         self.fusion = sequence_encoder(_BRANCH, 1, 2, hidden)
+        self.feature_channels = 4 * _BRANCH
         self.head = nn.Sequential(
-            nn.Linear(4 * _BRANCH, 32),
+            nn.Linear(self.feature_channels, 32),
             nn.BatchNorm1d(32),
             nn.ReLU(),
             nn.Dropout(0.5),
@@ -192,8 +193,8 @@ class Published(Network):
         joined: Tensor = self.join(torch.cat(crossed, dim=1))
         return joined
 
-    def raw(self, pictures: Tensor) -> Tensor:
-        """Return raw outputs `(batch, 1)` of pictures `(batch, 3, S, S)` in 0-1.
+    def features(self, pictures: Tensor) -> Tensor:
+        """Return the fused branches `(batch, 64)` of pictures `(batch, 3, S, S)` in 0-1.
 
         Raises:
             ValueError: another batch size than the one that the network was made for.
@@ -206,9 +207,7 @@ class Published(Network):
         branches = [self._channel_branch(normal), self._spatial_branch(normal)]
         tokens = torch.stack(branches, dim=1)  # (B, 2, 16)
         # Fault: again the batch is taken for the sequence; the two branches never meet here.
-        fused = torch.cat([tokens, self.fusion(tokens)], dim=2).flatten(1)  # (B, 64)
-        output: Tensor = self.head(fused)
-        return output
+        return torch.cat([tokens, self.fusion(tokens)], dim=2).flatten(1)  # (B, 64)
 
     def score(self, raw: Tensor) -> Tensor:
         """Return scores `(B,)` in units of the label."""

@@ -145,6 +145,7 @@ SCHEMAS: dict[str, Columns] = {
         "contrast": pl.Float32,  # standard deviation of grey values, 0 to 1
         "source_difference": pl.Float32,  # mean absolute difference from the source, 0 to 1
         "variant_difference": pl.Float32,  # likewise, least from another variant of the frame
+        "measures": _MEASURES,  # facial measures found on the picture, as in the landmarks table
     },
     "merge": _IMAGE
     | {
@@ -155,5 +156,6 @@ SCHEMAS: dict[str, Columns] = {
         "row": pl.Int64,  # place in images.npy; null where status is not "ok"
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
+        "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is
     },
 }

@@ -20,20 +20,34 @@ ERASE_SHARE = 0.25
 ERASE_SIDE = (0.1, 0.3)  # share of the side
 
 
-def augment(pictures: Tensor, amount: float, generator: Generator) -> Tensor:
+def draw(count: int, generator: Generator) -> Tensor:
+    """Return the draws `(count, 15)`, uniform in 0-1, that vary so many pictures.
+
+    Args:
+        count: pictures.
+        generator: on the CPU, so that a seed means the same on every device.
+    """
+    return torch.rand((count, 15), generator=generator)
+
+
+def flipped(amount: float, draws: Tensor) -> Tensor:
+    """Return which pictures `augment` mirrors, `(B,)`."""
+    return (draws[:, 0] < 0.5) & (amount > 0)
+
+
+def augment(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
     """Return augmented pictures: flipped, moved, recoloured, blurred, partly erased.
 
     Args:
         pictures: `(B, 3, H, W)` float in 0-1.
         amount: 0 leaves them as they are, 1 uses the ranges above, 2 doubles them.
-        generator: on the CPU, so that a seed means the same on every device.
+        draws: `(B, 15)` of `draw`.
 
     Returns:
         `(B, 3, H, W)` float in 0-1.
     """
     if amount == 0:
         return pictures
-    draws = torch.rand((len(pictures), 15), generator=generator)
     moved = _move(pictures, amount, draws[:, :5].to(pictures.device))
     return vary_look(moved, amount, draws[:, 5:])
 
@@ -66,7 +80,7 @@ def _spread(draws: Tensor) -> Tensor:
 
 def _move(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
     """Flip, turn, scale and shift in one resampling; the border is continued outwards."""
-    flip = torch.where(draws[:, 0] < 0.5, -1.0, 1.0)
+    flip = torch.where(flipped(amount, draws), -1.0, 1.0)
     angle = amount * ROTATION * _spread(draws[:, 1])
     scale = 1.0 + amount * SCALE * _spread(draws[:, 2])
     cosine, sine = scale * torch.cos(angle), scale * torch.sin(angle)

@@ -20,6 +20,7 @@ class Batch(TypedDict):
     labels: Tensor  # (B,) float32, units of the label
     rows: Tensor  # (B,) int64, places in the array
     weights: NotRequired[Tensor]  # (B,) float32, share in the loss
+    measures: NotRequired[Tensor]  # (B, measures) float32, standardised, NaN where unknown
 
 
 def open_images(path: Path) -> np.ndarray:
@@ -82,6 +83,7 @@ class Batches:
         seed: int,
         draw_weights: Callable[[int], np.ndarray] | None = None,
         loss_weights: np.ndarray | None = None,
+        measures: np.ndarray | None = None,
     ) -> None:
         """Take the mapped array, and for each training picture its row, label and weights.
 
@@ -93,12 +95,14 @@ class Batches:
             seed: of the order.
             draw_weights: gives for an epoch how often each picture comes, `(n,)`; None: once each.
             loss_weights: `(n,)`, passed on with each picture; None: none.
+            measures: `(n, measures)` float32, likewise.
         """
         self._images = images
         self._rows = rows
         self._labels = labels.astype(np.float32)
         self._draw = draw_weights or (lambda epoch: np.ones(len(rows)))
         self._loss = None if loss_weights is None else loss_weights.astype(np.float32)
+        self._measures = measures
         self._batch = batch
         self._seed = seed
         self._step = 0  # the next step to give
@@ -134,6 +138,8 @@ class Batches:
         batch = gather(self._images, self._rows[members], self._labels[members])
         if self._loss is not None:
             batch["weights"] = torch.from_numpy(self._loss[members])
+        if self._measures is not None:
+            batch["measures"] = torch.from_numpy(self._measures[members])
         return batch
 
 

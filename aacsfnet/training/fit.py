@@ -57,6 +57,7 @@ def fit(
         steps=steps,
         warm_up=round(settings.warm_up * steps),
         augmentation=settings.augmentation,
+        geometry_weight=settings.geometry_weight,
         seed=seed,
         trouble=state.parent / "not_finite.safetensors",
     )

@@ -8,10 +8,11 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.cohort.selection import Selection, select
 from aacsfnet.config import Train
-from aacsfnet.errors import DataError
+from aacsfnet.errors import DataError, WorkError
 from aacsfnet.labels import Label
 from aacsfnet.layout import Merged
 from aacsfnet.training.data import Batches, Pictures, open_images
+from aacsfnet.training.geometry import standardised
 from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights
 
 
@@ -34,12 +35,36 @@ class Material:
         own = rows.filter(~pl.col("pool"))
         return own if len(own) else rows
 
-    def training_labels(self) -> np.ndarray:
-        """Return the labels of the training subjects' real pictures, `(n,)`, see `own`."""
+    def _real(self) -> pl.DataFrame:
         rows = self.own()
         real = rows.filter(~pl.col("synthetic"))
-        labels: np.ndarray = (real if len(real) else rows)["label"].to_numpy()
+        return real if len(real) else rows
+
+    def training_labels(self) -> np.ndarray:
+        """Return the labels of the training subjects' real pictures, `(n,)`, see `own`."""
+        labels: np.ndarray = self._real()["label"].to_numpy()
         return labels
+
+    def training_measures(self) -> np.ndarray:
+        """Return the training pictures' facial measures, `(n, measures)` float32, NaN if unknown.
+
+        They are in deviations from the mean of the training subjects' real pictures, see `own`.
+
+        Raises:
+            WorkError: none is known.
+        """
+        found = standardised(*(_measures(rows) for rows in (self.chosen.train, self._real())))
+        if not np.isfinite(found).any():
+            raise WorkError(
+                "train.geometry_weight: no facial measure is known of any training picture; set it"
+                " to 0, or see why no landmarks are found"
+            )
+        return found
+
+
+def _measures(rows: pl.DataFrame) -> np.ndarray:
+    """Return the facial measures of rows of the merged table, `(n, measures)`, NaN if unknown."""
+    return rows["measures"].struct.unnest().select(tables.MEASURES).cast(pl.Float64).to_numpy()
 
 
 def read_material(merged: Merged, fold: int, synthetic: bool, label: Label) -> Material:
@@ -95,6 +120,7 @@ def training_batches(settings: Train, material: Material, seed: int) -> Batches:
             drawn, synthetic, epoch, settings.pretraining_epochs
         ),
         loss_weights=counted,
+        measures=material.training_measures() if settings.geometry_weight else None,
     )
 
 

@@ -19,8 +19,9 @@ from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.augment import augment
+from aacsfnet.training.augment import augment, draw, flipped
 from aacsfnet.training.data import Batch, Batches
+from aacsfnet.training.geometry import geometry_head, geometry_loss, mirrored
 from aacsfnet.training.losses import Loss
 from aacsfnet.training.optimiser import optimiser_of
 
@@ -45,6 +46,7 @@ class Hyperparameters:
     steps: int  # of the whole run
     warm_up: int  # steps
     augmentation: float
+    geometry_weight: float  # of the facial measures' loss; 0: none
     seed: int
     trouble: Path  # where a batch is saved whose loss is NaN or infinite
 
@@ -64,6 +66,8 @@ class Training(lightning.LightningModule):
         self.batches = batches
         self.loss = loss
         self.hyperparameters = hyperparameters
+        if hyperparameters.geometry_weight:
+            self.geometry = geometry_head(model.feature_channels)
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []
         self._unseen: tuple[int, Batch, Tensor] | None = None
@@ -76,7 +80,7 @@ class Training(lightning.LightningModule):
         """Return the optimiser and its schedule for Lightning."""
         given = self.hyperparameters
         optimiser, schedule = optimiser_of(
-            self.model,
+            self,
             given.learning_rate,
             given.weight_decay,
             given.steps,
@@ -96,13 +100,17 @@ class Training(lightning.LightningModule):
         """
         seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
-        pictures = augment(
-            to_float(batch["pictures"]), self.hyperparameters.augmentation, generator
-        )
+        amount = self.hyperparameters.augmentation
+        draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
+        pictures = augment(to_float(batch["pictures"]), amount, draws)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
-        loss = self.loss(self.model, self.model.raw(pictures), batch["labels"], weights)
+        features = self.model.features(pictures)
+        loss = self.loss(self.model, self.model.head(features), batch["labels"], weights)
+        if "measures" in batch:
+            measures = mirrored(batch["measures"], flipped(amount, draws).to(features.device))
+            error = geometry_loss(self.geometry(features), measures)
+            loss = loss + self.hyperparameters.geometry_weight * error
         if self.device.type != "cpu":
             # Reading a value waits for the device, so the step before is looked at: it is done.
             self._look()

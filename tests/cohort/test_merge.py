@@ -30,7 +30,7 @@ def _stages(tmp_path):
         {"ok": "", "rejected": "not alike", "failed": "black", "not_selected": "no"},
     )
     for subject in SUBJECTS:
-        crops, generated, gate = [], [], []
+        crops, meshes, generated, gate = [], [], [], []
         for number in range(4):
             frame = {
                 "frame_id": f"{subject}/s/{number}",
@@ -46,6 +46,8 @@ def _stages(tmp_path):
             crops.append(
                 frame | {"image": tables.encode_png(picture(own), "x.png") if fine else None}
             )
+            seen = {"measures": dict.fromkeys(tables.MEASURES, own / 10)} if number == 1 else {}
+            meshes.append(frame | seen)
             for variant, status in enumerate(accepted if number == 1 else ()):
                 row = frame | {
                     "image_id": f"{frame['frame_id']}#{variant}",
@@ -53,12 +55,14 @@ def _stages(tmp_path):
                     "status": status,
                     "reason": accepted[status],
                 }
+                found = {"measures": dict.fromkeys(tables.MEASURES, own / 100)}
                 image = tables.encode_png(picture(1000 + own, SIZE), "x.png")
                 generated.append(
                     row | {"status": "ok", "reason": "", "variant": variant, "image": image}
                 )
-                gate.append(row)
-        for stage, rows in (("crop", crops), ("generate", generated), ("quality", gate)):
+                gate.append(row | (found if status == "ok" else {}))
+        made = {"crop": crops, "landmarks": meshes, "generate": generated, "quality": gate}
+        for stage, rows in made.items():
             path = tmp_path / stage / f"{subject}.00.parquet"
             tables.write(path, tables.frame(stage, rows), stage)
     tables.write(tmp_path / "index.parquet", tables.frame("index", index), "index")
@@ -70,6 +74,7 @@ def run(folder, config=CONFIG):
         config,
         folder / "index.parquet",
         folder / "crop",
+        folder / "landmarks",
         folder / "generate",
         folder / "quality",
         folder / "merge",
@@ -89,6 +94,16 @@ def test_real_pictures_come_first_then_accepted_ones_each_in_its_place(stages):
     np.testing.assert_array_equal(images[3], picture(ord("b") * 10 + 1)[::2, ::2])
     np.testing.assert_array_equal(images[9], picture(1000 + ord("b") * 10 + 1, SIZE))
     assert used["synthetic"].to_list() == [False] * 8 + [True] * 4
+
+
+def test_each_picture_has_the_measures_found_on_itself(stages):
+    index = run(stages)
+    found = {row["image_id"]: row["measures"] for row in index.to_dicts()}
+    own = ord("b") * 10 + 1
+    assert list(found["b/s/1"].values()) == pytest.approx([own / 10] * 15)
+    assert list(found["b/s/1#0"].values()) == pytest.approx([own / 100] * 15)
+    for name in ("b/s/0", "b/s/1#1"):  # no face found there
+        assert set((found[name] or {"": None}).values()) == {None}
 
 
 def test_what_did_not_get_in_keeps_a_row_with_its_reason(stages):

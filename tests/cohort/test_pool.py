@@ -155,7 +155,7 @@ def run(stages, folds, said):
     words = pl.col("subject").replace_strict(said)
     tables.write(stages / "index.parquet", index.with_columns(split=words), "index")
     config = validate({"merge": SETTINGS | {"folds": folds}})
-    folders = (stages / name for name in ("crop", "generate", "quality", "merge"))
+    folders = (stages / name for name in ("crop", "landmarks", "generate", "quality", "merge"))
     merge(config, stages / "index.parquet", *folders)
     return Merged(stages / "merge")
 

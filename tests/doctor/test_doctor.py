@@ -128,6 +128,29 @@ def test_a_given_split_is_looked_at(quick, tmp_path, splits, words):
     assert "split" in errors[0].advice
 
 
+@pytest.mark.parametrize(
+    ("splits", "levels"),
+    [
+        ("pool pool  ", []),
+        (" pool pool pool", ["error"]),  # nobody is left to hold out
+        ("pool/test pool  ", ["error"]),
+        ("pool/ pool  ", ["error"]),
+    ],
+)
+def test_a_pool_is_told_and_leaves_enough_to_hold_out(quick, tmp_path, splits, levels):
+    lines, names = [], []
+    for subject, split in zip("abcd", splits.split(" "), strict=True):
+        for i, word in enumerate(split.split("/") * 2):
+            names.append(f"{subject}{i}.png")
+            lines.append(f"{names[-1]},{subject},{i},{word}\n")
+    text = "path,subject,label,split\n" + "".join(lines)
+    findings = diagnose(manifest(tmp_path, text, names, **SMALL))
+    told = [each for each in findings if each.about in ("split", "merge.folds")]
+    assert [each.level for each in told] == levels
+    pool = [each.message for each in findings if each.about == "pool"]
+    assert (pool == ["2 of 4 usable subjects: they train in every fold"]) == (not levels)
+
+
 def test_a_useless_data_set_is_one_error(quick, tmp_path):
     findings = diagnose(manifest(tmp_path, "path,subject,pain\na.png,s,1\n"))
     assert [f.level for f in about(findings, "no column 'label'")] == ["error"]

@@ -91,9 +91,9 @@ def test_perturbing_either_branch_moves_the_output(branch, fusion):
     model = small(fusion=fusion).eval()
     with torch.no_grad():
         vectors = model.branch_vectors(pictures(3))
-        before = model.fused(vectors)
+        before = model.head(model.fused(vectors))
         vectors[branch] = vectors[branch] + torch.randn(vectors[branch].shape)
-        assert (model.fused(vectors) - before).abs().min() > 1e-5
+        assert (model.head(model.fused(vectors)) - before).abs().min() > 1e-5
 
 
 def test_fusion_lets_the_branches_meet():

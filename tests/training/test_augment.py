@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from aacsfnet.training import augment as module
-from aacsfnet.training.augment import augment
+from aacsfnet.training.augment import augment, draw, flipped
 
 
 def generator(seed=0):
@@ -17,12 +17,12 @@ def pictures(count=6, size=32):
 
 def test_nothing_is_changed_by_an_amount_of_zero():
     batch = pictures()
-    assert torch.equal(augment(batch, 0.0, generator()), batch)
+    assert torch.equal(augment(batch, 0.0, draw(6, generator())), batch)
 
 
 def test_pictures_keep_shape_and_range_and_differ_from_each_other():
     same = pictures(1).expand(16, -1, -1, -1)
-    varied = augment(same, 1.0, generator())
+    varied = augment(same, 1.0, draw(16, generator()))
     assert varied.shape == same.shape
     assert varied.min() >= 0
     assert varied.max() <= 1
@@ -30,20 +30,32 @@ def test_pictures_keep_shape_and_range_and_differ_from_each_other():
     assert torch.cdist(flat, flat)[~torch.eye(16, dtype=bool)].min() > 0.1
 
 
+def test_flipped_names_the_pictures_that_are_mirrored(monkeypatch):
+    """The left half is white: after a flip, and little else, the right one is."""
+    for name in ("ROTATION", "SCALE", "SHIFT", "ERASE_SHARE"):
+        monkeypatch.setattr(module, name, 0.0)
+    batch = torch.zeros(20, 3, 16, 16)
+    batch[..., :8] = 1.0
+    draws = draw(20, generator())
+    varied = augment(batch, 1.0, draws)
+    right_is_white = varied[..., 8:].mean(dim=(1, 2, 3)) > varied[..., :8].mean(dim=(1, 2, 3))
+    assert torch.equal(right_is_white, flipped(1.0, draws))
+    assert 0 < right_is_white.sum() < 20
+    assert not flipped(0.0, draws).any()
+
+
 def test_the_same_seed_gives_the_same_pictures():
-    assert torch.equal(
-        augment(pictures(), 1.0, generator(3)), augment(pictures(), 1.0, generator(3))
-    )
-    assert not torch.equal(
-        augment(pictures(), 1.0, generator(3)), augment(pictures(), 1.0, generator(4))
-    )
+    first, again, other = (augment(pictures(), 1.0, draw(6, generator(seed))) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_a_picture_is_varied_whatever_its_neighbours_are():
     """Row i of the draws belongs to picture i: changing another changes nothing here."""
     first, second = pictures(), pictures()
     second[3] = 0.5
-    varied, again = augment(first, 1.0, generator()), augment(second, 1.0, generator())
+    draws = draw(6, generator())
+    varied, again = augment(first, 1.0, draws), augment(second, 1.0, draws)
     assert torch.equal(varied[0], again[0])
 
 

@@ -107,10 +107,40 @@ def test_a_given_split_and_a_person_without_a_usable_frame_go_through(study, tin
     assert (own.results / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
+def test_a_pool_trains_everywhere_and_is_tested_nowhere(study, tiny, photographs):
+    """Three ways of dealing folds over the same tables; the network also tells the measures."""
+    marks = dict(zip("01234", ("train", "val", "test", "train", "pool"), strict=True))
+    head, *rows = photographs.read_text().splitlines()
+    lines = [f"{row},{marks[row.split('person ')[1][0]]}" for row in rows]
+    photographs.write_text("\n".join([f"{head},split", *lines]) + "\n")
+    tiny["index"] = {"manifest": {"file": str(photographs)}}
+    tiny["experiments"] = {
+        str(folds): {"merge": {"folds": folds}, "train": {"geometry_weight": 0.5}}
+        for folds in (2, "loso", "given")
+    }
+    settings = tiny | {"dataset": "manifest"}
+    own = study(settings)
+    run = own.snakemake()
+    assert run.status == 0, run.output
+    for name, tested in (("2", "0123"), ("loso", "0123"), ("given", "2")):
+        folder = own.results / "experiments" / name
+        found = pl.read_parquet(folder / "predictions.parquet")
+        assert set(found["subject"]) == {f"person {number}" for number in tested}
+        for model in folder.glob("seed-*/fold-*"):
+            roles = json.loads((model / "config.json").read_text())["training"]
+            assert [roles[role]["pool"] > 0 for role in ("train", "validation", "test")] == [
+                *(True, False, False)
+            ]
+    assert audit(validate(settings), own.results) == []
+    assert "of them of the pool" in (own.results / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("path,subject,label,split\na.png,x,1,train\nb.png,x,1,test\n", "is in several splits"),
+        ("path,subject,label,split\na.png,x,1,pool\nb.png,x,1,test\n", "is in the pool, but"),
         ("path,subject,pain\na.png,x,1\nb.png,y,1\n", "no column 'label'"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "no column"),
     ],
@@ -119,7 +149,7 @@ def test_a_table_that_cannot_be_used_is_told_before_the_first_job(study, tmp_pat
     data = content.encode() if isinstance(content, str) else content
     (tmp_path / "study.csv").write_bytes(data)
     index = {"manifest": {"file": str(tmp_path / "study.csv")}}
-    folds = "given" if "split" in words else 4
+    folds = "given" if "several splits" in words else 4
     own = study({"dataset": "manifest", "index": index, "merge": {"folds": folds}})
     run = own.snakemake("--dry-run")
     assert run.status != 0

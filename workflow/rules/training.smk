@@ -2,6 +2,7 @@ rule merge_shards:
     input:
         index=rules.index.output,
         crop=tables("crop"),
+        landmarks=tables("landmarks"),
         generate=tables("generate"),
         quality=tables("quality"),
     output:
@@ -21,6 +22,7 @@ rule merge_shards:
         config=settings("merge"),
         version=STAGES["merge"].version,
         crop=folder("crop"),
+        landmarks=folder("landmarks"),
         generate=folder("generate"),
         quality=folder("quality"),
         output=subpath(output.images, parent=True),
@@ -28,8 +30,8 @@ rule merge_shards:
         "Merging real and accepted pictures, and dealing subjects into folds"
     shell:
         "python -m aacsfnet merge --config {params.config:q} --index {input.index:q}"
-        " --crop {params.crop:q} --generate {params.generate:q} --quality {params.quality:q}"
-        " --output {params.output:q} > {log:q} 2>&1"
+        " --crop {params.crop:q} --landmarks {params.landmarks:q} --generate {params.generate:q}"
+        " --quality {params.quality:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 rule train_fold:

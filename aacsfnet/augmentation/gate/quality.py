@@ -26,6 +26,7 @@ from aacsfnet.augmentation.gate.resemblance import (
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
 from aacsfnet.faces.action_units import usual_face
+from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.tables import PAIN_MEASURES
 
@@ -149,6 +150,8 @@ class Judge:
         if self._landmarker.accepts(mesh):
             looks = self._landmarker.looks(picture, mesh.points)
             scores |= face_scores(self._seen, seen(looks, self._usual))
+            measured = measure_all(mesh.points)  # by one look, as a frame's are
+            scores["measures"] = {name: float(value) for name, value in measured.items()}
         return scores
 
 

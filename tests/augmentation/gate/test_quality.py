@@ -5,6 +5,7 @@ from aacsfnet import tables
 from aacsfnet.augmentation.gate.quality import faults, quality
 from aacsfnet.config import Quality, validate
 from aacsfnet.errors import SettingsError
+from aacsfnet.faces.geometry import measure_all
 
 GOOD = {
     "landmark_error": 0.01,
@@ -115,6 +116,15 @@ def test_a_slightly_changed_source_passes(judged, face_picture):
     (row,) = judged(brighter)
     assert (row["status"], row["reason"]) == ("ok", "")
     assert row["landmark_error"] < 0.02
+
+
+def test_the_measures_found_on_a_picture_stand_in_its_row(judged, face_picture, face_landmarks):
+    """The source's own, where it is hardly changed; none where no face is found."""
+    brighter = np.clip(face_picture.astype(int) + 6, 0, 255).astype(np.uint8)
+    found, blank = judged(brighter, np.full_like(face_picture, 128))
+    for name, value in measure_all(face_landmarks).items():
+        assert found["measures"][name] == pytest.approx(value, abs=0.03), name
+    assert set((blank["measures"] or {"": None}).values()) == {None}
 
 
 def test_copies_are_refused(judged, face_picture):
