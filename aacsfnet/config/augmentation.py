@@ -39,14 +39,15 @@ _BUNDLED_GUIDANCE = 1.5
 class Depth(Block):
     """The depth map that steers generation."""
 
-    method: Literal["mesh", "model", "composite"] = Field(
+    method: Literal["mesh", "model", "composite", "midas", "zoe"] = Field(
         "mesh",
         description="mesh: the landmarks' surface; model: a depth model's map; composite: the mesh "
-        "set into that map",
+        "set into that map; midas, zoe: the map of controlnet-aux's detector",
     )
     model: str = Field(
         "",
-        description="folder of a depth model (DPT, MiDaS, Depth Anything, ZoeDepth); mesh: none",
+        description="folder of a depth model in transformers' layout (DPT, MiDaS, Depth Anything, "
+        "ZoeDepth); midas, zoe: of controlnet-aux's annotators; mesh: none",
     )
 
     @model_validator(mode="after")
