@@ -96,7 +96,6 @@ def test_profiles_speak_of_rules_that_exist(rules):
 #: Declared packages that no Python file imports and no make target runs, and who needs them.
 UNIMPORTED = {
     "accelerate": "diffusers and transformers load weights by it",
-    "controlnet-aux": "only a test imports it: its depth methods are to follow",
     "mkdocstrings-python": "mkdocs' plugin for the Python names, in mkdocs.yml",
     "peft": "diffusers loads LoRA weights by it",
     "pytest-xdist": "pytest's --numprocesses, in the Makefile",

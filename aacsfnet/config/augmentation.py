@@ -39,14 +39,15 @@ _BUNDLED_GUIDANCE = 1.5
 class Depth(Block):
     """The depth map that steers generation."""
 
-    method: Literal["mesh", "model", "composite"] = Field(
+    method: Literal["mesh", "model", "composite", "midas", "zoe"] = Field(
         "mesh",
         description="mesh: depth of the landmarks' mesh; model: a monocular depth model's; "
-        "composite: the mesh blended into the model's map",
+        "composite: the mesh blended into the model's map; midas, zoe: controlnet-aux's detectors",
     )
     model: str = Field(
         "",
-        description="folder of a depth model (DPT, MiDaS, Depth Anything, ZoeDepth); mesh: none",
+        description="folder of a depth model in transformers' layout (DPT, MiDaS, Depth Anything, "
+        "ZoeDepth); midas, zoe: of controlnet-aux's annotators; mesh: none",
     )
 
     @model_validator(mode="after")
@@ -87,7 +88,7 @@ class Prompts(Block):
         0.0,
         ge=0.0,
         le=1.0,
-        description="more variants of a person's rare levels: 0 none, 1 equal numbers of each level",
+        description="more variants of a person's rare levels: 0 none, 1 equally many of each",
     )
     max_variants: int = Field(
         4, ge=1, le=64, description="upper limit of balance: variants of one frame"
@@ -178,10 +179,16 @@ class Quality(Block):
     """The gate: what a generated picture must show to be used."""
 
     max_landmark_error: float = Field(
-        0.05, gt=0.0, description="mean landmark error against the source, interocular distances"
+        0.04,
+        gt=0.0,
+        description="mean landmark error against the source beside a shift of all, interocular "
+        "distances",
     )
     max_region_error: float = Field(
         0.06, gt=0.0, description="likewise in eyes, brows and mouth, each on its own"
+    )
+    max_shift: float = Field(
+        0.15, gt=0.0, description="largest shift of the whole face, interocular distances"
     )
     max_measure_difference: float = Field(
         0.06,
@@ -192,6 +199,12 @@ class Quality(Block):
         0.08,
         gt=0.0,
         description="largest upper confidence bound (95 %, one-sided) of that change, likewise",
+    )
+    max_corner_difference: float = Field(
+        0.022,
+        gt=0.0,
+        description="most that the mouth's corners may seem to rise or fall, as in a smile, eye "
+        "distances",
     )
     max_pspi_difference: float = Field(
         3.0, gt=0.0, description="largest change of the PSPI estimated from these measures"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from aacsfnet.augmentation.depth.annotators import FILES
 from aacsfnet.config import Config, Generate
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.errors import AacsfnetError
@@ -14,20 +15,20 @@ def look_at_models(config: Config) -> Iterator[Finding]:
     for settings in dict.fromkeys(own.generate for own in everybody):
         yield _generator(settings)
     folders = dict.fromkeys(
-        (key, folder)
+        (key, folder, weights)
         for own in everybody
-        for key, folder in (
-            ("depth.model", own.depth.model),
-            ("quality.identity_model", own.quality.identity_model),
-            ("generate.safety_checker", own.generate.safety_checker),
+        for key, folder, weights in (
+            ("depth.model", own.depth.model, FILES.get(own.depth.method, "*.safetensors")),
+            ("quality.identity_model", own.quality.identity_model, "*.safetensors"),
+            ("generate.safety_checker", own.generate.safety_checker, "*.safetensors"),
         )
         if folder
     )
-    for key, folder in folders:
-        yield _folder(key, Path(folder))
-    for weights in dict.fromkeys(own.train.pretrained for own in everybody):
-        if isinstance(weights, Path):
-            yield _weights(weights)
+    for key, folder, weights in folders:
+        yield _folder(key, Path(folder), weights)
+    for file in dict.fromkeys(own.train.pretrained for own in everybody):
+        if isinstance(file, Path):
+            yield _weights(file)
 
 
 def _generator(settings: Generate) -> Finding:
@@ -49,13 +50,13 @@ def _generator(settings: Generate) -> Finding:
     )
 
 
-def _folder(key: str, folder: Path) -> Finding:
+def _folder(key: str, folder: Path, weights: str) -> Finding:
     if not folder.is_dir():
         advice = "name the folder of a model, or fetch one: aacsfnet fetch-models"
         return Finding("error", key, f"{folder}: no such folder", advice)
-    if not any(folder.glob("*.safetensors")):
-        advice = "weights in other formats are not loaded; fetch the model again"
-        return Finding("error", key, f"{folder}: no .safetensors file in it", advice)
+    if not any(folder.glob(weights)):
+        advice = "weights in other files are not loaded; fetch the model again"
+        return Finding("error", key, f"{folder}: no {weights} in it", advice)
     return Finding("ok", key, f"{folder}: found")
 
 

@@ -208,8 +208,16 @@ def test_missing_models_are_errors(tmp_path):
     assert {finding.level for finding in (model, depth, weights)} == {"error"}
     assert "no such folder" in model.message
     assert depth.about == "depth.model"
-    assert "no .safetensors file" in depth.message
+    assert "no *.safetensors in it" in depth.message
     assert "no such safetensors file" in weights.message
+
+
+def test_a_detector_of_controlnet_aux_needs_its_own_file(tmp_path):
+    config = validate({"depth": {"method": "midas", "model": str(tmp_path)}})
+    (tmp_path / "model.safetensors").touch()
+    assert [finding.level for finding in doctor.look_at_models(config)][1] == "error"
+    (tmp_path / "dpt_hybrid-midas-501f0c75.pt").touch()
+    assert [finding.level for finding in doctor.look_at_models(config)][1] == "ok"
 
 
 def test_the_gravest_come_last_and_are_counted():

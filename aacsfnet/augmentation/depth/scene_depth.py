@@ -38,7 +38,6 @@ class SceneDepth:
     def __init__(self, folder: Path, device: "torch.device") -> None:
         from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-        _refuse_pickles(folder)
         check_folder("depth.model", folder)
         try:
             self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
@@ -82,20 +81,6 @@ class SceneDepth:
             (found,) = undo(self._model(**inputs), **sizes)
         whole = found["predicted_depth"].squeeze().float().cpu().numpy()  # (H, W)
         return as_nearness(whole.astype(np.float64), self.is_metric)
-
-
-def _refuse_pickles(folder: Path) -> None:
-    """Raise when a folder holds nothing but what loading as a pickle would have to be trusted for.
-
-    controlnet-aux reads MiDaS and ZoeDepth from such files alone.
-    """
-    unsafe = [file.name for suffix in (".pt", ".pth", ".bin") for file in folder.glob(f"*{suffix}")]
-    if unsafe and not any(folder.glob("*.safetensors")):
-        raise ModelFileError(
-            f"depth.model = '{folder}': holds {', '.join(sorted(unsafe))}, which may run code when "
-            "loaded, and no *.safetensors; take the same network in the layout of transformers, "
-            "for instance Intel/dpt-hybrid-midas or Intel/zoedepth-nyu-kitti"
-        )
 
 
 def as_nearness(depth: NDArray[np.float64], is_metric: bool) -> NDArray[np.float64]:

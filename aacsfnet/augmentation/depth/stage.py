@@ -45,10 +45,16 @@ def _with_model(
 ) -> list[dict[str, Any]]:
     """Return the rows by a depth model, which is loaded once."""
     from aacsfnet import devices
+    from aacsfnet.augmentation.depth.annotators import FILES, Annotator
     from aacsfnet.augmentation.depth.scene_depth import SceneDepth, composite, nearness_picture
 
+    folder = Path(settings.model).expanduser()
     with devices.lease() as device:
-        scene = SceneDepth(Path(settings.model).expanduser(), device)
+        scene = (
+            Annotator(settings.method, folder, device)
+            if settings.method in FILES
+            else SceneDepth(folder, device)
+        )
 
         def draw(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.uint16]:
             nearness = scene.nearness(image)

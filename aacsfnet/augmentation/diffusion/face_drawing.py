@@ -3,6 +3,9 @@
 The drawing is that of CrucibleAI's ControlNetMediaPipeFace, as controlnet-aux makes it: outline,
 eyes, brows and lips as lines two pixels wide on black, each in its colour, pupils as squares. The
 widths are pixels whatever the picture's size; that network was trained at 512.
+
+controlnet-aux's own `MediapipeFaceDetector` takes a picture and finds the face on it anew; it takes
+no landmarks. So it is drawn here, and a test compares the two pixel by pixel.
 """
 
 from itertools import pairwise

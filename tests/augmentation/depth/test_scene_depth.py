@@ -167,10 +167,11 @@ def test_maps_lie_where_the_picture_does_and_near_is_bright(family, face_picture
     assert centre == pytest.approx((95, 40), abs=2)
 
 
-@pytest.mark.parametrize("name", ["dpt_hybrid-midas-501f0c75.pt", "ZoeD_M12_N.pt"])
-def test_pickled_weights_of_controlnet_aux_are_refused(tmp_path, name):
-    (tmp_path / name).write_bytes(b"no matter")
-    with pytest.raises(ModelFileError, match=rf"{name}.*may run code.*transformers"):
+def test_pickled_weights_are_not_opened(folder, tmp_path):
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_text((folder / name).read_text())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"no matter")
+    with pytest.raises(ModelFileError, match=r"no depth model: .*model\.safetensors"):
         scene_depth.SceneDepth(tmp_path, torch.device("cpu"))
 
 
