@@ -16,14 +16,26 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
+from aacsfnet import devices
+from aacsfnet.augmentation.depth.mesh import mesh_depth
+from aacsfnet.augmentation.diffusion.generation import Generator
+from aacsfnet.augmentation.diffusion.model_files import find_model
+from aacsfnet.augmentation.diffusion.pipelines import load_pipeline
+from aacsfnet.augmentation.diffusion.recipe import recipe_of
+from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.gate.witness import Witness, agreement
+from aacsfnet.config import Generate, Prompts
 from aacsfnet.faces import FaceExtractor
 from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.pose import pose_of
 from aacsfnet.facs import HIGHEST, PSPI_UNITS, pspi
+from aacsfnet.rendering.people import Person
 from aacsfnet.seeds import seed_of
 from aacsfnet.software import commit, versions
-from tools.witness import NUISANCE, Units, group_of, miniature, read, redrawn
+from tools.miniature.data import prompt_of
+from tools.witness import NUISANCE, Faces, Units, group_of, read
 
 RESULTS = Path(__file__).parent / "results"
 NAMESPACE = "witness benchmark"
@@ -90,6 +102,41 @@ def render_people(folder: Path, people: int, redrawn_people: int) -> tuple[list[
                 np.savez(drawn, **vars(redrawn(generator, landmarker, read(file))))
             anew.append(drawn)
     return rendered, anew
+
+
+def redrawn(generator: Generator, landmarker: CropLandmarker, faces: Faces) -> Faces:
+    """Return one person's faces as the bundled miniature draws them, without those it loses."""
+    person = Person.from_seed(seed_of(NAMESPACE, int(faces.people[0])))
+    tasks = []
+    for row, (crop, points, shown) in enumerate(
+        zip(faces.crops, faces.points, faces.units, strict=True)
+    ):
+        units = dict(zip(PSPI_UNITS, shown.tolist(), strict=True))
+        prompt = prompt_of(person, units, pose_of(points.astype(float)))
+        depth = mesh_depth(points, *crop.shape[:2])
+        seed = seed_of(NAMESPACE, "noise", int(faces.groups[0]), row)
+        tasks.append(Task(crop, depth, prompt, Prompts().negative, seed))
+    made = [result.picture for batch in generator.generate(tasks) for result in batch]
+    rows, crops, points = [], [], []
+    for row, picture in enumerate(made):
+        if picture is None:
+            continue
+        mesh = landmarker.find(picture)
+        if landmarker.accepts(mesh):
+            rows.append(row)
+            crops.append(picture)
+            points.append(mesh.points.astype(np.float32))
+    of_source = (faces.units, faces.groups, faces.people, faces.rows)
+    return Faces(np.array(crops), np.array(points), *(each[rows] for each in of_source))
+
+
+def miniature() -> Generator:
+    """Return the bundled generator with the workflow's settings (strength 0.5)."""
+    settings = Generate()
+    files = find_model(settings)
+    recipe = recipe_of(settings, files.kind)
+    device = torch.device("cpu")
+    return Generator(load_pipeline(files, recipe, device, devices.precision(device)), recipe)
 
 
 def figures(asked: np.ndarray, seen: np.ndarray, kinds: np.ndarray) -> dict:

@@ -1,13 +1,11 @@
 """How the gate's second witness was made: it learned action units of rendered people.
 
     python -m tools.witness render build/witness --people 480 --minutes 11
-    python -m tools.witness redraw build/witness --minutes 8
     python -m tools.witness train build/witness --minutes 14
 
 Each person is rendered in groups: one pose, light and lens, and several expressions, because what
-is asked of the witness is the change within such a group. `redraw` passes groups through the
-bundled miniature, so that generated pictures can be read as well. The people come from a namespace
-of seeds that nothing else uses.
+is asked of the witness is the change within such a group. The people come from a namespace of seeds
+that nothing else uses.
 """
 
 import argparse
@@ -20,17 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from aacsfnet import devices
-from aacsfnet.augmentation.depth.mesh import mesh_depth
-from aacsfnet.augmentation.diffusion.generation import Generator
-from aacsfnet.augmentation.diffusion.model_files import find_model
-from aacsfnet.augmentation.diffusion.pipelines import load_pipeline
-from aacsfnet.augmentation.diffusion.recipe import recipe_of
-from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.gate.witness import (
     BUNDLED,
     DESCRIPTION,
@@ -43,16 +34,13 @@ from aacsfnet.augmentation.gate.witness import (
     levelled,
     network,
 )
-from aacsfnet.config import Generate, Prompts
 from aacsfnet.faces import FaceExtractor
-from aacsfnet.faces.mesh import CropLandmarker
-from aacsfnet.faces.pose import pose_of
 from aacsfnet.facs import HIGHEST, PSPI_UNITS
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.optimiser import optimiser_of
-from tools.miniature.data import FRAME_SIZE, circumstances, prompt_of
+from tools.miniature.data import FRAME_SIZE, circumstances
 
 NAMESPACE = "witness"
 #: Groups of each person, and expressions of each group; the first is at rest.
@@ -80,7 +68,7 @@ class Faces:
         units: `(n, 6)` float32, true intensities of `PSPI_UNITS`.
         groups: `(n,)`, faces of one person in one pose and light share a number.
         people: `(n,)`.
-        rows: `(n,)`, place of each face's expression in its group: redrawn ones may be lost.
+        rows: `(n,)`, place of each face's expression in its group, whose others may be lost.
     """
 
     crops: np.ndarray
@@ -149,7 +137,7 @@ def group_of(
 
 
 def write_faces(folder: Path, people: int, minutes: float) -> None:
-    """Render people into a folder, one file each, until they or the time is used up."""
+    """Render people into a folder that lacks them, until they or the time is used up."""
     folder.mkdir(parents=True, exist_ok=True)
     start, lost = time.monotonic(), 0
     with FaceExtractor() as extractor:
@@ -157,66 +145,17 @@ def write_faces(folder: Path, people: int, minutes: float) -> None:
             if time.monotonic() - start > minutes * 60:
                 break
             for number in range(GROUPS):
+                file = folder / f"rendered-{who:05d}-{number}.npz"
+                if file.is_file():
+                    continue
                 random = np.random.default_rng(seed_of(NAMESPACE, "expressions", who, number))
                 asked = [{}, *(expression_of(random) for _ in range(EXPRESSIONS - 1))]
                 faces = group_of(extractor, NAMESPACE, who, number, asked)
                 if faces is None:
                     lost += 1
                     continue
-                np.savez(folder / f"rendered-{who:05d}-{number}.npz", **vars(faces))
+                np.savez(file, **vars(faces))
     print(f"{who + 1} people in {time.monotonic() - start:.0f} s, {lost} groups lost")
-
-
-def redrawn(generator: Generator, landmarker: CropLandmarker, faces: Faces) -> Faces:
-    """Return one person's faces as the bundled miniature draws them, without those it loses."""
-    person = Person.from_seed(seed_of(NAMESPACE, int(faces.people[0])))
-    tasks = []
-    for row, (crop, points, shown) in enumerate(
-        zip(faces.crops, faces.points, faces.units, strict=True)
-    ):
-        units = dict(zip(PSPI_UNITS, shown.tolist(), strict=True))
-        prompt = prompt_of(person, units, pose_of(points.astype(float)))
-        depth = mesh_depth(points, *crop.shape[:2])
-        seed = seed_of(NAMESPACE, "noise", int(faces.groups[0]), row)
-        tasks.append(Task(crop, depth, prompt, Prompts().negative, seed))
-    made = [result.picture for batch in generator.generate(tasks) for result in batch]
-    rows, crops, points = [], [], []
-    for row, picture in enumerate(made):
-        if picture is None:
-            continue
-        mesh = landmarker.find(picture)
-        if landmarker.accepts(mesh):
-            rows.append(row)
-            crops.append(picture)
-            points.append(mesh.points.astype(np.float32))
-    of_source = (faces.units, faces.groups, faces.people, faces.rows)
-    return Faces(np.array(crops), np.array(points), *(each[rows] for each in of_source))
-
-
-def miniature() -> Generator:
-    """Return the bundled generator with the workflow's settings (strength 0.5)."""
-    settings = Generate()
-    files = find_model(settings)
-    recipe = recipe_of(settings, files.kind)
-    device = torch.device("cpu")
-    return Generator(load_pipeline(files, recipe, device, devices.precision(device)), recipe)
-
-
-def redraw(folder: Path, minutes: float) -> None:
-    """Redraw one group of each rendered person, those for the bounds first, while there is time."""
-    start, count = time.monotonic(), 0
-    generator = miniature()
-    with CropLandmarker(0.5) as landmarker:
-        files = sorted(folder.glob("rendered-*-0.npz"))
-        for file in sorted(files, key=lambda each: int(each.name[9:14]) % CALIBRATE_EVERY != 0):
-            if time.monotonic() - start > minutes * 60:
-                break
-            drawn = file.with_name(file.name.replace("rendered", "redrawn"))
-            if not drawn.is_file():
-                faces = redrawn(generator, landmarker, read(file))
-                np.savez(drawn, **vars(faces))
-                count += len(faces.crops)
-    print(f"{count} faces in {time.monotonic() - start:.0f} s")
 
 
 def read(file: Path) -> Faces:
@@ -233,33 +172,41 @@ class Levelled:
         views: `(n, 112, 112)` uint8 grey.
         units: `(n, 6)` float32, shares of the highest intensity.
         groups, people: `(n,)`.
-        drawn: `(n,)`, whether the miniature drew the face anew.
     """
 
     views: np.ndarray
     units: np.ndarray
     groups: np.ndarray
     people: np.ndarray
-    drawn: np.ndarray
 
 
 def load(folder: Path) -> Levelled:
-    """Return all faces of a folder; the first of a group is the rendered one at rest."""
+    """Return all faces of a folder; the first of a group is the one at rest."""
     views, parts = [], []
-    for file in sorted(folder.glob("*.npz"), reverse=True):  # rendered before redrawn
+    for file in sorted(folder.glob("rendered-*.npz")):
         faces = read(file)
         views += [levelled(*pair, KEPT) for pair in zip(faces.crops, faces.points, strict=True)]
-        drawn = np.full(len(faces.crops), file.name.startswith("redrawn"))
-        parts.append((faces.units / HIGHEST_OF_EACH, faces.groups, faces.people, drawn))
-    units, groups, people, drawn = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Levelled(np.stack(views), units.astype(np.float32), groups, people, drawn)
+        parts.append((faces.units / HIGHEST_OF_EACH, faces.groups, faces.people))
+    units, groups, people = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Levelled(np.stack(views), units.astype(np.float32), groups, people)
 
 
-def train(faces: Levelled, minutes: float, groups_a_batch: int = 8) -> nn.Sequential:
-    """Return a network trained for so many minutes on all people but those for the bounds."""
+def train(
+    faces: Levelled, minutes: float, start_from: Path | None = None, groups_a_batch: int = 8
+) -> nn.Sequential:
+    """Return a network trained for so many minutes on all people but those for the bounds.
+
+    Args:
+        faces: to train on.
+        minutes: by the clock.
+        start_from: folder of a witness whose weights are trained further; None starts at random.
+        groups_a_batch: each of `EXPRESSIONS` faces.
+    """
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     model = network().to(memory_format=torch.channels_last)
+    if start_from:
+        model.load_state_dict(load_file(start_from / WEIGHTS))
     optimiser, schedule = optimiser_of(model, 2e-3, 0.02, 1000, 50)
     teaches = faces.people % CALIBRATE_EVERY != 0
     rows_of = [np.flatnonzero((faces.groups == g) & teaches) for g in np.unique(faces.groups)]
@@ -324,22 +271,17 @@ def varied(views: torch.Tensor, each: int, random: np.random.Generator) -> torch
 
 
 def changes_of(faces: Levelled, read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and read changes `(m, 7)` of `JUDGED` from each group's face at rest.
-
-    Only pictures that the miniature drew count, since such the gate will be shown.
-    """
-    asked, seen = [], []
-    true = faces.units * HIGHEST_OF_EACH
-    for group in np.unique(faces.groups[faces.drawn]):
-        rest, *others = np.flatnonzero(faces.groups == group)
-        for row in others:
-            if faces.drawn[row]:
-                for kept, values in ((asked, true), (seen, read)):
-                    units = dict(
-                        zip(PSPI_UNITS, (values[row] - values[rest]).tolist(), strict=True)
-                    )
-                    kept.append([change_with_pspi(units)[name] for name in JUDGED])
-    return np.array(asked), np.array(seen)
+    """Return true and read changes `(m, 7)` of `JUDGED` from each group's face at rest."""
+    found = []
+    for values in (faces.units * HIGHEST_OF_EACH, read):
+        rows = []
+        for group in np.unique(faces.groups):
+            rest, *others = values[faces.groups == group]
+            for other in others:
+                units = dict(zip(PSPI_UNITS, (other - rest).tolist(), strict=True))
+                rows.append([change_with_pspi(units)[name] for name in JUDGED])
+        found.append(np.array(rows))
+    return found[0], found[1]
 
 
 def bounds_of(asked: np.ndarray, read: np.ndarray) -> dict[str, tuple[float, float]]:
@@ -370,9 +312,9 @@ def write(model: nn.Sequential, folder: Path, bounds: dict[str, tuple[float, flo
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
 
 
-def learn(faces: Levelled, output: Path, minutes: float) -> None:
+def learn(faces: Levelled, output: Path, minutes: float, start_from: Path | None) -> None:
     """Train a witness, set its bounds on people that trained nothing, write both."""
-    write(train(faces, minutes), output, dict.fromkeys(JUDGED, (1.0, 1.0)))
+    write(train(faces, minutes, start_from), output, dict.fromkeys(JUDGED, (1.0, 1.0)))
     witness = Witness(output)
     kept = faces.people % CALIBRATE_EVERY == 0
     aside = Levelled(*(values[kept] for values in vars(faces).values()))
@@ -393,18 +335,17 @@ def main() -> None:
     """Do one step."""
     cv2.setNumThreads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("render", "redraw", "train"))
+    parser.add_argument("step", choices=("render", "train"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output", type=Path, default=BUNDLED)
+    parser.add_argument("--start-from", type=Path, help="folder of a witness to train further")
     parser.add_argument("--people", type=int, default=480)
     parser.add_argument("--minutes", type=float, default=11.0)
     given = parser.parse_args()
     if given.step == "render":
         write_faces(given.folder, given.people, given.minutes)
-    if given.step == "redraw":
-        redraw(given.folder, given.minutes)
     if given.step == "train":
-        learn(load(given.folder), given.output, given.minutes)
+        learn(load(given.folder), given.output, given.minutes, given.start_from)
 
 
 if __name__ == "__main__":
