@@ -144,7 +144,8 @@ class Witness:
         pixels = torch.from_numpy(evened(views))[:, None]
         with torch.inference_mode():
             shares = (self._network(pixels) + self._network(pixels.flip(-1))) / 2
-        return shares.numpy().astype(np.float64) * [HIGHEST[unit] for unit in PSPI_UNITS]
+        highest = [HIGHEST[unit] for unit in PSPI_UNITS]
+        return np.asarray(shares.numpy() * highest, np.float64)
 
 
 def agreement(
