@@ -282,7 +282,7 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
     The yardstick is the mean of what rendered people show of the same expression.
     """
     table = pl.read_csv(folder / "manifest.csv").filter(expression="neutral")
-    ladder = (*ALONE, *mixtures(10))
+    ladder = (*ALONE, *mixtures(5))
     with FaceExtractor(Crop(size=512)) as extractor:
         found = [extractor.find(folder / path) for path in table["path"]]
     with CropLandmarker(0.5) as landmarker:
@@ -304,12 +304,7 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
                 rows.append((one, Row(units, expected, expected, change, shown)))
     if montage is not None:
         _draw(montage, [Face(each[0].crop, each[0].landmarks_px) for each in found][::4][:12])
-    groups = {
-        "ethnicity": lambda one: one["ethnicity"],
-        "gender": lambda one: one["gender"],
-        "age": lambda one: "40 and more" if one["age"] >= 40 else "30 to 39" if one["age"] >= 30
-        else "below 30",
-    }  # fmt: skip
+    groups = {"ethnicity": _text("ethnicity"), "gender": _text("gender"), "age": _age_group}
     return {
         "people": len(found),
         "pictures": len(rows),
@@ -319,14 +314,25 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
         "shown_against_target_mesh": fits([row for _, row in rows], "shown", "target"),
         "by": {
             name: {
-                str(value): {"people": len({one["subject"] for one, _ in part})}
+                value: {"people": len({one["subject"] for one, _ in part})}
                 | fits([row for _, row in part], "shown", "rendered")["all"]
-                for value in sorted({str(key(one)) for one, _ in rows})
-                if (part := [each for each in rows if str(key(each[0])) == value])
+                for value in sorted({key(one) for one, _ in rows})
+                if (part := [each for each in rows if key(each[0]) == value])
             }
             for name, key in groups.items()
         },
     }
+
+
+def _text(column: str) -> Callable[[dict[str, Any]], str]:
+    return lambda one: str(one[column])
+
+
+def _age_group(one: dict[str, Any]) -> str:
+    age = str(one["age"])
+    if not age.isdecimal():
+        return "unknown"
+    return "40 and more" if int(age) >= 40 else "30 to 39" if int(age) >= 30 else "below 30"
 
 
 def _draw(path: Path, faces: Sequence[Face]) -> None:
