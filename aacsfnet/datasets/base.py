@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Dataset(ABC):
     """One source of frames with labels."""
 
     label: Label
+    _remarks: Mapping[str, int] = {}
     #: False where counting needs files to be opened (videos): `subjects` then plans, roughly.
     exact_scan: bool = True
 
@@ -53,7 +54,7 @@ class Dataset(ABC):
 
         Complete after `index`.
         """
-        return {}
+        return dict(self._remarks)
 
     @abstractmethod
     def subjects(self) -> dict[str, int]:
@@ -96,6 +97,13 @@ def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     empty = {name: "" if kind == pl.String else None for name, kind in schema.items()}
     columns = {name: [row.get(name, empty[name]) for row in rows] for name in schema}
     return pl.DataFrame(columns, schema=schema)
+
+
+def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:
+    """Return the status of a row and its reason, which `where` goes before."""
+    if fault is None:
+        return {"status": "ok", "reason": ""}
+    return {"status": fault.status, "reason": f"{where}{fault.reason}"}
 
 
 def check_label(value: float | None, label: Label) -> str:

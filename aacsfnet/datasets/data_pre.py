@@ -20,7 +20,15 @@ import polars as pl
 from numpy.lib import format as npy
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
+from aacsfnet.datasets.base import (
+    Dataset,
+    Label,
+    check_label,
+    frame_id,
+    index_table,
+    natural_key,
+    verdict,
+)
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import black_fault, size_fault
 from aacsfnet.datasets.trees import file_names, subfolders
@@ -127,14 +135,7 @@ class DataPre(Dataset):
             with file:
                 header = read_header(file)
                 size = os.fstat(file.fileno()).st_size
-        except (
-            ValueError,
-            SyntaxError,
-            TypeError,
-            TokenError,
-            MemoryError,
-            RecursionError,
-        ):
+        except (ValueError, SyntaxError, TypeError, TokenError, MemoryError, RecursionError):
             return Fault("unreadable", f"{path} is no npy array")
         if isinstance(header, ArrayHeader):
             if header.pickled and not self.trusted:
@@ -188,8 +189,7 @@ class DataPre(Dataset):
                     "position": i,
                     "path": f"{person.images}#{i:06d}",
                     "label": None if value is None or np.isnan(value) else value,
-                    "status": fault.status if fault else "ok",
-                    "reason": fault.reason if fault else "",
+                    **verdict(fault),
                 }
             )
         return rows
