@@ -87,6 +87,13 @@ class Dataset(ABC):
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the frame at an index row's path, as `pictures` yields it."""
 
+    @staticmethod
+    def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:
+        """Return the status of a row and its reason, which `where` goes before."""
+        if fault is None:
+            return {"status": "ok", "reason": ""}
+        return {"status": fault.status, "reason": f"{where}{fault.reason}"}
+
     def close(self) -> None:  # noqa: B027 (most data sets keep no file open)
         """Let go of the file that the last `picture` came from."""
 
@@ -97,13 +104,6 @@ def index_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     empty = {name: "" if kind == pl.String else None for name, kind in schema.items()}
     columns = {name: [row.get(name, empty[name]) for row in rows] for name in schema}
     return pl.DataFrame(columns, schema=schema)
-
-
-def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:
-    """Return the status of a row and its reason, which `where` goes before."""
-    if fault is None:
-        return {"status": "ok", "reason": ""}
-    return {"status": fault.status, "reason": f"{where}{fault.reason}"}
 
 
 def check_label(value: float | None, label: Label) -> str:

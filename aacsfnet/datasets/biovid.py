@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, verdict
+from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.sheet import Sheet, read_sheet
 from aacsfnet.datasets.trees import file_names, subfolders
@@ -105,7 +105,7 @@ class Biovid(Dataset):
         numbers = video.taken(self.rate) if isinstance(video, VideoHeader) else [0]
         return [
             common
-            | verdict(fault)
+            | self.verdict(fault)
             | {
                 "frame_id": frame_id(clip.subject, clip.name, f"{number:06d}"),
                 "position": position,

@@ -27,7 +27,6 @@ from aacsfnet.datasets.base import (
     frame_id,
     index_table,
     natural_key,
-    verdict,
 )
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import black_fault, size_fault
@@ -144,16 +143,13 @@ class DataPre(Dataset):
                     f"{path} is pickled and could run a program; if you trust who made it, "
                     "name its folder in index.data_pre.trusted too",
                 )
+            entries = header.shape[0]
             # A byte an element at least, in pickles too: no header can claim more than the file.
-            if header.shape[0] > size:
-                return Fault(
-                    "unreadable", f"{path} claims {header.shape[0]} entries, more than bytes"
-                )
-            if header.shape[0] > MOST_ENTRIES:  # a file can be longer than what is written in it
-                return Fault(
-                    "unreadable",
-                    f"{path} has {header.shape[0]} entries, expected at most {MOST_ENTRIES}",
-                )
+            if entries > size:
+                return Fault("unreadable", f"{path} claims {entries} entries, more than bytes")
+            if entries > MOST_ENTRIES:  # a file can be longer than what is written in it
+                expected = f"expected at most {MOST_ENTRIES}"
+                return Fault("unreadable", f"{path} has {entries} entries, {expected}")
         return header
 
     def _frames_of(self, person: Person) -> int:
@@ -178,9 +174,8 @@ class DataPre(Dataset):
             if isinstance(images, Fault):
                 fault = images
             elif i >= images.shape[0]:
-                fault = Fault(
-                    "missing_file", f"{person.images} has {images.shape[0]} pictures only"
-                )
+                found = f"{person.images} has {images.shape[0]} pictures only"
+                fault = Fault("missing_file", found)
             rows.append(
                 {
                     "frame_id": frame_id(person.name, SEQUENCE, f"{i:06d}"),
@@ -189,7 +184,7 @@ class DataPre(Dataset):
                     "position": i,
                     "path": f"{person.images}#{i:06d}",
                     "label": None if value is None or np.isnan(value) else value,
-                    **verdict(fault),
+                    **self.verdict(fault),
                 }
             )
         return rows
@@ -206,9 +201,8 @@ class DataPre(Dataset):
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
-            return Fault(
-                "unreadable", f"{path} has shape {values.shape}, expected one label a frame"
-            )
+            found = f"{path} has shape {values.shape}"
+            return Fault("unreadable", f"{found}, expected one label a frame")
         return values
 
     def _array(self, path: str) -> np.ndarray | Fault:

@@ -16,7 +16,7 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets import fields
-from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key, verdict
+from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key
 from aacsfnet.datasets.files import DataFolder, shorten
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
@@ -149,7 +149,7 @@ class Manifest(Dataset):
                     **common,
                     "frame_id": key,
                     "path": picture,
-                    **verdict(fault, f"{sheet.at(i)}: "),
+                    **self.verdict(fault, f"{sheet.at(i)}: "),
                     "notes": notes + found,
                 }
             )

@@ -21,15 +21,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import (
-    Dataset,
-    Label,
-    check_label,
-    frame_id,
-    index_table,
-    natural_key,
-    verdict,
-)
+from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.trees import Leaf
@@ -121,7 +113,7 @@ class Unbc(Dataset):
                     + (f"~{copy}" if copy > 1 else ""),
                     "path": path,
                     "label": value,
-                    **verdict(fault),
+                    **self.verdict(fault),
                     "notes": notes + look,
                 }
             )

@@ -1,4 +1,7 @@
-"""The report's plots: each function takes arrays or plain values and returns SVG text."""
+"""The report's plots: each function takes arrays or plain values and returns SVG text.
+
+`name` is that of the figure, with which its ids begin; `axis` is the name of the label.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +19,9 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 def histogram(
     name: str, levels: Sequence[float], counts: Sequence[int], axis: str, width: float
 ) -> str:
-    """Return how many frames each label level has; counts on a logarithmic scale.
+    """Return how many frames each label level has, `(n,)`; counts on a logarithmic scale.
 
-    Args:
-        name: of the figure, for ids.
-        levels: `(n,)` label levels.
-        counts: `(n,)` frames at each.
-        axis: name of the label with its range.
-        width: of a bar, in label units.
+    `width` is that of a bar, in label units.
     """
     with drawing(name, (6.4, 2.7)) as (svg, (ax,)):
         bars = ax.bar(levels, counts, width=0.8 * width, color=ACCENT)
@@ -45,10 +43,8 @@ def score_histograms(
 ) -> str:
     """Return the distribution of each of the gate's scores, accepted and rejected.
 
-    Args:
-        name: of the figure, for ids.
-        scores: by column: values of accepted and of rejected pictures, and the threshold if any.
-        titles: what a score is, with its unit.
+    `scores` holds by column values of accepted and of rejected pictures, and the threshold if any;
+    `titles` what a score is, with its unit.
     """
     with drawing(name, (3.3 * len(scores), 2.6), 1, len(scores)) as (svg, axes):
         for ax, (column, (accepted, rejected, threshold)) in zip(axes, scores.items(), strict=True):
@@ -76,10 +72,8 @@ def roc(
 ) -> str:
     """Return receiver operating characteristics of bounds on a score, with operating points.
 
-    Args:
-        name: of the figure, for ids.
-        curves: by score: which share of pairs with other labels and of pairs with equal labels
-            passes each bound, and by name of a bound: the share of equal and of other pairs at it.
+    `curves` holds by score which share of pairs with other labels and of pairs with equal labels
+    passes each bound, and by name of a bound the share of equal and of other pairs at it.
     """
     marks = dict.fromkeys(words for _, _, points in curves.values() for words in points)
     looks = dict(zip(marks, zip("os^", (SECOND, INK, MUTED), strict=True), strict=False))
@@ -99,12 +93,7 @@ def roc(
 
 
 def learning_curves(name: str, panels: Mapping[str, Series]) -> str:
-    """Return one panel a quantity (training loss, validation measures), one thin line a fold.
-
-    Args:
-        name: of the figure, for ids.
-        panels: by quantity: by fold: epochs and values.
-    """
+    """Return one panel a quantity (training loss, validation measures), one thin line a fold."""
     with drawing(name, (3.3 * len(panels), 2.5), 1, len(panels)) as (svg, axes):
         for ax, (quantity, series) in zip(axes, panels.items(), strict=True):
             for number, (fold, (epochs, values)) in enumerate(series.items()):
@@ -130,11 +119,11 @@ def density(
     """Return predictions against labels: how many frames lie where, and the mean at each level.
 
     Args:
-        name: of the figure, for ids.
+        name: of the figure.
         labels: `(n,)`.
         predictions: `(n,)`, clipped to `limits`.
         limits: lowest and highest label of the scale; the axes end at the highest value found.
-        axis: name of the label.
+        axis: the label.
     """
     low, span = limits[0], limits[1] - limits[0]
     top = min(limits[1], max(labels.max(), predictions.max()) + 0.06 * span)
@@ -171,7 +160,7 @@ def subjects(
     """Return each subject's error beside always-0's, and its correlation; sorted by error.
 
     Args:
-        name: of the figure, for ids.
+        name: of the figure.
         names: `(n,)` as shown.
         mae: `(n,)` mean absolute errors.
         zero: `(n,)` those of the baseline that always says 0.
@@ -206,11 +195,7 @@ def level_errors(
 ) -> str:
     """Return each experiment's mean absolute error at each label level, with intervals.
 
-    Args:
-        name: of the figure, for ids.
-        errors: by experiment: `per_level` of its `metrics.json`.
-        axis: name of the label.
-        zero: whether to draw what always saying 0 gives.
+    `errors` holds by experiment `per_level` of its `metrics.json`; `zero` draws always saying 0.
     """
     with drawing(name, (6.4, 3.0)) as (svg, (ax,)):
         for number, (experiment, rows) in enumerate(errors.items()):
@@ -235,13 +220,7 @@ def level_errors(
 def time_courses(
     name: str, courses: Sequence[tuple[str, Floats, Floats, Floats]], axis: str
 ) -> str:
-    """Return labels and predictions along some sequences.
-
-    Args:
-        name: of the figure, for ids.
-        courses: title, frame numbers, labels and predictions of each sequence.
-        axis: name of the label.
-    """
+    """Return labels and predictions along sequences: title, frame numbers, labels, predictions."""
     columns = min(2, len(courses))
     rows = -(-len(courses) // columns)
     with drawing(name, (3.6 * columns, 1.9 * rows + 0.3), rows, columns) as (svg, axes):
@@ -258,12 +237,9 @@ def time_courses(
 
 
 def differences(name: str, found: Mapping[str, Mapping[str, Any]], title: str) -> str:
-    """Return each experiment's difference to the first one, with its interval.
+    """Return each experiment's difference to the first one, as `{"value", "low", "high"}`.
 
-    Args:
-        name: of the figure, for ids.
-        found: by experiment: the difference as `{"value", "low", "high"}`.
-        title: which measure, and which way is better.
+    `title` says which measure, and which way is better.
     """
     with drawing(name, (6.4, 0.9 + 0.32 * len(found))) as (svg, (ax,)):
         ax.axvline(0, color=MUTED, linewidth=1)
