@@ -173,9 +173,8 @@ class Biovid(Dataset):
             stem = os.path.basename(name.replace("\\", "/"))  # noqa: PTH119
             match = _CLIP.fullmatch(PurePosixPath(stem).stem if is_video(stem) else stem)
             if match is None:
-                self._remarks[
-                    "row of samples.csv whose name is not <subject>-<class>-<number>"
-                ] += 1
+                wrong = "row of samples.csv whose name is not <subject>-<class>-<number>"
+                self._remarks[wrong] += 1
                 continue
             listed[match[0].lower()] = samples.columns[classes][i] if classes else match["level"]
             fresh = Clip(match["subject"].lower(), match[0], match["level"], "", [])

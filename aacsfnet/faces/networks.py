@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -86,17 +86,10 @@ class _Graph:
         self._graph.wait_until_done()
 
 
-class Closable(Protocol):
-    """What is freed by `close`."""
-
-    def close(self) -> None:
-        """Free memory and threads."""
-
-
 class Networks:
     """Holds networks of native code; use it in `with`, or `close` it."""
 
-    _held: tuple[Closable, ...]
+    _held: "tuple[_Graph | Networks, ...]"
 
     def close(self) -> None:
         """Free the networks' memory and threads."""

@@ -164,7 +164,10 @@ def _poses(rng: np.random.Generator, frames: int) -> list[Pose]:
     look = _drift(rng, frames, 5.0) - 0.6 * yaw
     lift = _drift(rng, frames, 2.5) - 0.6 * pitch
     courses = np.stack([yaw, pitch, roll, height, across, down, look, lift], axis=1)
-    return [Pose(*head, (x, y), (right, up)) for *head, x, y, right, up in courses.tolist()]
+    return [
+        Pose(turn, nod, tilt, size, (x, y), (right, up))
+        for turn, nod, tilt, size, x, y, right, up in courses.tolist()
+    ]
 
 
 def _light(rng: np.random.Generator) -> Light:
