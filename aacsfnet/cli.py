@@ -7,10 +7,12 @@ Exit status: 0 done, 1 the work failed, 2 the input or the settings are wrong.
 import os
 import sys
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from aacsfnet import __version__
 from aacsfnet.config import load
@@ -29,22 +31,31 @@ STAGES_PANEL = "Stages, in flow order"
 TOOLS_PANEL = "Beside the workflow"
 
 Settings = Annotated[
-    str, typer.Option("--config", help="A YAML file, or the same settings as JSON text.")
+    str, Option("--config", help="A YAML file, or the same settings as JSON text.")
 ]
-Output = Annotated[Path, typer.Option("--output", help="Written when all is done, never half.")]
-IndexTable = Annotated[Path, typer.Option("--index", help="The index table.")]
-CropTable = Annotated[Path, typer.Option("--crop", help="The crop table of a shard.")]
-LandmarksTable = Annotated[
-    Path, typer.Option("--landmarks", help="The landmarks table of a shard.")
-]
-DepthTable = Annotated[Path, typer.Option("--depth", help="The depth table of a shard.")]
-PromptsTable = Annotated[Path, typer.Option("--prompts", help="The prompts table of a shard.")]
-GenerateTable = Annotated[Path, typer.Option("--generate", help="The generate table of a shard.")]
+Results = Annotated[Path, Option("--results", help="The data set's results folder.")]
+Output = Annotated[Path, Option("--output", help="Written when all is done, never half.")]
+IndexTable = Annotated[Path, Option("--index", help="The index table.")]
+CropTable = Annotated[Path, Option("--crop", help="The crop table of a shard.")]
+LandmarksTable = Annotated[Path, Option("--landmarks", help="The landmarks table of a shard.")]
+DepthTable = Annotated[Path, Option("--depth", help="The depth table of a shard.")]
+PromptsTable = Annotated[Path, Option("--prompts", help="The prompts table of a shard.")]
+GenerateTable = Annotated[Path, Option("--generate", help="The generate table of a shard.")]
 
 
 def stage(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a stage's command, with an example below its help."""
     return app.command(rich_help_panel=STAGES_PANEL, epilog=f"Example: `{example}`")
+
+
+def shard_stage(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Register the command of a stage that works on one shard; its example is one of the demo's."""
+    words = [f"aacsfnet {command.__name__}"]
+    for option in list(signature(command).parameters)[:-1]:
+        table = command.__name__ if option == "output" else option
+        place = {"index": "results/demo/index.parquet", "shard": "s001.00"}.get(option)
+        words.append(f"--{option} {place or f'results/demo/{table}/s001.00.parquet'}")
+    return stage(" ".join(words))(command)
 
 
 def tool(
@@ -62,13 +73,10 @@ def index(output: Output, config: Settings = "config.yaml") -> None:
     run(load(config), output)
 
 
-@stage(
-    "aacsfnet crop --index results/demo/index.parquet --shard s001.00"
-    " --output results/demo/crop/s001.00.parquet"
-)
+@shard_stage
 def crop(
     index: IndexTable,
-    shard: Annotated[str, typer.Option("--shard", help="Name of the shard in the index.")],
+    shard: Annotated[str, Option("--shard", help="Name of the shard in the index.")],
     output: Output,
     config: Settings = "config.yaml",
 ) -> None:
@@ -78,10 +86,7 @@ def crop(
     run(load(config), index, shard, output)
 
 
-@stage(
-    "aacsfnet landmarks --crop results/demo/crop/s001.00.parquet"
-    " --output results/demo/landmarks/s001.00.parquet"
-)
+@shard_stage
 def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml") -> None:
     """Find 478 points, the head's pose and the facial measures on each crop."""
     from aacsfnet.faces.landmarks import landmarks as run
@@ -89,11 +94,7 @@ def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml")
     run(load(config), crop, output)
 
 
-@stage(
-    "aacsfnet depth --crop results/demo/crop/s001.00.parquet"
-    " --landmarks results/demo/landmarks/s001.00.parquet"
-    " --output results/demo/depth/s001.00.parquet"
-)
+@shard_stage
 def depth(
     crop: CropTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
 ) -> None:
@@ -103,11 +104,7 @@ def depth(
     run(load(config), crop, landmarks, output)
 
 
-@stage(
-    "aacsfnet prompts --index results/demo/index.parquet"
-    " --landmarks results/demo/landmarks/s001.00.parquet"
-    " --output results/demo/prompts/s001.00.parquet"
-)
+@shard_stage
 def prompts(
     index: IndexTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
 ) -> None:
@@ -117,12 +114,7 @@ def prompts(
     run(load(config), index, landmarks, output)
 
 
-@stage(
-    "aacsfnet generate --crop results/demo/crop/s001.00.parquet"
-    " --landmarks results/demo/landmarks/s001.00.parquet"
-    " --depth results/demo/depth/s001.00.parquet --prompts results/demo/prompts/s001.00.parquet"
-    " --output results/demo/generate/s001.00.parquet"
-)
+@shard_stage
 def generate(
     crop: CropTable,
     landmarks: LandmarksTable,
@@ -137,12 +129,7 @@ def generate(
     run(load(config), crop, landmarks, depth, prompts, output)
 
 
-@stage(
-    "aacsfnet quality --crop results/demo/crop/s001.00.parquet"
-    " --landmarks results/demo/landmarks/s001.00.parquet"
-    " --generate results/demo/generate/s001.00.parquet"
-    " --output results/demo/quality/s001.00.parquet"
-)
+@shard_stage
 def quality(
     crop: CropTable,
     landmarks: LandmarksTable,
@@ -163,10 +150,10 @@ def quality(
 )
 def merge(
     index: IndexTable,
-    crop: Annotated[Path, typer.Option("--crop", help="Folder of the crop tables.")],
-    landmarks: Annotated[Path, typer.Option("--landmarks", help="Folder of the landmarks tables.")],
-    generate: Annotated[Path, typer.Option("--generate", help="Folder of the generate tables.")],
-    quality: Annotated[Path, typer.Option("--quality", help="Folder of the quality tables.")],
+    crop: Annotated[Path, Option("--crop", help="Folder of the crop tables.")],
+    landmarks: Annotated[Path, Option("--landmarks", help="Folder of the landmarks tables.")],
+    generate: Annotated[Path, Option("--generate", help="Folder of the generate tables.")],
+    quality: Annotated[Path, Option("--quality", help="Folder of the quality tables.")],
     output: Output,
     config: Settings = "config.yaml",
 ) -> None:
@@ -181,9 +168,9 @@ def merge(
     " --output results/demo/experiments/full/seed-1/fold-0"
 )
 def train(
-    merge: Annotated[Path, typer.Option("--merge", help="Folder of the merged data.")],
-    fold: Annotated[int, typer.Option("--fold", min=0, help="The fold held out.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights and data order.")],
+    merge: Annotated[Path, Option("--merge", help="Folder of the merged data.")],
+    fold: Annotated[int, Option("--fold", min=0, help="The fold held out.")],
+    seed: Annotated[int, Option("--seed", min=0, help="Seed of weights and data order.")],
     output: Output,
     config: Settings = "config.yaml",
 ) -> None:
@@ -198,7 +185,7 @@ def train(
     " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
 )
 def evaluate(
-    predictions: Annotated[list[Path], typer.Argument(help="Predictions of every fold and seed.")],
+    predictions: Annotated[list[Path], Argument(help="Predictions of every fold and seed.")],
     output: Output,
     config: Settings = "config.yaml",
 ) -> None:
@@ -209,11 +196,7 @@ def evaluate(
 
 
 @stage("aacsfnet report --results results/demo --output results/demo/report.html")
-def report(
-    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
-    output: Output,
-    config: Settings = "config.yaml",
-) -> None:
+def report(results: Results, output: Output, config: Settings = "config.yaml") -> None:
     """Write one page that shows faces, generated pictures and figures."""
     from aacsfnet.report.report import report as run
 
@@ -232,10 +215,7 @@ def doctor(config: Settings = "config.yaml") -> None:
 
 
 @tool("aacsfnet audit --results results/demo")
-def audit(
-    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
-    config: Settings = "config.yaml",
-) -> None:
+def audit(results: Results, config: Settings = "config.yaml") -> None:
     """Check finished results again for leaks, lost rows and altered pictures."""
     from aacsfnet.evaluation.audit import audit as run
 
@@ -252,9 +232,9 @@ def audit(
     name="fetch-models",
 )
 def fetch_models(
-    repository: Annotated[str, typer.Argument(help="owner/name on the Hugging Face hub.")],
-    folder: Annotated[Path, typer.Argument(help="For the model; settings then name it.")],
-    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    repository: Annotated[str, Argument(help="owner/name on the Hugging Face hub.")],
+    folder: Annotated[Path, Argument(help="For the model; settings then name it.")],
+    revision: Annotated[str, Option(help="Branch, tag or commit.")] = "main",
 ) -> None:
     """Fetch a model once and lock its files by checksum: the only command that uses the network."""
     from aacsfnet.fetch import fetch
@@ -264,10 +244,7 @@ def fetch_models(
 
 
 @tool("aacsfnet plan --results results/demo")
-def plan(
-    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
-    config: Settings = "config.yaml",
-) -> None:
+def plan(results: Results, config: Settings = "config.yaml") -> None:
     """Sum up the pictures that the prompts stage has planned, before any is generated."""
     from aacsfnet.doctor.budget import plan_in_words
 
@@ -275,10 +252,7 @@ def plan(
 
 
 @tool("aacsfnet calibrate --results results/demo")
-def calibrate(
-    results: Annotated[Path, typer.Option("--results", help="The data set's results folder.")],
-    config: Settings = "config.yaml",
-) -> None:
+def calibrate(results: Results, config: Settings = "config.yaml") -> None:
     """Tell which bounds of the gate keep labels apart on this data set's real frames."""
     from aacsfnet.augmentation.gate.calibration import calibrate as run
     from aacsfnet.augmentation.gate.calibration import in_words
@@ -288,8 +262,8 @@ def calibrate(
 
 @tool("aacsfnet export results/demo/crop/s001.00.parquet pictures")
 def export(
-    table: Annotated[Path, typer.Argument(help="A table that holds pictures.")],
-    folder: Annotated[Path, typer.Argument(help="Created if it does not exist.")],
+    table: Annotated[Path, Argument(help="A table that holds pictures.")],
+    folder: Annotated[Path, Argument(help="Created if it does not exist.")],
 ) -> None:
     """Unpack a table's pictures into a folder, one file each."""
     from aacsfnet.tables import export_pictures
@@ -297,20 +271,12 @@ def export(
     typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
 
 
-def _offline() -> None:
-    """Keep the model libraries off the network; they read these when they are imported."""
-    os.environ |= {
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "DO_NOT_TRACK": "1",
-    }
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["fetch-models"]:
-        _offline()
+        # Keeps the model libraries off the network; they read these when they are imported.
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"aacsfnet {__version__}\n")
         sys.exit(0)

@@ -105,29 +105,20 @@ class Generate(Block):
     pipeline: Literal["auto", "sd-controlnet", "sdxl-controlnet", "sd-depth2img"] = Field(
         "auto", description="pipeline of the model; auto: as its model_index.json says"
     )
-    controlnet: str = Field(
-        "", description="folder of a depth ControlNet; empty: the model's own subfolder controlnet"
-    )
+    controlnet: str = Field("", description="folder of a depth ControlNet; empty: the model's own")
     conditioning_scale: float | None = Field(
-        None,
-        ge=0.0,
-        le=2.0,
-        description="ControlNet scale of the depth map; null: 1; depth2img has none",
+        None, ge=0.0, le=2.0, description="scale of the depth ControlNet, if any; null: 1"
     )
     landmarks_controlnet: str = Field(
         "", description="folder of a second ControlNet, for MediaPipe face drawings; empty: none"
     )
-    landmarks_scale: float = Field(
-        1.0, ge=0.0, le=2.0, description="ControlNet scale of the second ControlNet, if any"
-    )
+    landmarks_scale: float = Field(1.0, ge=0.0, le=2.0, description="scale of that ControlNet")
     preset: Literal["quality", "balanced", "fast"] = Field(
         "balanced",
         description="sets steps, guidance_scale and scheduler where null: quality 30 steps, "
         "balanced 20, fast 8 with a LoRA and no guidance",
     )
-    steps: int | None = Field(
-        None, ge=1, le=1000, description="denoising steps; about strength x steps are run"
-    )
+    steps: int | None = Field(None, ge=1, le=1000, description="denoising steps of the schedule")
     guidance_scale: float | None = Field(
         None, ge=0.0, le=50.0, description="classifier-free guidance scale; at most 1: off"
     )
@@ -135,22 +126,18 @@ class Generate(Block):
         None, description="diffusion scheduler; model: the one in the model's folder"
     )
     lora: str = Field(
-        "",
-        description="LoRA, a safetensors file or its folder, fused into the weights; none: no LoRA",
+        "", description="LoRA to fuse, a safetensors file or its folder; none: no LoRA"
     )
     lora_scale: float = Field(1.0, gt=0.0, le=2.0, description="scale of the LoRA, if any")
     strength: float = Field(
-        0.5,
-        gt=0.0,
-        le=1.0,
-        description="image-to-image strength: share of the noise schedule; 1: from noise alone",
+        0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
     batch: int = Field(8, ge=1, le=512, description="batch size; part of the recipe")
     compile: Literal["auto", "always", "never"] = Field(
         "auto", description="torch.compile the networks; auto: on a GPU, for long shards"
     )
     safety_checker: str = Field(
-        "", description="folder of a safety checker whose score is recorded; empty: none"
+        "", description="folder of a safety checker that scores; empty: none"
     )
 
     @model_validator(mode="after")

@@ -48,10 +48,8 @@ class Config(Block):
     @classmethod
     def _drop_experiments_set_to_null(cls, settings: Any) -> Any:
         # A user's file is laid over config.yaml key by key: null takes an experiment away again.
-        if isinstance(settings, dict) and isinstance(settings.get("experiments"), dict):
-            kept = {
-                name: keys for name, keys in settings["experiments"].items() if keys is not None
-            }
+        if isinstance(settings, dict) and isinstance(given := settings.get("experiments"), dict):
+            kept = {name: keys for name, keys in given.items() if keys is not None}
             return settings | {"experiments": kept}
         return settings
 

@@ -24,9 +24,7 @@ class ManifestData(Block):
     """A table of the user's own pictures."""
 
     file: Path | None = Field(None, description="the table: columns path, subject, label at least")
-    root: Path | None = Field(
-        None, description="folder that the paths start from; without it, the table's own folder"
-    )
+    root: Path | None = Field(None, description="where the paths start; null: the table's folder")
     label: str = Field("pspi", description="what the label column holds, e.g. pspi or vas")
     label_low: float = Field(0.0, description="lowest possible label")
     label_high: float = Field(16.0, description="highest possible label")
@@ -68,23 +66,16 @@ class Videos(Block):
     """How videos become frames, in every data set that holds videos."""
 
     rate: float = Field(
-        5.0,
-        gt=0.0,
-        le=1000.0,
-        description="frames sampled per second; at most the video's frame rate",
+        5.0, gt=0.0, le=1000.0, description="frames sampled per second; at most the video's rate"
     )
-    seconds: float = Field(
-        6.0, gt=0.0, description="typical length of a video, seconds; only to plan the shards"
-    )
+    seconds: float = Field(6.0, gt=0.0, description="typical video length, seconds; to plan shards")
 
 
 class Index(Block):
     """Which frames there are, and how they are split into shards."""
 
     shard_frames: int = Field(512, ge=1, description="frames per shard (one job), at most")
-    max_megapixels: float = Field(
-        64.0, gt=0.0, le=170.0, description="largest picture that is decoded, megapixels"
-    )
+    max_megapixels: float = Field(64.0, gt=0.0, le=170.0, description="largest picture decoded")
     further_roots: tuple[Path, ...] = Field(
         (), description="folders outside the data set that symbolic links may point into"
     )

@@ -11,16 +11,10 @@ class Crop(Block):
     """The face found, levelled and cut out."""
 
     size: int = Field(128, ge=64, le=2048, multiple_of=8, description="side of a crop, pixels")
-    margin: float = Field(
-        0.25, ge=0.0, le=2.0, description="margin around the face, share of its height"
-    )
+    margin: float = Field(0.25, ge=0.0, le=2.0, description="margin, share of the face's height")
     min_face: int = Field(32, ge=8, description="smallest face accepted, pixels in the frame")
-    min_confidence: float = Field(
-        0.5, gt=0.0, lt=1.0, description="minimum score of the face detector"
-    )
-    min_presence: float = Field(
-        0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh on a detection"
-    )
+    min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="minimum score of the detector")
+    min_presence: float = Field(0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh")
     people: Literal["largest", "central", "refuse"] = Field(
         "largest", description="which face to use of several; refuse: none"
     )

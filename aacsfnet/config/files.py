@@ -4,11 +4,11 @@
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -24,19 +24,10 @@ HEADER = """\
 
 def limits(field: FieldInfo) -> str:
     """Return the range of a key in words ("64 to 2048, multiple of 8"); empty if it has none."""
-    low = high = step = ""
-    for limit in field.metadata:
-        match limit:
-            case Ge(ge=value):
-                low = f"{value}"
-            case Gt(gt=value):
-                low = f"above {value}"
-            case Le(le=value):
-                high = f"{value}"
-            case Lt(lt=value):
-                high = f"below {value}"
-            case MultipleOf(multiple_of=value):
-                step = f"multiple of {value}"
+    ways = {"gt": "above {}", "lt": "below {}", "multiple_of": "multiple of {}"}
+    bounds = (pair for each in field.metadata for pair in asdict(each).items())
+    said = {key: ways.get(key, "{}").format(value) for key, value in bounds}
+    low, high = said.get("ge") or said.get("gt"), said.get("le") or said.get("lt")
     if low and high:
         span = f"{low} to {high}"
     elif low:
@@ -47,7 +38,7 @@ def limits(field: FieldInfo) -> str:
     parts = [field.annotation, *get_args(field.annotation)]
     words = [word for part in parts for word in get_args(part) if isinstance(word, str)]
     choices = " | ".join(words) if len(words) > 1 else ""
-    return ", ".join(part for part in (choices, span, step) if part)
+    return ", ".join(part for part in (choices, span, said.get("multiple_of")) if part)
 
 
 def value_text(value: Any) -> str:

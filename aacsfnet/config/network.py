@@ -19,9 +19,7 @@ class PublishedSettings(Block):
 
     backbone: str = Field("resnet50", description="a timm network with feature maps")
     context_width: _ContextWidth = 512
-    context_depth: int = Field(
-        3, ge=1, le=24, description="transformer blocks of the global context stage"
-    )
+    context_depth: int = Field(3, ge=1, le=24, description="transformer blocks of that stage")
     width: int = Field(192, ge=8, le=2048, description="embedding width of a patch")
     depth: int = Field(3, ge=1, le=24, description="transformer blocks of each patch size")
     heads: int = Field(6, ge=1, le=64, description="attention heads of each patch size")
@@ -31,9 +29,7 @@ class NetworkSettings(PublishedSettings):
     """The network."""
 
     context_width: _ContextWidth = 256
-    feature_stride: int = Field(
-        32, ge=2, le=32, description="stride of the backbone's last feature map, pixels"
-    )
+    feature_stride: int = Field(32, ge=2, le=32, description="stride of the feature map, pixels")
     branches: tuple[Branch, ...] = Field(
         ("channel", "spatial"), min_length=1, description="sub-networks in use"
     )
@@ -41,10 +37,7 @@ class NetworkSettings(PublishedSettings):
         ("channel", "spatial", "global"), description="stages of the hybrid attention module in use"
     )
     scales: tuple[int, ...] = Field(
-        (32, 16),
-        min_length=1,
-        max_length=2,
-        description="patch sizes of the spatial branch, pixels",
+        (32, 16), min_length=1, max_length=2, description="spatial branch's patch sizes, pixels"
     )
     fusion: Literal["attention", "concatenation", "gated"] = Field(
         "attention", description="fusion of the branches"

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Dataset(ABC):
     """One source of frames with labels."""
 
     label: Label
+    _remarks: Mapping[str, int] = {}
     #: False where counting needs files to be opened (videos): `subjects` then plans, roughly.
     exact_scan: bool = True
 
@@ -53,7 +54,7 @@ class Dataset(ABC):
 
         Complete after `index`.
         """
-        return {}
+        return dict(self._remarks)
 
     @abstractmethod
     def subjects(self) -> dict[str, int]:
@@ -85,6 +86,13 @@ class Dataset(ABC):
     @abstractmethod
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the frame at an index row's path, as `pictures` yields it."""
+
+    @staticmethod
+    def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:
+        """Return the status of a row and its reason, which `where` goes before."""
+        if fault is None:
+            return {"status": "ok", "reason": ""}
+        return {"status": fault.status, "reason": f"{where}{fault.reason}"}
 
     def close(self) -> None:  # noqa: B027 (most data sets keep no file open)
         """Let go of the file that the last `picture` came from."""

@@ -11,6 +11,7 @@ Source: Walter et al. 2013, doi:10.1109/CYBConf.2013.6617456.
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -61,23 +62,17 @@ class Biovid(Dataset):
         self.folder = DataFolder(index.biovid.root, index.further_roots)
         self.videos = VideoReader(self.folder, index.max_megapixels)
         self.rate, self.seconds = index.videos.rate, index.videos.seconds
-        self._remarks: dict[str, int] = {}
 
     def subjects(self) -> dict[str, int]:
         """Return about how many frames each subject has, from the number of clips."""
-        found: dict[str, int] = {}
+        found: Counter[str] = Counter()
         for clip in self._clips:
-            frames = planned_frames(self.seconds, self.rate) if clip.path else 1
-            found[clip.subject] = found.get(clip.subject, 0) + frames
-        return found
+            found[clip.subject] += planned_frames(self.seconds, self.rate) if clip.path else 1
+        return dict(found)
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame taken; a clip that cannot be read has one row."""
         return index_table([row for clip in self._clips for row in self._rows_of(clip)])
-
-    def remarks(self) -> dict[str, int]:
-        """Return what belongs to no single frame."""
-        return self._remarks
 
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return a frame of a video."""
@@ -110,12 +105,11 @@ class Biovid(Dataset):
         numbers = video.taken(self.rate) if isinstance(video, VideoHeader) else [0]
         return [
             common
+            | self.verdict(fault)
             | {
                 "frame_id": frame_id(clip.subject, clip.name, f"{number:06d}"),
                 "position": position,
                 "path": name_of(clip.path, number) if clip.path else "",
-                "status": fault.status if fault else "ok",
-                "reason": fault.reason if fault else "",
             }
             for position, number in enumerate(numbers)
         ]
@@ -128,15 +122,15 @@ class Biovid(Dataset):
             DataError: there is none.
         """
         clips: dict[str, Clip] = {}
-        self._remarks = {}
+        self._remarks: Counter[str] = Counter()
         found, tables = self._found()
         for path in found:
             name = PurePosixPath(path).stem
             match = _CLIP.fullmatch(name)
             if match is None:
-                self._count("video whose name is not <subject>-<class>-<number>, not used")
+                self._remarks["video whose name is not <subject>-<class>-<number>, not used"] += 1
             elif name.lower() in clips:
-                self._count("second copy of a clip, not used")
+                self._remarks["second copy of a clip, not used"] += 1
             else:
                 clips[name.lower()] = Clip(match["subject"].lower(), name, match["level"], path, [])
         if not clips:
@@ -147,7 +141,7 @@ class Biovid(Dataset):
         if tables:
             real = self.folder.locate(tables[0])
             if isinstance(real, Fault):
-                self._count(f"{tables[0]}, which cannot be read, not used")
+                self._remarks[f"{tables[0]}, which cannot be read, not used"] += 1
             else:
                 self._compare(clips, read_sheet(Path(real)))
         return sorted(clips.values(), key=lambda clip: (clip.subject, clip.name))
@@ -171,7 +165,7 @@ class Biovid(Dataset):
         """Add the clips that only samples.csv lists, and note those that it does not."""
         names = next((c for c in samples.columns if "sample" in c and "name" in c), None)
         if names is None:
-            self._count("samples.csv without a sample_name column, not used")
+            self._remarks["samples.csv without a sample_name column, not used"] += 1
             return
         classes = next((c for c in samples.columns if "class" in c and "name" in c), "")
         listed: dict[str, str] = {}
@@ -179,7 +173,8 @@ class Biovid(Dataset):
             stem = os.path.basename(name.replace("\\", "/"))  # noqa: PTH119
             match = _CLIP.fullmatch(PurePosixPath(stem).stem if is_video(stem) else stem)
             if match is None:
-                self._count("row of samples.csv whose name is not <subject>-<class>-<number>")
+                wrong = "row of samples.csv whose name is not <subject>-<class>-<number>"
+                self._remarks[wrong] += 1
                 continue
             listed[match[0].lower()] = samples.columns[classes][i] if classes else match["level"]
             fresh = Clip(match["subject"].lower(), match[0], match["level"], "", [])
@@ -189,9 +184,6 @@ class Biovid(Dataset):
                 clip.notes.append("not_in_samples")
             elif listed[key].strip().upper() not in ("", clip.level.upper()):
                 clip.notes.append(f"class_differs: samples.csv says {listed[key]!r}")
-
-    def _count(self, remark: str) -> None:
-        self._remarks[remark] = self._remarks.get(remark, 0) + 1
 
 
 def _age_group(age: int) -> str:

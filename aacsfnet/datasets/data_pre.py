@@ -20,7 +20,14 @@ import polars as pl
 from numpy.lib import format as npy
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
+from aacsfnet.datasets.base import (
+    Dataset,
+    Label,
+    check_label,
+    frame_id,
+    index_table,
+    natural_key,
+)
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import black_fault, size_fault
 from aacsfnet.datasets.trees import file_names, subfolders
@@ -127,14 +134,7 @@ class DataPre(Dataset):
             with file:
                 header = read_header(file)
                 size = os.fstat(file.fileno()).st_size
-        except (
-            ValueError,
-            SyntaxError,
-            TypeError,
-            TokenError,
-            MemoryError,
-            RecursionError,
-        ):
+        except (ValueError, SyntaxError, TypeError, TokenError, MemoryError, RecursionError):
             return Fault("unreadable", f"{path} is no npy array")
         if isinstance(header, ArrayHeader):
             if header.pickled and not self.trusted:
@@ -143,16 +143,13 @@ class DataPre(Dataset):
                     f"{path} is pickled and could run a program; if you trust who made it, "
                     "name its folder in index.data_pre.trusted too",
                 )
+            entries = header.shape[0]
             # A byte an element at least, in pickles too: no header can claim more than the file.
-            if header.shape[0] > size:
-                return Fault(
-                    "unreadable", f"{path} claims {header.shape[0]} entries, more than bytes"
-                )
-            if header.shape[0] > MOST_ENTRIES:  # a file can be longer than what is written in it
-                return Fault(
-                    "unreadable",
-                    f"{path} has {header.shape[0]} entries, expected at most {MOST_ENTRIES}",
-                )
+            if entries > size:
+                return Fault("unreadable", f"{path} claims {entries} entries, more than bytes")
+            if entries > MOST_ENTRIES:  # a file can be longer than what is written in it
+                expected = f"expected at most {MOST_ENTRIES}"
+                return Fault("unreadable", f"{path} has {entries} entries, {expected}")
         return header
 
     def _frames_of(self, person: Person) -> int:
@@ -177,9 +174,8 @@ class DataPre(Dataset):
             if isinstance(images, Fault):
                 fault = images
             elif i >= images.shape[0]:
-                fault = Fault(
-                    "missing_file", f"{person.images} has {images.shape[0]} pictures only"
-                )
+                found = f"{person.images} has {images.shape[0]} pictures only"
+                fault = Fault("missing_file", found)
             rows.append(
                 {
                     "frame_id": frame_id(person.name, SEQUENCE, f"{i:06d}"),
@@ -188,8 +184,7 @@ class DataPre(Dataset):
                     "position": i,
                     "path": f"{person.images}#{i:06d}",
                     "label": None if value is None or np.isnan(value) else value,
-                    "status": fault.status if fault else "ok",
-                    "reason": fault.reason if fault else "",
+                    **self.verdict(fault),
                 }
             )
         return rows
@@ -206,9 +201,8 @@ class DataPre(Dataset):
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
-            return Fault(
-                "unreadable", f"{path} has shape {values.shape}, expected one label a frame"
-            )
+            found = f"{path} has shape {values.shape}"
+            return Fault("unreadable", f"{found}, expected one label a frame")
         return values
 
     def _array(self, path: str) -> np.ndarray | Fault:

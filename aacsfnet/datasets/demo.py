@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from aacsfnet import tables
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label
+from aacsfnet.datasets.base import Dataset, Label, index_table
 from aacsfnet.errors import DataError
 from aacsfnet.facs import ACTION_UNITS
 
@@ -48,17 +47,15 @@ class Demo(Dataset):
                             "sequence": names[1],
                             "label": frame.pspi,
                             "status": "ok",
-                            "reason": "",
                             "notes": [],
                             "position": position,
                             "path": "demo:" + "/".join(names),
-                            "split": "",
                             "sex": person.sex,
                             "age_group": person.age_group,
                             **units,
                         }
                     )
-        return tables.frame("index", rows).drop("shard")
+        return index_table(rows)
 
     def picture(self, path: str) -> np.ndarray:
         """Return a frame, rendered.

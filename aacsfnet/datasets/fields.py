@@ -44,10 +44,8 @@ def label_of(sheet: Sheet, row: int, label: Label) -> tuple[float | None, str]:
     text = sheet.columns["label"][row]
     value = number_of(text, sheet.decimal_comma)
     if value is None:
-        return (
-            None,
-            f"label {shorten(text, 40)!r} is not a number" if text else "the label is empty",
-        )
+        wrong = f"label {shorten(text, 40)!r} is not a number" if text else "the label is empty"
+        return None, wrong
     return None if math.isnan(value) else value, check_label(value, label)
 
 

@@ -43,7 +43,6 @@ class Manifest(Dataset):
         self.reader = PictureReader(self.folder, index.max_megapixels)
         self.videos = VideoReader(self.folder, index.max_megapixels)
         self.rate, self.seconds = index.videos.rate, index.videos.seconds
-        self._remarks: dict[str, int] = {}
 
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject; of whole videos, as long as is typical."""
@@ -75,7 +74,7 @@ class Manifest(Dataset):
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
         sheet = self._checked(read_sheet(self.file))
-        self._remarks = dict(sheet.remarks)
+        self._remarks: dict[str, int] = dict(sheet.remarks)
         units = fields.action_unit_columns(sheet)
         unused = sheet.columns.keys() - fields.KNOWN_COLUMNS - units.keys() - {""}
         for name in sorted(unused - {self.label.name.lower()}):
@@ -90,10 +89,6 @@ class Manifest(Dataset):
     def sources(self) -> list[Path]:
         """Return the table itself."""
         return [self.file]
-
-    def remarks(self) -> dict[str, int]:
-        """Return what was odd about the table as a whole."""
-        return self._remarks
 
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the picture in a file, or a frame of a video."""
@@ -154,8 +149,7 @@ class Manifest(Dataset):
                     **common,
                     "frame_id": key,
                     "path": picture,
-                    "status": fault.status if fault else "ok",
-                    "reason": f"{sheet.at(i)}: {fault.reason}" if fault else "",
+                    **self.verdict(fault, f"{sheet.at(i)}: "),
                     "notes": notes + found,
                 }
             )

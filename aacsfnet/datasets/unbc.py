@@ -46,7 +46,6 @@ class Unbc(Dataset):
         self.folder = DataFolder(index.unbc.root, index.further_roots)
         self.reader = PictureReader(self.folder, index.max_megapixels)
         self.tree = ArchiveTree(self.folder)
-        self._remarks: Counter[str] = Counter()
 
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject: pictures, and labels without a picture."""
@@ -58,7 +57,7 @@ class Unbc(Dataset):
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and frame."""
-        self._remarks = Counter(dict(self.tree.remarks()))
+        self._remarks: Counter[str] = Counter(dict(self.tree.remarks()))
         rows = []
         for leaf, labels in sorted(
             self.tree.sequences, key=lambda s: (s[0].subject, s[0].sequence)
@@ -70,10 +69,6 @@ class Unbc(Dataset):
             found = [row for name in names for row in self._rows_of(leaf, labels, name)]
             rows += [scores | row | {"position": place} for place, row in enumerate(found)]
         return index_table(rows)
-
-    def remarks(self) -> dict[str, int]:
-        """Return what belongs to no single frame."""
-        return dict(self._remarks)
 
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the picture in a file."""
@@ -118,8 +113,7 @@ class Unbc(Dataset):
                     + (f"~{copy}" if copy > 1 else ""),
                     "path": path,
                     "label": value,
-                    "status": fault.status if fault else "ok",
-                    "reason": fault.reason if fault else "",
+                    **self.verdict(fault),
                     "notes": notes + look,
                 }
             )

@@ -1,8 +1,8 @@
 """Where the parts of the UNBC-McMaster archive lie, in any copy of its folders."""
 
 import re
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 
 from aacsfnet.datasets.files import DataFolder, as_text
@@ -17,43 +17,49 @@ SEQUENCE_LABELS = {"aff": 15.0, "opr": 5.0, "sen": 15.0, "vas": 10.0}
 Sequences = dict[tuple[str, str], Leaf]
 
 
+def picture_frame(name: str) -> str:
+    """Return the name of the frame that a file is a picture of, "" for another file."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot + suffix.lower() in PICTURE_SUFFIXES else ""
+
+
+def label_frame(kind: str, name: str) -> str:
+    """Return the name of the frame that a file of a kind of labels is of, "" for another file."""
+    return re.sub(rf"_{kind}\.txt$", "", name, flags=re.I) if name.lower().endswith(".txt") else ""
+
+
+#: The same for a file of PSPI or FACS.
+facs_frame = partial(label_frame, "facs")
+
+
+def _files_of(*names: str, frame_of: Callable[[str], str]) -> "cached_property[Sequences]":
+    """Return an attribute of `ArchiveTree`: the files in the folders of these names."""
+    return cached_property(lambda tree: leaves(tree.folder, tree.part(*names), frame_of))
+
+
 class ArchiveTree:
     """The files of an archive by subject, sequence and frame; names are compared in small letters.
 
-    Only names are read. Paths are relative to the data folder's root.
+    Only names are read. Paths are relative to the data folder's root. Of `images` (pictures),
+    `pspi` (labels), `facs` (action units) and `aam` (landmarks), each is looked for once.
     """
 
     def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
+        self.folder = folder
 
-    @cached_property
-    def images(self) -> Sequences:
-        """Return the pictures."""
-        return leaves(self._folder, self._part("Images"), _picture_frame)
-
-    @cached_property
-    def pspi(self) -> Sequences:
-        """Return the files of labels."""
-        return leaves(self._folder, self._part("Frame_Labels", "PSPI"), facs_frame)
-
-    @cached_property
-    def facs(self) -> Sequences:
-        """Return the files of action units."""
-        return leaves(self._folder, self._part("Frame_Labels", "FACS"), facs_frame)
-
-    @cached_property
-    def aam(self) -> Sequences:
-        """Return the files of landmarks."""
-        return leaves(self._folder, self._part("AAM_landmarks"), _aam_frame)
+    images = _files_of("Images", frame_of=picture_frame)
+    pspi = _files_of("Frame_Labels", "PSPI", frame_of=facs_frame)
+    facs = _files_of("Frame_Labels", "FACS", frame_of=facs_frame)
+    aam = _files_of("AAM_landmarks", frame_of=partial(label_frame, "aam"))
 
     @cached_property
     def sequence_files(self) -> dict[tuple[str, str, str], str]:
         """Return the files of sequence labels by label, subject and sequence."""
         found = {}
         for label in SEQUENCE_LABELS:
-            for part in self._part("Sequence_Labels", label):
-                for subject in subfolders(self._folder, part):
-                    for name in file_names(self._folder, subject):
+            for part in self.part("Sequence_Labels", label):
+                for subject in subfolders(self.folder, part):
+                    for name in file_names(self.folder, subject):
                         if name.lower().endswith(".txt"):
                             who = as_text(PurePosixPath(subject).name).lower()
                             found[label, who, as_text(name[:-4]).lower()] = join(subject, name)
@@ -66,7 +72,7 @@ class ArchiveTree:
         Raises:
             DataError: there is no picture or no PSPI file at all.
         """
-        images, pspi, root = self.images, self.pspi, self._folder.root
+        images, pspi, root = self.images, self.pspi, self.folder.root
         if not any(leaf.files for leaf in images.values()):
             raise DataError(f"{root}: no picture at Images/<subject>/<sequence>/")
         if not any(leaf.files for leaf in pspi.values()):
@@ -89,7 +95,7 @@ class ArchiveTree:
             if not files:
                 yield f"folder {name} that is not there, or is empty", 1
         tops = ("Images", "Frame_Labels", "AAM_landmarks", "Sequence_Labels")
-        if nested := sum(_is_nested(path) for top in tops for path in self._part(top)):
+        if nested := sum(_is_nested(path) for top in tops for path in self.part(top)):
             yield "folder nested in one of its own name; both were read", nested
         labels = [self.pspi, *parts.values()]
         if folders := sum(len(_folders_spelled_otherwise(self.images, part)) for part in labels):
@@ -112,24 +118,25 @@ class ArchiveTree:
         here = [""]
         for _ in range(3):
             for parent in here:
-                if levels(self._folder, [parent], "Images"):
+                if levels(self.folder, [parent], "Images"):
                     return parent
-            here = [child for parent in here for child in subfolders(self._folder, parent)][:1000]
-        root = self._folder.root
+            here = [child for parent in here for child in subfolders(self.folder, parent)][:1000]
+        root = self.folder.root
         if not root.is_dir():
             raise DataError(f"index.unbc.root {root}: no such folder")
-        found = ", ".join(subfolders(self._folder, "")[:8]) or "no folder"
+        found = ", ".join(subfolders(self.folder, "")[:8]) or "no folder"
         raise DataError(
             f"index.unbc.root {root}: no folder Images in it or two below; it holds {found}. "
             "Name the folder that holds Images; if that is a link, add its target to "
             "index.further_roots"
         )
 
-    def _part(self, *names: str) -> list[str]:
+    def part(self, *names: str) -> list[str]:
+        """Return the folders that a path of folders' names leads to, from the archive's own."""
         here = [self._home]
         for name in names:
             # Frame_Labels/PSPI, and Frame_Labels/Frame_Labels/PSPI beside it
-            here = levels(self._folder, here, name)
+            here = levels(self.folder, here, name)
         return here
 
 
@@ -162,17 +169,3 @@ def _same_frame(picture: str, labels: str, name: str) -> bool:
     """Return whether two files' names begin alike, as long as the frame's name is."""
     first, second = picture.rpartition("/")[2], labels.rpartition("/")[2]
     return first[: len(name)] == second[: len(name)]
-
-
-def _picture_frame(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot + suffix.lower() in PICTURE_SUFFIXES else ""
-
-
-def facs_frame(name: str) -> str:
-    """Return the name of the frame that a file of PSPI or FACS is of, "" for another file."""
-    return re.sub(r"_facs\.txt$", "", name, flags=re.I) if name.lower().endswith(".txt") else ""
-
-
-def _aam_frame(name: str) -> str:
-    return re.sub(r"_aam\.txt$", "", name, flags=re.I) if name.lower().endswith(".txt") else ""

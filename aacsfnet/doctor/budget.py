@@ -98,12 +98,8 @@ def in_words(shares: list[Share], label: Label, cost: str) -> str:
         label: of the data set.
         cost: what generation takes, in words.
     """
-    whole = Share(
-        "all",
-        sum(share.frames for share in shares),
-        sum(share.sources for share in shares),
-        sum(share.pictures for share in shares),
-    )
+    numbers = [(share.frames, share.sources, share.pictures) for share in shares]
+    whole = Share("all", *map(sum, zip(*numbers, strict=True)))
     lines = [f"{label.name:>12}{'frames':>10}{'used':>10}{'pictures':>10}"]
     lines += [
         f"{share.labels:>12}{share.frames:>10}{share.sources:>10}{share.pictures:>10}"

@@ -85,7 +85,7 @@ def _name(results: Results, path: Path) -> str:
     return path.relative_to(results.layout.folder).as_posix()
 
 
-def _some(values: list[str]) -> str:
+def _some(values: list[str] | pl.Series) -> str:
     """Return a count with the first few values."""
     more = ", …" if len(values) > _SHOWN else ""
     return f"{len(values)} ({', '.join(values[:_SHOWN])}{more})"
@@ -95,7 +95,7 @@ def _index(results: Results) -> list[Discrepancy]:
     discrepancies = []
     twice = results.index.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
     if len(twice):
-        words = f"frames stand twice: {_some(twice.to_list())}"
+        words = f"frames stand twice: {_some(twice)}"
         discrepancies.append(Discrepancy("index.parquet", words))
     said = results.index.group_by("subject").agg(pl.col("split").fill_null("").unique())
     try:
@@ -134,11 +134,11 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
     for words, one, other in (("lacks", expected, rows), ("adds", rows, expected)):
         differing = one.join(other, on="frame_id", how="anti")["frame_id"].unique().sort()
         if len(differing):
-            yield Discrepancy(where, f"{words} frames: {_some(differing.to_list())}")
+            yield Discrepancy(where, f"{words} frames: {_some(differing)}")
     key = keys[0]
     twice = rows.filter(pl.col(key).is_duplicated())[key].unique().sort()
     if len(twice):
-        yield Discrepancy(where, f"{key} stands twice: {_some(twice.to_list())}")
+        yield Discrepancy(where, f"{key} stands twice: {_some(twice)}")
     known = expected.select("frame_id", "subject", "label")
     both = rows.join(known, on="frame_id", suffix="_index")
     for column in ("subject", "label"):
@@ -220,24 +220,22 @@ def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Discrepanc
     )
     wrong = rows.filter(pl.col("origin").ne_missing(pl.col("subject")))["image_id"].sort()
     if len(wrong):
-        yield Discrepancy(
-            where, f"pictures of another subject than they say: {_some(wrong.to_list())}"
-        )
+        yield Discrepancy(where, f"pictures of another subject than they say: {_some(wrong)}")
     pool = pl.col("subject").is_in(_pool(results))
     wrong = index.filter(pl.col("pool").fill_null(False) != pool)["image_id"].sort()
     if len(wrong):
-        yield Discrepancy(where, f"in the pool, or not, other than in the index: {_some([*wrong])}")
+        yield Discrepancy(where, f"in the pool, or not, other than in the index: {_some(wrong)}")
     real = index.filter(~pl.col("synthetic"))
     lacking = results.index.join(real, on="frame_id", how="anti")["frame_id"].sort()
     if len(lacking):
-        yield Discrepancy(where, f"lacks frames: {_some(lacking.to_list())}")
+        yield Discrepancy(where, f"lacks frames: {_some(lacking)}")
     used = index.filter(pl.col("row").is_not_null())
     copies = used.filter(pool).join(used.filter(~pool), on="digest", how="semi")["image_id"].sort()
     if len(copies):
         yield Discrepancy(where, f"the same picture in the pool and outside it: {_some([*copies])}")
     refused = used.filter(pl.col("status") != "ok")["image_id"].sort()
     if len(refused):
-        yield Discrepancy(where, f"holds pictures that are not ok: {_some(refused.to_list())}")
+        yield Discrepancy(where, f"holds pictures that are not ok: {_some(refused)}")
     places = used["row"].sort().to_list()
     images = np.load(merged.images, mmap_mode="r", allow_pickle=False)
     if places != list(range(len(images))):
@@ -320,13 +318,11 @@ def _experiment(
     for (seed,), part in predictions.group_by("seed", maintain_order=True):
         twice = part.filter(pl.col("frame_id").is_duplicated())["frame_id"].unique().sort()
         if len(twice):
-            yield Discrepancy(where, f"seed {seed} predicts frames twice: {_some(twice.to_list())}")
+            yield Discrepancy(where, f"seed {seed} predicts frames twice: {_some(twice)}")
         for words, one, other in (("lacks", expected, part), ("adds", part, expected)):
             differing = one.join(other, on="frame_id", how="anti")["frame_id"].sort()
             if len(differing):
-                yield Discrepancy(
-                    where, f"seed {seed} {words} frames: {_some(differing.to_list())}"
-                )
+                yield Discrepancy(where, f"seed {seed} {words} frames: {_some(differing)}")
     leaked = predictions.filter(
         pl.col("fold")
         != pl.col("subject").replace_strict(tested, default=-1, return_dtype=pl.Int64)

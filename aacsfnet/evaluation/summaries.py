@@ -1,6 +1,7 @@
 """All figures of one experiment, and the difference of two, from their predictions."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,7 @@ def summarise(rows: pl.DataFrame, label: Label, resamples: int, confidence: floa
     }
     seeds = rows["seed"].unique().sort().to_list()
     return {
-        "label": {
-            "name": label.name,
-            "low": label.low,
-            "high": label.high,
-            "meaning": label.meaning,
-        },
+        "label": asdict(label),
         "frames": rows["frame_id"].n_unique(),
         "subjects": subjects,
         "folds": rows["fold"].n_unique(),
@@ -99,13 +95,11 @@ def compare(
     weights = statistics.resamples(subjects, resamples, draws_seed())
     clip = pl.col("prediction").clip(label.low, label.high)
     first, second = (_draws(_sums(one.with_columns(clip), label), weights) for one in (rows, other))
-    return {
-        view: {
-            name: _entry(statistics.interval(values - second[view][name], confidence, subjects))
-            for name, values in draws.items()
-        }
+    differences = {
+        view: {name: values - second[view][name] for name, values in draws.items()}
         for view, draws in first.items()
     }
+    return _entries(differences, confidence, subjects)
 
 
 def subject_table(rows: pl.DataFrame, label: Label) -> pl.DataFrame:
@@ -146,14 +140,7 @@ def _draws(sums: list[Sums], weights: Floats) -> dict[str, dict[str, Floats]]:
 def _both(rows: pl.DataFrame, label: Label, weights: Floats, confidence: float) -> Summary:
     """Return the figures over all frames and averaged over subjects."""
     sums = _sums(rows, label)
-    subjects = weights.shape[1]
-    found: Summary = {
-        view: {
-            name: _entry(statistics.interval(values, confidence, subjects))
-            for name, values in draws.items()
-        }
-        for view, draws in _draws(sums, weights).items()
-    }
+    found = _entries(_draws(sums, weights), confidence, weights.shape[1])
     for name, values in statistics.subject_measures(sums).items():
         found["by_subject"][name]["undefined_subjects"] = int((~np.isfinite(values)).sum())
     return found
@@ -176,6 +163,16 @@ def _per_level(
         }
         for column, level in enumerate(levels)
     ]
+
+
+def _entries(draws: dict[str, dict[str, Floats]], confidence: float, subjects: int) -> Summary:
+    return {
+        view: {
+            name: _entry(statistics.interval(values, confidence, subjects))
+            for name, values in measures.items()
+        }
+        for view, measures in draws.items()
+    }
 
 
 def _entry(found: Interval) -> Summary:

@@ -5,14 +5,15 @@ one, both on the picture made smaller (a face that fills the frame), then tiles 
 each level half as large as the last, until the smallest face that counts would fill a tenth.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from itertools import chain, product
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 
-from aacsfnet.faces.networks import FaceDetector
+from aacsfnet.faces.networks import FaceDetector, Networks
 from aacsfnet.faces.sampling import sample, square_matrix, transform
 
 #: Boxes that overlap more than this (intersection over union) are one face.
@@ -62,7 +63,7 @@ class Level(NamedTuple):
     whole: bool
 
 
-class FaceFinder:
+class FaceFinder(Networks):
     """Both detectors, and the order in which they are asked.
 
     Args:
@@ -73,18 +74,8 @@ class FaceFinder:
     def __init__(self, min_confidence: float, min_face: int) -> None:
         self._short = FaceDetector("short", min_confidence)
         self._full = FaceDetector("full", min_confidence)
+        self._held = (self._short, self._full)
         self._min_face = min_face
-
-    def close(self) -> None:
-        """Free the detectors."""
-        self._short.close()
-        self._full.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def searches(self, picture: np.ndarray, *, everyone: bool = False) -> Iterator[Level]:
         """Yield what each level of the search finds, quickest level first.
@@ -103,12 +94,9 @@ class FaceFinder:
             yield Level(short, True)
             yield Level(self._look(self._full, picture, 0, 0, side), True)
         margin = side // 2  # the picture then fills half of the square
-        wide = [
-            face
-            for detector in (self._short, self._full)
-            for face in self._look(detector, picture, -margin, -margin, side + 2 * margin)
-        ]
-        yield Level(distinct(wide), True)
+        where = (-margin, -margin, side + 2 * margin)
+        both = (self._look(detector, picture, *where) for detector in (self._short, self._full))
+        yield Level(distinct([*chain.from_iterable(both)]), True)
         tile = side // 2
         while tile * _SMALLEST_SHARE * 2 > self._min_face and tile >= self._full.side // 2:
             yield Level(self._look_at_tiles(picture, tile), False)
@@ -140,14 +128,9 @@ class FaceFinder:
     def _look_at_tiles(self, picture: np.ndarray, tile: int) -> list[Face]:
         """Return the faces in squares that cover the picture, each overlapping the next by half."""
         height, width = picture.shape[:2]
-        return distinct(
-            [
-                face
-                for top in _starts(height, tile)
-                for left in _starts(width, tile)
-                for face in self._look(self._full, picture, left, top, tile)
-            ]
-        )
+        places = product(_starts(height, tile), _starts(width, tile))
+        found = (self._look(self._full, picture, left, top, tile) for top, left in places)
+        return distinct([*chain.from_iterable(found)])
 
     def _look(
         self, detector: FaceDetector, picture: np.ndarray, left: int, top: int, side: int
@@ -158,14 +141,8 @@ class FaceFinder:
         for score, *values in detector(square):
             # The detectors' 0 is the square's edge, ours the first pixel's centre.
             points = (np.array(values).reshape(-1, 2) * detector.side) * scale
-            corner, size, keypoints = points[0], points[1], points[2:]
-            faces.append(
-                Face(
-                    float(score),
-                    np.concatenate([corner + shift_xy - 0.5, size]),
-                    keypoints + shift_xy - 0.5,
-                )
-            )
+            box = np.concatenate([points[0] + shift_xy - 0.5, points[1]])
+            faces.append(Face(float(score), box, points[2:] + shift_xy - 0.5))
         return faces
 
 
@@ -184,12 +161,8 @@ def choose(
         return None
     if people == "central":
         middle = (np.array(size_wh) - 1) / 2
-        rank: Callable[[Face], float] = lambda face: float(  # noqa: E731
-            np.linalg.norm(face.center_xy - middle) / face.side
-        )
-    else:
-        rank = lambda face: -face.side  # noqa: E731
-    return min(faces, key=rank)
+        return min(faces, key=lambda face: np.linalg.norm(face.center_xy - middle) / face.side)
+    return max(faces, key=lambda face: face.side)
 
 
 def _square_of(

@@ -1,9 +1,7 @@
 """A picture in, crops and landmarks out: what the crop and landmarks stages give for one still."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from aacsfnet.errors import DataError
 from aacsfnet.faces.landmarks import describe, mesh_on
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sampling import transform
 from aacsfnet.faces.sequence import cut_still
 from aacsfnet.tables import Fault
@@ -60,7 +59,7 @@ class FoundFace:
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
-class FaceExtractor:
+class FaceExtractor(Networks):
     """Finds the faces of pictures; holds the networks, so make one and use it for many.
 
     Args:
@@ -68,30 +67,11 @@ class FaceExtractor:
         landmarks: how the landmarks are found.
     """
 
-    def __init__(
-        self,
-        settings: Crop = Crop(),
-        landmarks: Landmarks = Landmarks(),
-    ) -> None:
+    def __init__(self, settings: Crop = Crop(), landmarks: Landmarks = Landmarks()) -> None:
         self._settings, self._least = settings, landmarks.min_confidence
-        with ExitStack() as networks:
-            self._locator = networks.enter_context(FaceLocator(settings))
-            self._landmarker = (
-                networks.enter_context(CropLandmarker(landmarks.min_confidence))
-                if landmarks.mode == "still"
-                else None
-            )
-            self._networks = networks.pop_all()
-
-    def close(self) -> None:
-        """Free the networks."""
-        self._networks.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._locator = FaceLocator(settings)
+        self._landmarker = CropLandmarker(self._least) if landmarks.mode == "still" else None
+        self._held = (self._locator, *([self._landmarker] if self._landmarker else []))
 
     def find(self, picture: np.ndarray | str | Path, *, everyone: bool = False) -> list[FoundFace]:
         """Return the faces of a picture, largest first; none where the stages would find none.
@@ -161,12 +141,7 @@ def _read(picture: np.ndarray | str | Path) -> np.ndarray | Fault:
     """Return a picture's pixels, or the fault of a black one, which holds no face."""
     if isinstance(picture, np.ndarray):
         shape = picture.shape
-        if (
-            len(shape) != 3
-            or shape[2] != 3
-            or picture.dtype != np.uint8
-            or min(shape[:2]) < MIN_SIDE
-        ):
+        if picture.dtype != np.uint8 or shape[2:] != (3,) or min(shape[:2]) < MIN_SIDE:
             raise DataError(
                 f"a picture is {picture.dtype} {shape}; expected uint8 (H, W, 3), RGB, sides of "
                 f"{MIN_SIDE} pixels or more"

@@ -19,11 +19,13 @@ from aacsfnet.faces.pose import rotation_of
 Values = NDArray[np.float64]
 Measure = Callable[[np.ndarray], Values]
 
-# The parts that the measures take: the eyes' corners, brows without their outer ends, the middles
-# of the lower lids.
+#: A half of the face: gives the landmarks there for those of the right.
+Side = Callable[[tuple[int, ...]], tuple[int, ...]]
+
+# The parts that the measures take: the eyes' corners, a brow without its outer end, the middle of
+# a lower lid.
 _EYES = sets.RIGHT_EYE + sets.LEFT_EYE
-_RIGHT_BROW, _LEFT_BROW = sets.RIGHT_BROW_BOTTOM[1:], sets.LEFT_BROW_BOTTOM[1:]
-_RIGHT_LOWER_LID, _LEFT_LOWER_LID = sets.RIGHT_LOWER_LID[3:6], sets.LEFT_LOWER_LID[3:6]
+_RIGHT_BROW, _RIGHT_LOWER_LID = sets.RIGHT_BROW_BOTTOM[1:], sets.RIGHT_LOWER_LID[3:6]
 #: Points of the right whose height is compared with the left's: brow, lids, wing, cheek, lips.
 _COMPARED = (
     *(*_RIGHT_BROW, *sets.RIGHT_UPPER_LID[3:6], *_RIGHT_LOWER_LID),
@@ -78,17 +80,25 @@ def changes(measured: np.ndarray) -> Values:
     return np.asarray(measured - np.nanmedian(measured, axis=0))
 
 
-def _measure(on_level: Measure) -> Measure:
+def _measure(on_level: Measure, name: str = "", text: str | None = "") -> Measure:
     """Register a function of the level face as the measure of its name; return that of a mesh."""
 
     def of_mesh(points: np.ndarray) -> Values:
         return on_level(level(points))
 
-    of_mesh.__name__, of_mesh.__doc__ = on_level.__name__, on_level.__doc__
-    of_mesh.__qualname__, of_mesh.__module__ = on_level.__qualname__, on_level.__module__
-    _ON_LEVEL_FACE[on_level.__name__] = on_level
-    MEASURES[on_level.__name__] = of_mesh
+    of_mesh.__name__, of_mesh.__doc__ = name or on_level.__name__, text or on_level.__doc__
+    _ON_LEVEL_FACE[of_mesh.__name__], MEASURES[of_mesh.__name__] = on_level, of_mesh
     return of_mesh
+
+
+def _measure_of_sides(of_side: Callable[[np.ndarray, Side], Values]) -> Measure:
+    """Register three measures: of the right, of the left (its mirror image), and their mean."""
+    name, text = of_side.__name__, of_side.__doc__
+    right: Measure = lambda face: of_side(face, tuple)  # noqa: E731
+    left: Measure = lambda face: of_side(face, sets.mirrored)  # noqa: E731
+    _measure(right, f"{name}_right", text)
+    _measure(left, f"{name}_left", text)
+    return _measure(lambda face: (right(face) + left(face)) / 2, name, text)
 
 
 def _middle(face: np.ndarray, points: tuple[int, ...]) -> Values:
@@ -110,31 +120,14 @@ def _opening(face: np.ndarray, pairs: tuple[tuple[int, ...], ...]) -> Values:
     return np.asarray(_norm(face[..., upper, :2] - face[..., lower, :2]).mean(axis=-1))
 
 
-@_measure
-def brow_height_right(face: np.ndarray) -> Values:
-    """Return how far the right brow lies above its eye's corners and lower lid.
+@_measure_of_sides
+def brow_height(face: np.ndarray, on: Side) -> Values:
+    """Return how far a brow lies above its eye's corners and lower lid.
 
-    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 53, 52, 65, 55 (lower edge)
+    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Right: points 53, 52, 65, 55 (lower edge)
     against 33, 133, 144, 145, 153, which are steadier together than the corners alone.
     """
-    return _height(face, _RIGHT_BROW) - _height(face, sets.RIGHT_EYE + _RIGHT_LOWER_LID)
-
-
-@_measure
-def brow_height_left(face: np.ndarray) -> Values:
-    """Return how far the left brow lies above its eye's corners and lower lid.
-
-    Falls with AU4 (brow lowerer), rises with AU1 and AU2. Points 283, 282, 295, 285 (lower edge)
-    against 263, 362, 373, 374, 380, which are steadier together than the corners alone.
-    """
-    return _height(face, _LEFT_BROW) - _height(face, sets.LEFT_EYE + _LEFT_LOWER_LID)
-
-
-@_measure
-def brow_height(face: np.ndarray) -> Values:
-    """Return the mean of `brow_height_right` and `brow_height_left` (AU4 lowers it)."""
-    right, left = (_ON_LEVEL_FACE[f"brow_height_{side}"](face) for side in ("right", "left"))
-    return (right + left) / 2
+    return _height(face, on(_RIGHT_BROW)) - _height(face, on(sets.RIGHT_EYE + _RIGHT_LOWER_LID))
 
 
 @_measure
@@ -149,29 +142,14 @@ def brow_distance(face: np.ndarray) -> Values:
     return _norm((right - left)[..., :2])
 
 
-@_measure
-def lid_opening_right(face: np.ndarray) -> Values:
-    """Return how far the right eye's lids stand apart.
+@_measure_of_sides
+def lid_opening(face: np.ndarray, on: Side) -> Values:
+    """Return how far an eye's lids stand apart.
 
-    Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 160-144, 159-145, 158-153.
+    Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Right: pairs 160-144, 159-145,
+    158-153.
     """
-    return _opening(face, sets.RIGHT_LIDS)
-
-
-@_measure
-def lid_opening_left(face: np.ndarray) -> Values:
-    """Return how far the left eye's lids stand apart.
-
-    Falls with AU43 (eyes closed) and, less, with AU6 and AU7. Pairs 387-373, 386-374, 385-380.
-    """
-    return _opening(face, sets.LEFT_LIDS)
-
-
-@_measure
-def lid_opening(face: np.ndarray) -> Values:
-    """Return the mean of `lid_opening_right` and `lid_opening_left` (AU43, AU6, AU7 lower it)."""
-    right, left = (_ON_LEVEL_FACE[f"lid_opening_{side}"](face) for side in ("right", "left"))
-    return (right + left) / 2
+    return _opening(face, tuple(map(on, sets.RIGHT_LIDS)))
 
 
 @_measure
@@ -181,7 +159,7 @@ def lower_lid_height(face: np.ndarray) -> Values:
     Rises with AU7 (lid tightener) and AU6. Points 144, 145, 153 and 373, 374, 380 against 33,
     133, 263, 362.
     """
-    return _height(face, _RIGHT_LOWER_LID + _LEFT_LOWER_LID) - _height(face, _EYES)
+    return _height(face, _RIGHT_LOWER_LID + sets.mirrored(_RIGHT_LOWER_LID)) - _height(face, _EYES)
 
 
 @_measure

@@ -1,7 +1,6 @@
 """One face in a picture, by both detectors and the mesh, under a policy for several people."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from aacsfnet.config import Crop
 from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
 from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face, square_of_points
-from aacsfnet.faces.networks import FaceMesh
+from aacsfnet.faces.networks import FaceMesh, Networks
 from aacsfnet.tables import Fault
 
 #: A face that moved or grew by more than this share of its square between frames is sought anew.
@@ -33,7 +32,7 @@ class Located:
     confidence: float | None
 
 
-class FaceLocator:
+class FaceLocator(Networks):
     """Finds the face of a picture; holds the networks, so make one and use it for many.
 
     A face is what a detector and the mesh agree on. The search goes on (`FaceFinder.searches`)
@@ -44,17 +43,7 @@ class FaceLocator:
         self._settings = settings
         self._finder = FaceFinder(settings.min_confidence, settings.min_face)
         self._mesh = FaceMesh()
-
-    def close(self) -> None:
-        """Free the networks."""
-        self._finder.close()
-        self._mesh.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._held = (self._finder, self._mesh)
 
     def locate(self, picture: np.ndarray) -> Located | Fault:
         """Return the face to crop, or why there is none.
@@ -73,10 +62,8 @@ class FaceLocator:
         mesh = next(mesh for face, mesh in confirmed if face is chosen)
         placement = placement_of(mesh.points)
         if placement[2] < settings.min_face:
-            return Fault(
-                "small_face",
-                f"the face is {placement[2]:.0f} pixels high; crop.min_face is {settings.min_face}",
-            )
+            found = f"the face is {placement[2]:.0f} pixels high"
+            return Fault("small_face", f"{found}; crop.min_face is {settings.min_face}")
         return Located(mesh, placement, len(faces), chosen.score)
 
     def locate_all(self, picture: np.ndarray) -> list[Located]:

@@ -7,12 +7,11 @@ the last frame's mesh, only places the second.
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Self
 
 import numpy as np
 
 from aacsfnet.faces.detection import Face, FaceFinder, distinct
-from aacsfnet.faces.networks import MESH_SIDE, FaceMesh
+from aacsfnet.faces.networks import MESH_SIDE, FaceMesh, Networks
 from aacsfnet.faces.sampling import sample, square_matrix, transform
 from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 
@@ -67,7 +66,8 @@ def square_of_points(points: np.ndarray) -> Square:
     Args:
         points: `(478, 2)` or `(478, 3)` in picture pixels.
     """
-    angle = _angle(points[RIGHT_EYE[0], :2], points[LEFT_EYE[0], :2])
+    across = points[LEFT_EYE[0], :2] - points[RIGHT_EYE[0], :2]
+    angle = float(np.arctan2(across[1], across[0]))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     level = points[:, :2] @ turn  # in axes along and across the eyes
     low, high = level.min(axis=0), level.max(axis=0)
@@ -111,12 +111,7 @@ def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -
     return look(network, picture, square)
 
 
-def _angle(left_xy: np.ndarray, right_xy: np.ndarray) -> float:
-    across = right_xy - left_xy
-    return float(np.arctan2(across[1], across[0]))
-
-
-class CropLandmarker:
+class CropLandmarker(Networks):
     """Finds the mesh on crops; holds the networks, so make one and use it for many.
 
     Args:
@@ -127,17 +122,7 @@ class CropLandmarker:
         self._min_confidence = min_confidence
         self._mesh = FaceMesh()
         self._finder = FaceFinder(0.5, 32)
-
-    def close(self) -> None:
-        """Free the networks."""
-        self._mesh.close()
-        self._finder.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._held = (self._mesh, self._finder)
 
     def find(self, crop: np.ndarray, start: np.ndarray | None = None) -> Mesh:
         """Return the best mesh on a crop; its `presence` may be below what counts (`accepts`).

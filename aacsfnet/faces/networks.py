@@ -86,12 +86,15 @@ class _Graph:
         self._graph.wait_until_done()
 
 
-class _Network:
-    _graph: _Graph
+class Networks:
+    """Holds networks of native code; use it in `with`, or `close` it."""
+
+    _held: "tuple[_Graph | Networks, ...]"
 
     def close(self) -> None:
-        """Free the network's memory and threads."""
-        self._graph.close()
+        """Free the networks' memory and threads."""
+        for each in self._held:
+            each.close()
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +103,7 @@ class _Network:
         self.close()
 
 
-class FaceDetector(_Network):
+class FaceDetector(Networks):
     """One of MediaPipe's two detectors.
 
     "short" (128 pixels) is quick and sure with faces above a seventh of the square; "full"
@@ -117,6 +120,7 @@ class FaceDetector(_Network):
             text = text.replace(found, f"min_score_thresh: {min_confidence}")
             self.side = DETECTOR_SIDE[kind]
             self._graph = _Graph(text, ("detections",))
+            self._held = (self._graph,)
             self(np.zeros((self.side, self.side, 3), np.uint8))
 
     def __call__(self, square: np.ndarray) -> np.ndarray:
@@ -145,7 +149,7 @@ class FaceDetector(_Network):
         return faces[np.argsort(-faces[:, 0], kind="stable")]
 
 
-class FaceMesh(_Network):
+class FaceMesh(Networks):
     """MediaPipe's mesh of 478 points with refined lids, lips and irises."""
 
     def __init__(self) -> None:
@@ -158,9 +162,9 @@ class FaceMesh(_Network):
             # The graph drops faces below its threshold; the score is wanted instead.
             text, threshold = _expanded(_MESH, "threshold:")
             text = text.replace(threshold, "threshold: 0.0")
-            self._graph = _Graph(
-                f'{text}\noutput_stream: "{_PRESENCE}"\n', ("landmarks", _PRESENCE)
-            )
+            text += f'\noutput_stream: "{_PRESENCE}"\n'
+            self._graph = _Graph(text, ("landmarks", _PRESENCE))
+            self._held = (self._graph,)
             self(np.zeros((MESH_SIDE, MESH_SIDE, 3), np.uint8))
 
     def __call__(self, square: np.ndarray) -> tuple[np.ndarray, float]:

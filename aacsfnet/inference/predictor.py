@@ -101,20 +101,14 @@ class Predictor:
 
     @cached_property
     def _extractor(self) -> "FaceExtractor":
-        from aacsfnet.faces.find import (
-            FaceExtractor,
-        )  # loads MediaPipe, which `predict` never needs
+        # Loads MediaPipe, which `predict` never needs.
+        from aacsfnet.faces.find import FaceExtractor
 
         return FaceExtractor()
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
         """Return the middle of a crop at the network's size, as `merge` does."""
-        if (
-            picture.ndim != 3
-            or picture.shape[2] != 3
-            or picture.dtype != np.uint8
-            or picture.shape[0] != picture.shape[1]
-        ):
+        if picture.dtype != np.uint8 or picture.shape != (*picture.shape[:1] * 2, 3):
             raise DataError(
                 f"a picture is {picture.dtype} {picture.shape}; expected uint8 (S, S, 3), RGB"
             )

@@ -17,12 +17,7 @@ class GlobalContext(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        width: int = 256,
-        depth: int = 3,
-        heads: int = 8,
-        dropout: float = 0.0,
+        self, channels: int, width: int = 256, depth: int = 3, heads: int = 8, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.narrow = nn.Sequential(

@@ -7,6 +7,7 @@ never uses (two transformer decoders, 1.76 M parameters) are left out; `tools.pu
 adds and removes them.
 """
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -39,27 +40,16 @@ class PublishedScale(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.zeros(1, (image_size // patch) ** 2 + 1, width))
         self.drop = nn.Dropout(_DROP)
-        self.blocks = nn.Sequential(
-            *(
-                Block(
-                    width,
-                    heads,
-                    qkv_bias=True,
-                    proj_drop=_DROP,
-                    attn_drop=_DROP,
-                    norm_layer=nn.LayerNorm,
-                )
-                for _ in range(depth)
-            )
-        )
+        block = partial(Block, width, heads, qkv_bias=True, norm_layer=nn.LayerNorm)
+        blocks = (block(proj_drop=_DROP, attn_drop=_DROP) for _ in range(depth))
+        self.blocks = nn.Sequential(*blocks)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return tokens `(B, 1 + N, width)` of pictures `(B, 3, S, S)`."""
         patches = self.embed(pictures).flatten(2).transpose(1, 2)  # (B, N, width)
         class_token = self.class_token.expand(len(pictures), -1, -1)
-        tokens: Tensor = self.blocks(
-            self.drop(torch.cat([class_token, patches], dim=1) + self.positions)
-        )
+        placed = torch.cat([class_token, patches], dim=1) + self.positions
+        tokens: Tensor = self.blocks(self.drop(placed))
         return tokens
 
 
@@ -165,12 +155,7 @@ class Published(Network):
 
     @staticmethod
     def _reducing(channels: int, fewer: int) -> list[nn.Module]:
-        return [
-            nn.Linear(channels, fewer),
-            nn.BatchNorm1d(fewer),
-            nn.ReLU(),
-            nn.Dropout(_DROP),
-        ]
+        return [nn.Linear(channels, fewer), nn.BatchNorm1d(fewer), nn.ReLU(), nn.Dropout(_DROP)]
 
     def _channel_branch(self, pictures: Tensor) -> Tensor:
         features = self.backbone(pictures)  # (B, C, H, W)

@@ -14,14 +14,7 @@ class ScaleTransformer(nn.Module):
         ValueError: in the forward pass, for a picture whose sides the patch does not divide.
     """
 
-    def __init__(
-        self,
-        patch: int,
-        width: int = 192,
-        depth: int = 3,
-        heads: int = 6,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, patch: int, width: int, depth: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.patch = patch
         self.width = width

@@ -1,6 +1,6 @@
 """Everything of a person that the camera sees, built round a face: a list of `mesh.Part`."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from aacsfnet.rendering import mesh
 from aacsfnet.rendering.expressions import JAW_ANGLE, Eye, eyes_of, smooth_step, turn_jaw
 from aacsfnet.rendering.hair import hair_volume, hanging_hair
 from aacsfnet.rendering.mesh import Array, Indices, Part, array
-from aacsfnet.rendering.people import Person, neutral_face
+from aacsfnet.rendering.people import Person, near, neutral_face
 from aacsfnet.rendering.places import PLACES, RING_PLACES, SKULL_CENTRE, SKULL_RADII, in_tile
 
 
@@ -79,17 +79,11 @@ def skull(face: Array, person: Person) -> tuple[Array, Array, Array]:
 @lru_cache(maxsize=1)
 def _face_shade() -> Array:
     """Return how much light reaches each face vertex, `(468,)`: sockets and folds are darker."""
-    base = mesh.canonical()[0]
-    folded = base * array([1, 1, 1])
-    folded[:, 0] = -np.abs(folded[:, 0])
-
-    def near(centre: tuple[float, float, float], radius: float) -> Array:
-        return array(np.exp(-0.5 * ((folded - array(centre)) ** 2).sum(1) / radius**2))
-
-    dark = 0.24 * near((-1.75, 2.9, 3.8), 0.75) + 0.1 * near((-3.2, 3.4, 4.2), 0.8)
-    dark += 0.2 * near((0, -2.3, 5.8), 0.55) + 0.16 * near((0, -6.0, 5.1), 0.6)
-    dark += 0.18 * near((-2.2, -1.5, 4.7), 0.5) + 0.1 * near((-3.2, 1.8, 3.9), 0.6)
-    return np.asarray(1 - dark, np.float32)
+    spot = partial(near, mesh.canonical()[0])
+    dark = 0.24 * spot((-1.75, 2.9, 3.8), 0.75) + 0.1 * spot((-3.2, 3.4, 4.2), 0.8)
+    dark += 0.2 * spot((0, -2.3, 5.8), 0.55) + 0.16 * spot((0, -6.0, 5.1), 0.6)
+    dark += 0.18 * spot((-2.2, -1.5, 4.7), 0.5) + 0.1 * spot((-3.2, 1.8, 3.9), 0.6)
+    return np.asarray(1 - dark[:, 0], np.float32)
 
 
 def skin_part(face: Array, person: Person, levels: int) -> Part:
@@ -164,9 +158,8 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
     count = len(rim)
     middle = face[rim].mean(0) - array([0, 0, 0.6])
     cavity = np.concatenate([face[rim], middle[None]])
-    fan = np.stack(
-        [np.arange(count), np.full(count, count), (np.arange(count) + 1) % count], axis=1
-    )
+    place = np.arange(count)
+    fan = np.stack([place, np.full(count, count), (place + 1) % count], axis=1)
     dark = in_tile("mouth", np.full(count + 1, 0.5), np.full(count + 1, 0.95))
     ones = np.ones(count + 1, np.float32)
     parts = [
@@ -188,17 +181,9 @@ def mouth_parts(face: Array, neutral: Array, jaw: float) -> list[Part]:
         texture = in_tile("mouth", np.tile(0.5 + 0.47 * across, 2), v)
         fade = np.tile(1 - 0.55 * across**2, 2) * (0.75 if lower else 0.95)
         ones = np.ones(26, np.float32)
-        parts.append(
-            Part(
-                vertices,
-                mesh.grid_triangles(2, 13),
-                texture,
-                fade.astype(np.float32),
-                ones,
-                0.2,
-                set_back=2.0 if lower else 1.2,
-            )
-        )
+        back = 2.0 if lower else 1.2
+        strip = mesh.grid_triangles(2, 13)
+        parts.append(Part(vertices, strip, texture, array(fade), ones, 0.2, set_back=back))
     return parts
 
 
@@ -235,22 +220,18 @@ def body_part(person: Person) -> Part:
     wide = 1.12 if person.sex == "m" else 0.95
     across = np.linspace(-1, 1, 21)[None]
     x = 21.0 * wide * np.sign(across) * np.abs(across) ** 1.1
-    ridge = (
-        -14.6
-        - 4.6 * smooth_step(0.2, 0.85, np.abs(across))
-        - 6 * smooth_step(0.82, 1.0, np.abs(across))
-    )
-    dip = 3.2 * (1 - smooth_step(0.0, 0.3, np.abs(across)))
+    out = np.abs(across)
+    ridge = -14.6 - 4.6 * smooth_step(0.2, 0.85, out) - 6 * smooth_step(0.82, 1.0, out)
+    dip = 3.2 * (1 - smooth_step(0.0, 0.3, out))
     shapes = ((0.0, -8.0, -0.4), (0.0, -5.0, 0.0), (0.6, -1.5, -0.5), (0.9, 1.2, -2.2),
               (0.6, 2.6, -6), (0.3, 3.0, -14), (0.2, 3.0, -36))  # fmt: skip
     rows = [np.stack([x, ridge + lower - front * dip, forward - 2.5 * across**2 + 0 * x], axis=-1)
             for front, forward, lower in shapes]  # fmt: skip
     vertices = np.concatenate(rows, axis=0).reshape(-1, 3)
     down = np.linspace(0, 1, len(shapes))[:, None]
-    texture = in_tile(
-        "cloth", (0.5 + 0.48 * across + 0 * down).ravel(), (down + 0 * across).ravel()
-    )
-    shade = (0.75 + 0.25 * smooth_step(0.1, 0.35, np.abs(across)) + 0 * down).ravel()
+    u, v = 0.5 + 0.48 * across + 0 * down, down + 0 * across
+    texture = in_tile("cloth", u.ravel(), v.ravel())
+    shade = (0.75 + 0.25 * smooth_step(0.1, 0.35, out) + 0 * down).ravel()
     zeros = np.zeros(len(vertices), np.float32)
     return Part(vertices.astype(np.float32), mesh.grid_triangles(len(shapes), 21), texture,
                 shade.astype(np.float32), zeros, both_sides=True)  # fmt: skip

@@ -41,26 +41,16 @@ def canonical() -> tuple[Array, Array, Indices]:
         return stored["vertices"], stored["texture"], stored["triangles"].astype(np.int32)
 
 
-def ring_vertex(ring: int, place: int) -> int:
-    """Return the index of a vertex of ring 1…RINGS at a place 0…35 of the outline."""
-    return FACE + (ring - 1) * len(FACE_OUTLINE) + place % len(FACE_OUTLINE)
-
-
 @lru_cache(maxsize=1)
 def skin_triangles() -> Indices:
     """Return the triangles of face and rings, counter-clockwise seen from outside, `(N, 3)`."""
-    strips = []
     count = len(FACE_OUTLINE)
-    for ring in range(RINGS):
-        for place in range(count):
-            following = (place + 1) % count
-            if ring:
-                a, b = ring_vertex(ring, place), ring_vertex(ring, following)
-            else:
-                a, b = FACE_OUTLINE[place], FACE_OUTLINE[following]
-            c, d = ring_vertex(ring + 1, place), ring_vertex(ring + 1, following)
-            strips += [(a, d, c), (a, b, d)]
-    return np.concatenate([canonical()[2], np.array(strips, np.int32)])
+    beyond = FACE + np.arange(RINGS * count).reshape(RINGS, count)
+    rings = np.concatenate([[FACE_OUTLINE], beyond])  # (1 + RINGS, count)
+    a, b = rings[:-1], np.roll(rings[:-1], -1, axis=1)
+    c, d = rings[1:], np.roll(rings[1:], -1, axis=1)
+    strips = np.stack([a, d, c, a, b, d], axis=-1).reshape(-1, 3)
+    return np.concatenate([canonical()[2], strips.astype(np.int32)])
 
 
 class Subdivision(NamedTuple):
@@ -68,7 +58,6 @@ class Subdivision(NamedTuple):
 
     weights: sparse.csr_matrix
     triangles: Indices
-    midpoints: dict[tuple[int, int], int]  #: edge (low, high) -> vertex
 
 
 def subdivide(triangles: Indices, vertices: int) -> Subdivision:
@@ -88,7 +77,7 @@ def subdivide(triangles: Indices, vertices: int) -> Subdivision:
             border.setdefault(p, []).append(q)
             border.setdefault(q, []).append(p)
     rows, columns, values = list(range(vertices)), list(range(vertices)), [1.0] * vertices
-    midpoints = {}
+    midpoints = {}  # edge (low, high) -> vertex
     for row, ((p, q), third) in enumerate(opposite.items(), start=vertices):
         midpoints[p, q] = row
         parts = {p: 0.5, q: 0.5}
@@ -130,7 +119,7 @@ def subdivide(triangles: Indices, vertices: int) -> Subdivision:
             for corners in ((old[0], ab, ca), (ab, old[1], bc), (ca, bc, old[2]), (ab, bc, ca))
         ]
     )
-    return Subdivision(weights, finer.astype(np.int32), midpoints)
+    return Subdivision(weights, finer.astype(np.int32))
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """Means of painting on the skin's texture: where each texel lies, lines, spots, noise."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,8 +39,7 @@ def chart(size: int) -> Chart:
     """Return the chart of a skin texture of `size` texels a side."""
     person = Person.from_seed(0)
     face = mesh.canonical()[0]
-    bald = Person(**{**person.__dict__, "hair_style": "bald"})
-    rings = head.skull(face, bald)[0]
+    rings = head.skull(face, replace(person, hair_style="bald"))[0]
     place = np.repeat(places.RING_PLACES, places.PLACES)
     neck = np.tile(head.neck_share(), mesh.RINGS)
     flat = np.zeros((mesh.FACE + len(rings), 5), np.float32)

@@ -111,18 +111,12 @@ class Person:
 
 
 def _hair_style(rng: np.random.Generator, sex: str, age: int) -> str:
-    if sex == "m":
-        worn, chances = (
-            ("bald", "receding", "cropped", "short", "parted"),
-            (0.1 + 0.1 * age, 0.15 * age, 0.3, 0.3, 0.3),
-        )
-    else:
-        worn, chances = (
-            ("fringe", "bob", "long", "tied", "short"),
-            (0.2, 0.25, 0.3, 0.2, 0.05 + 0.1 * age),
-        )
-    share = np.array(chances)
-    return worn[int(rng.choice(len(worn), p=share / share.sum()))]
+    worn = ("bald", "receding", "cropped", "short", "parted")
+    chances = np.array([0.1 + 0.1 * age, 0.15 * age, 0.3, 0.3, 0.3])
+    if sex == "f":
+        worn = ("fringe", "bob", "long", "tied", "short")
+        chances = np.array([0.2, 0.25, 0.3, 0.2, 0.05 + 0.1 * age])
+    return worn[int(rng.choice(len(worn), p=chances / chances.sum()))]
 
 
 def _between(table: Array, place: float) -> Array:
@@ -135,7 +129,7 @@ def _colour(rgb: Array) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _near(vertices: Array, centre: tuple[float, float, float], radius: float) -> Array:
+def near(vertices: Array, centre: tuple[float, float, float], radius: float) -> Array:
     """Return Gaussian weights round a point and its mirror image, `(V, 1)`."""
     folded = vertices * array([1, 1, 1])
     folded[:, 0] = -np.abs(folded[:, 0])
@@ -154,27 +148,27 @@ def neutral_face(person: Person) -> Array:
     right = array([1, 0, 0])
     up = array([0, 1, 0])
     out = array([0, 0, 1])
-    eye = _near(base, (-3.2, 2.6, 3.5), 1.1)
-    nose = _near(base, (0, -0.6, 6.5), 1.6)
+    eye = near(base, (-3.2, 2.6, 3.5), 1.1)
+    nose = near(base, (0, -0.6, 6.5), 1.6)
     low = smooth_step(0.5, -6.0, y)
     moved += 0.035 * value["face_width"] * x * right
     moved += -0.45 * value["face_length"] * low * up
     moved += 0.06 * value["jaw_width"] * x * smooth_step(-1.5, -6.5, y) * right
     moved += -0.3 * value["chin_length"] * smooth_step(-6, -9, y) * up
-    moved += 0.25 * value["chin_forward"] * _near(base, (0, -8, 4.5), 2.0) * out
-    moved += _near(base, (-5.2, 0.3, 2.4), 1.6) * (
+    moved += 0.25 * value["chin_forward"] * near(base, (0, -8, 4.5), 2.0) * out
+    moved += near(base, (-5.2, 0.3, 2.4), 1.6) * (
         0.12 * value["cheekbones"] * side * right + 0.18 * value["cheekbones"] * out
     )
-    moved += 0.12 * value["nose_width"] * x * _near(base, (-1.3, -1.2, 5.2), 0.9) * right
+    moved += 0.12 * value["nose_width"] * x * near(base, (-1.3, -1.2, 5.2), 0.9) * right
     moved += -0.22 * value["nose_length"] * nose * up
     moved += 0.28 * value["nose_forward"] * nose * out
-    moved += 0.18 * value["nose_bridge"] * _near(base, (0, 2.2, 5.4), 1.2) * out
+    moved += 0.18 * value["nose_bridge"] * near(base, (0, 2.2, 5.4), 1.2) * out
     centre = np.where(side < 0, -1, 1) * 3.16
     moved += eye * 0.06 * value["eye_size"] * ((x - centre) * right + (y - 2.62) * up)
     moved += 0.12 * value["eye_spacing"] * eye * side * right
     moved += 0.07 * value["eye_tilt"] * eye * (np.abs(x) - 3.16) * up
-    moved += 0.16 * value["brow_height"] * _near(base, (-3.4, 4.6, 4.5), 1.3) * up
-    mouth = _near(base, (0, -4.3, 5.2), 2.2)
+    moved += 0.16 * value["brow_height"] * near(base, (-3.4, 4.6, 4.5), 1.3) * up
+    mouth = near(base, (0, -4.3, 5.2), 2.2)
     moved += 0.055 * value["mouth_width"] * x * mouth * right
     moved += 0.35 * value["forehead"] * smooth_step(5, 8.2, y) * up
     _fill_lips(moved, 1 + 0.17 * value["lip_fullness"])
@@ -201,13 +195,13 @@ def _rest() -> Array:
     # Where MediaPipe finds these on rendered people: forehead lower, lids' fold higher,
     # jaw, nose and mouth wider.
     face[:, 0] *= 1 + 0.045 * smooth_step(1.5, -4.0, face[:, 1]) * smooth_step(7, 5, face[:, 2])
-    face[:, 0] *= 1 + 0.15 * _near(face, (-1.6, -1.3, 5.0), 0.8)[:, 0]
-    face[:, 0] *= 1 + 0.05 * _near(face, (-2.6, -4.3, 4.3), 1.0)[:, 0]
+    face[:, 0] *= 1 + 0.15 * near(face, (-1.6, -1.3, 5.0), 0.8)[:, 0]
+    face[:, 0] *= 1 + 0.05 * near(face, (-2.6, -4.3, 4.3), 1.0)[:, 0]
     face[:, 1] -= 0.75 * smooth_step(4.8, 8.3, face[:, 1])
-    face[:, 0] *= 1 - 0.05 * _near(face, (-6.6, 5.6, 0.8), 2.0)[:, 0]
-    face[:, 1] -= 0.4 * _near(face, (-7.2, 4.2, -0.5), 1.8)[:, 0]
-    face[:, 1] -= 0.25 * _near(face, (0, 4.8, 5.3), 1.0)[:, 0]
-    face[:, 1] += 0.15 * _near(face, (0, -2.0, 6.0), 0.8)[:, 0]
+    face[:, 0] *= 1 - 0.05 * near(face, (-6.6, 5.6, 0.8), 2.0)[:, 0]
+    face[:, 1] -= 0.4 * near(face, (-7.2, 4.2, -0.5), 1.8)[:, 0]
+    face[:, 1] -= 0.25 * near(face, (0, 4.8, 5.3), 1.0)[:, 0]
+    face[:, 1] += 0.15 * near(face, (0, -2.0, 6.0), 0.8)[:, 0]
     for side in (0, 1):
         right = sets.RIGHT_UPPER_CREASE[1:-1]
         crease = list(sets.mirrored(right) if side else right)

@@ -1,7 +1,7 @@
 """A picture of a person: `render` is pure, and knows the truth about what it draws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -108,11 +108,10 @@ class _Camera:
     pose: Pose
     height: int
     width: int
-    pixels_per_cm: float = field(init=False)
 
-    def __post_init__(self) -> None:
-        scale = self.pose.face_height * min(self.height, self.width) / FACE_HEIGHT
-        object.__setattr__(self, "pixels_per_cm", scale)
+    @property
+    def pixels_per_cm(self) -> float:
+        return self.pose.face_height * min(self.height, self.width) / FACE_HEIGHT
 
     def turned(self, vertices: Array, follows: Array) -> Array:
         """Return vertices in camera coordinates, cm; `follows` 1 turns with the head."""
@@ -227,9 +226,8 @@ def _place(
             distances.append(away + part.set_back * camera.pixels_per_cm)
             vertices_before += len(placed)
             triangles_before += len(part.triangles)
-        orders.append(
-            np.concatenate(numbers)[np.argsort(-np.concatenate(distances), kind="stable")]
-        )
+        farthest_first = np.argsort(-np.concatenate(distances), kind="stable")
+        orders.append(np.concatenate(numbers)[farthest_first])
     return (
         np.concatenate(points),
         np.concatenate(values).astype(np.float32),

@@ -137,9 +137,8 @@ def _nuisance(rng: np.random.Generator, frames: int) -> dict[str, Array]:
             units[second] = np.maximum(units[second], rng.uniform(0.5, 4) * course)
     if rng.random() < 0.4:
         course = _envelope(rng, frames, int(rng.integers(frames)))
-        syllables = 0.5 + 0.5 * np.sin(
-            np.arange(frames) * rng.uniform(1.2, 2.4) + rng.uniform(0, 6)
-        )
+        phase = np.arange(frames) * rng.uniform(1.2, 2.4) + rng.uniform(0, 6)
+        syllables = 0.5 + 0.5 * np.sin(phase)
         units["au26"] = rng.uniform(1, 3.5) * course * syllables
         units["au25"] = np.maximum(
             units["au25"], rng.uniform(1.5, 3.5) * course * (0.4 + 0.6 * syllables)
@@ -159,20 +158,15 @@ def _drift(rng: np.random.Generator, frames: int, spread: float) -> Array:
 
 def _poses(rng: np.random.Generator, frames: int) -> list[Pose]:
     yaw, pitch, roll = (_drift(rng, frames, spread) for spread in (9.0, 4.5, 4.0))
-    across, down = _drift(rng, frames, 0.02), _drift(rng, frames, 0.015)
+    across, down = 0.5 + _drift(rng, frames, 0.02), 0.5 + _drift(rng, frames, 0.015)
     height = rng.uniform(0.5, 0.62) * (1 + _drift(rng, frames, 0.015))
-    look, lift = _drift(rng, frames, 5.0), _drift(rng, frames, 2.5)
+    # Eyes stay on the camera, more or less.
+    look = _drift(rng, frames, 5.0) - 0.6 * yaw
+    lift = _drift(rng, frames, 2.5) - 0.6 * pitch
+    courses = np.stack([yaw, pitch, roll, height, across, down, look, lift], axis=1)
     return [
-        Pose(
-            yaw=float(yaw[i]),
-            pitch=float(pitch[i]),
-            roll=float(roll[i]),
-            face_height=float(height[i]),
-            centre=(0.5 + float(across[i]), 0.5 + float(down[i])),
-            # Eyes stay on the camera, more or less.
-            gaze=(float(look[i] - 0.6 * yaw[i]), float(lift[i] - 0.6 * pitch[i])),
-        )
-        for i in range(frames)
+        Pose(turn, nod, tilt, size, (x, y), (right, up))
+        for turn, nod, tilt, size, x, y, right, up in courses.tolist()
     ]
 
 

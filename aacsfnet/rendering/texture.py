@@ -4,7 +4,7 @@ Places on the skin are named by landmarks, so paint stays where it belongs on ev
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -28,15 +28,9 @@ def atlas(person: Person, size: int) -> Pixels:
     tile = round(places.TILE * size)
     painted = np.zeros((size, size + tile, 3), np.float32)
     painted[:, :size] = _skin(person, size)
-    painters = {
-        "eye": tiles.eye,
-        "mouth": tiles.mouth,
-        "ear": tiles.ear,
-        "hair": tiles.hair_tile,
-        "cloth": tiles.cloth,
-    }
-    for name, draw in painters.items():
-        top = round(places.TILES[name] * size)
+    painters = (tiles.eye, tiles.mouth, tiles.ear, tiles.hair_tile, tiles.cloth)
+    for place, draw in zip(places.TILES.values(), painters, strict=True):
+        top = round(place * size)
         painted[top : top + tile, size:] = draw(person, tile)[: size - top]
     result = np.clip(painted, 0, 255).astype(np.uint8)
     result.setflags(write=False)
@@ -48,24 +42,17 @@ def _skin(person: Person, size: int) -> Array:
     rng = paint.random(person, "skin")
     where = paint.chart(size)
     tone = array(person.skin)
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = tone
+    image = np.full((size, size, 3), tone, np.float32)
     dark = float(1 - tone.mean() / 255)  # dark skin shows less red
     # Blotches, then pores.
-    image *= (
-        1
-        + 0.016 * paint.noise(rng, size, 9)[..., None]
-        + 0.012 * paint.noise(rng, size, 40)[..., None]
-    )
+    blotches = 1 + 0.016 * paint.noise(rng, size, 9) + 0.012 * paint.noise(rng, size, 40)
+    image *= blotches[..., None]
     image *= 1 + 0.012 * rng.normal(size=(size, size, 1)).astype(np.float32)
-    blush = 0.5 * paint.near(where, (4.2, -0.6, 3.8), 1.5) + 0.45 * paint.near(
-        where, (0, -0.8, 7.2), 0.9
-    )
-    blush += 0.25 * paint.near(where, (0, -8, 4.8), 1.2)
+    near = partial(paint.near, where)
+    blush = 0.5 * near((4.2, -0.6, 3.8), 1.5) + 0.45 * near((0, -0.8, 7.2), 0.9)
+    blush += 0.25 * near((0, -8, 4.8), 1.2)
     image *= 1 - blush[..., None] * array([0.0, 0.13, 0.12]) * (1.2 - dark)
-    sockets = paint.near(where, (2.0, 2.7, 3.9), 0.8) + 0.7 * paint.near(
-        where, (3.2, 1.6, 3.9), 0.8
-    )
+    sockets = near((2.0, 2.7, 3.9), 0.8) + 0.7 * near((3.2, 1.6, 3.9), 0.8)
     image *= 1 - sockets[..., None] * array([0.10, 0.14, 0.12]) * (0.7 + 0.5 * person.wrinkles)
     _shade_features(image, size)
     _age(image, person, size)
@@ -79,11 +66,7 @@ def _skin(person: Person, size: int) -> Array:
 
 def _shade_features(image: Array, size: int) -> None:
     """Darken what is always in shadow: nostrils, creases of nose, lids and chin."""
-    nostrils = [
-        paint.curve((*NOSTRIL, NOSTRIL[0]), size),
-        paint.curve(sets.mirrored((*NOSTRIL, NOSTRIL[0])), size),
-    ]
-    for outline in nostrils:
+    for outline in paint.both((*NOSTRIL, NOSTRIL[0]), size):
         centre = outline.mean(0)
         image *= 1 - 0.82 * paint.filled(centre + 0.8 * (outline - centre), size, 0.003)[..., None]
     wings = paint.stroke(paint.both((131, 49, 129, 64, 98), size), size, 0.006, 0.006)
@@ -206,10 +189,8 @@ def hair_cover(person: Person, where: paint.Chart, rng: np.random.Generator) -> 
     cover = np.where(where.neck > 0.5, -9, cover)
     if style == "bald":
         cover = np.minimum(cover, -9.0)
-    size = len(x)
-    return np.asarray(
-        cover + 0.07 * paint.noise(rng, size, 60) + 0.12 * paint.noise(rng, size, 18), np.float32
-    )
+    cover = cover + 0.07 * paint.noise(rng, len(x), 60) + 0.12 * paint.noise(rng, len(x), 18)
+    return np.asarray(cover, np.float32)
 
 
 def _hair(image: Array, person: Person, where: paint.Chart) -> None:

@@ -15,8 +15,7 @@ def eye(person: Person, size: int) -> Array:
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size * 2 - 1
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     edge = 3.0 / size
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = (226, 220, 214)
+    image = np.full((size, size, 3), (226, 220, 214), np.float32)
     image *= 1 - smooth_step(0.45, 0.95, radius)[..., None] * array([0.12, 0.26, 0.24])
     iris = 0.46
     rays = np.interp(angle, np.linspace(-np.pi, np.pi, 60), rng.normal(1, 0.16, 60), period=6.2832)
@@ -34,8 +33,7 @@ def mouth(person: Person, size: int) -> Array:
     """Return upper teeth, lower teeth and the dark behind, from the top."""
     rng = paint.random(person, "mouth")
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = (58, 22, 22)
+    image = np.full((size, size, 3), (58, 22, 22), np.float32)
     white = array([226, 218, 202]) * (1 - 0.12 * person.wrinkles)
     for top, bottom, count, gum_above in ((0.0, 0.44, 10, True), (0.44, 0.88, 12, False)):
         inside = (y >= top) & (y < bottom)
@@ -54,8 +52,7 @@ def ear(person: Person, size: int) -> Array:
     """Return an ear's outside, the face to its left."""
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size * 2 - 1
     radius = np.hypot(x, y)
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = array(person.skin) * array([0.98, 0.88, 0.86])
+    image = np.full((size, size, 3), array(person.skin) * array([0.98, 0.88, 0.86]), np.float32)
     image *= 1 - 0.4 * np.exp(-0.5 * ((np.hypot(x + 0.25, y - 0.15)) / 0.28) ** 2)[..., None]
     groove = 0.28 * np.exp(-0.5 * ((radius - 0.68) / 0.09) ** 2) * (y < 0.6)
     image *= 1 - groove[..., None]
@@ -67,8 +64,7 @@ def hair_tile(person: Person, size: int) -> Array:
     rng = paint.random(person, "hair tile")
     wide = cv2.resize(paint.strands(rng, size, max(2, size // 3), 0), (size, size))
     streaks = 0.8 * paint.strands(rng, size, size, 0) + 0.7 * wide
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = person.hair
+    image = np.full((size, size, 3), person.hair, np.float32)
     return image * (1 + 0.2 * streaks)[..., None]
 
 
@@ -76,15 +72,13 @@ def cloth(person: Person, size: int) -> Array:
     """Return a garment from shoulder to shoulder, its collar at the top."""
     rng = paint.random(person, "cloth")
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = person.cloth
+    image = np.full((size, size, 3), person.cloth, np.float32)
     kind = rng.integers(3)
     if kind == 1:
         image *= 1 - 0.25 * (np.sin(x * 90) > 0.3)[..., None]
     if kind == 2:
         image *= 1 - 0.3 * (np.sin(y * 60) > 0.2)[..., None]
     image *= 1 + 0.05 * paint.noise(rng, size, 6)[..., None]
-    paint.mix(
-        image, array(person.cloth) * 0.72, smooth_step(0.3, 0.26, y) * (np.abs(x - 0.5) < 0.16)
-    )
+    collar = smooth_step(0.3, 0.26, y) * (np.abs(x - 0.5) < 0.16)
+    paint.mix(image, array(person.cloth) * 0.72, collar)
     return image

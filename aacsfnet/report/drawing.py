@@ -56,15 +56,16 @@ _STYLE: Any = {
 
 @contextmanager
 def drawing(
-    name: str, size: tuple[float, float], out: list[str], rows: int = 1, columns: int = 1
-) -> Iterator[list[Axes]]:
-    """Yield axes of a figure of `size` inches; afterwards put its SVG into `out`."""
+    name: str, size: tuple[float, float], rows: int = 1, columns: int = 1
+) -> Iterator[tuple[io.StringIO, list[Axes]]]:
+    """Yield what holds the SVG afterwards, and the axes of a figure of `size` inches."""
+    page = io.StringIO()
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained")
-        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        yield page, list(figure.subplots(rows, columns, squeeze=False).flat)
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-    out.append(_for_page(written.getvalue(), name))
+    page.write(_for_page(written.getvalue(), name))
 
 
 def _for_page(svg: str, name: str) -> str:

@@ -1,4 +1,7 @@
-"""The report's plots: each function takes arrays or plain values and returns SVG text."""
+"""The report's plots: each function takes arrays or plain values and returns SVG text.
+
+`name` is that of the figure, with which its ids begin; `axis` is the name of the label.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,17 +19,11 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 def histogram(
     name: str, levels: Sequence[float], counts: Sequence[int], axis: str, width: float
 ) -> str:
-    """Return how many frames each label level has; counts on a logarithmic scale.
+    """Return how many frames each label level has, `(n,)`; counts on a logarithmic scale.
 
-    Args:
-        name: of the figure, for ids.
-        levels: `(n,)` label levels.
-        counts: `(n,)` frames at each.
-        axis: name of the label with its range.
-        width: of a bar, in label units.
+    `width` is that of a bar, in label units.
     """
-    out: list[str] = []
-    with drawing(name, (6.4, 2.7), out) as (ax,):
+    with drawing(name, (6.4, 2.7)) as (svg, (ax,)):
         bars = ax.bar(levels, counts, width=0.8 * width, color=ACCENT)
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:,.0f}")
@@ -36,7 +33,7 @@ def histogram(
             ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8, padding=2)
             ax.set_xticks(list(levels), [f"{level:g}" for level in levels])
         ax.grid(False, axis="x")
-    return out[0]
+    return svg.getvalue()
 
 
 def score_histograms(
@@ -46,13 +43,10 @@ def score_histograms(
 ) -> str:
     """Return the distribution of each of the gate's scores, accepted and rejected.
 
-    Args:
-        name: of the figure, for ids.
-        scores: by column: values of accepted and of rejected pictures, and the threshold if any.
-        titles: what a score is, with its unit.
+    `scores` holds by column values of accepted and of rejected pictures, and the threshold if any;
+    `titles` what a score is, with its unit.
     """
-    out: list[str] = []
-    with drawing(name, (3.3 * len(scores), 2.6), out, 1, len(scores)) as axes:
+    with drawing(name, (3.3 * len(scores), 2.6), 1, len(scores)) as (svg, axes):
         for ax, (column, (accepted, rejected, threshold)) in zip(axes, scores.items(), strict=True):
             everything = np.concatenate([accepted, rejected])
             low, high = np.quantile(everything, [0, 0.99])
@@ -69,7 +63,7 @@ def score_histograms(
             ax.grid(False, axis="x")
         axes[0].set_ylabel("pictures")
         axes[0].legend(fontsize=8)
-    return out[0]
+    return svg.getvalue()
 
 
 def roc(
@@ -78,15 +72,12 @@ def roc(
 ) -> str:
     """Return receiver operating characteristics of bounds on a score, with operating points.
 
-    Args:
-        name: of the figure, for ids.
-        curves: by score: which share of pairs with other labels and of pairs with equal labels
-            passes each bound, and by name of a bound: the share of equal and of other pairs at it.
+    `curves` holds by score which share of pairs with other labels and of pairs with equal labels
+    passes each bound, and by name of a bound the share of equal and of other pairs at it.
     """
     marks = dict.fromkeys(words for _, _, points in curves.values() for words in points)
     looks = dict(zip(marks, zip("os^", (SECOND, INK, MUTED), strict=True), strict=False))
-    out: list[str] = []
-    with drawing(name, (3.4 * len(curves), 3.3), out, 1, len(curves)) as axes:
+    with drawing(name, (3.4 * len(curves), 3.3), 1, len(curves)) as (svg, axes):
         for ax, (title, (different, same, points)) in zip(axes, curves.items(), strict=True):
             ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
             ax.plot([0, *different, 1], [0, *same, 1], color=ACCENT, linewidth=1.6)
@@ -98,18 +89,12 @@ def roc(
             )
             ax.legend(fontsize=8, loc="lower right")
         axes[0].set_ylabel("equal labels: share that passes")
-    return out[0]
+    return svg.getvalue()
 
 
 def learning_curves(name: str, panels: Mapping[str, Series]) -> str:
-    """Return one panel a quantity (training loss, validation measures), one thin line a fold.
-
-    Args:
-        name: of the figure, for ids.
-        panels: by quantity: by fold: epochs and values.
-    """
-    out: list[str] = []
-    with drawing(name, (3.3 * len(panels), 2.5), out, 1, len(panels)) as axes:
+    """Return one panel a quantity (training loss, validation measures), one thin line a fold."""
+    with drawing(name, (3.3 * len(panels), 2.5), 1, len(panels)) as (svg, axes):
         for ax, (quantity, series) in zip(axes, panels.items(), strict=True):
             for number, (fold, (epochs, values)) in enumerate(series.items()):
                 ax.plot(
@@ -125,7 +110,7 @@ def learning_curves(name: str, panels: Mapping[str, Series]) -> str:
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if len(next(iter(panels.values()))) <= 6:
             axes[0].legend(fontsize=8)
-    return out[0]
+    return svg.getvalue()
 
 
 def density(
@@ -134,11 +119,11 @@ def density(
     """Return predictions against labels: how many frames lie where, and the mean at each level.
 
     Args:
-        name: of the figure, for ids.
+        name: of the figure.
         labels: `(n,)`.
         predictions: `(n,)`, clipped to `limits`.
         limits: lowest and highest label of the scale; the axes end at the highest value found.
-        axis: name of the label.
+        axis: the label.
     """
     low, span = limits[0], limits[1] - limits[0]
     top = min(limits[1], max(labels.max(), predictions.max()) + 0.06 * span)
@@ -148,8 +133,7 @@ def density(
     counts, _, _ = np.histogram2d(labels, predictions, [x_edges, y_edges])
     # Each level's frames are spread over the predictions in percent, or level 0 would hide all.
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    out: list[str] = []
-    with drawing(name, (3.9, 3.5), out) as (ax,):
+    with drawing(name, (3.9, 3.5)) as (svg, (ax,)):
         shown = np.where(share.T > 0, share.T, np.nan)
         extent = (x_edges[0], x_edges[-1], y_edges[0], y_edges[-1])
         ax.imshow(
@@ -167,7 +151,7 @@ def density(
         if step == 1.0:
             ax.xaxis.set_major_locator(MaxNLocator(9, integer=True))
         ax.legend(fontsize=8, loc="upper left")
-    return out[0]
+    return svg.getvalue()
 
 
 def subjects(
@@ -176,7 +160,7 @@ def subjects(
     """Return each subject's error beside always-0's, and its correlation; sorted by error.
 
     Args:
-        name: of the figure, for ids.
+        name: of the figure.
         names: `(n,)` as shown.
         mae: `(n,)` mean absolute errors.
         zero: `(n,)` those of the baseline that always says 0.
@@ -186,8 +170,7 @@ def subjects(
     order = np.argsort(mae)
     place = np.arange(len(order))
     height = min(9.0, 1.2 + 0.21 * len(order))
-    out: list[str] = []
-    with drawing(name, (7.2, height), out, 1, 2) as (left, right):
+    with drawing(name, (7.2, height), 1, 2) as (svg, (left, right)):
         left.hlines(place, mae[order], zero[order], color=GRID, linewidth=2)
         left.plot(zero[order], place, "o", color=MUTED, fillstyle="none", label="always 0")
         left.plot(mae[order], place, "o", color=ACCENT, label="network")
@@ -204,7 +187,7 @@ def subjects(
             left.set_yticks(place, [names[i] for i in order], fontsize=8)
         else:
             left.set_ylabel(f"{len(order)} subjects, least error below")
-    return out[0]
+    return svg.getvalue()
 
 
 def level_errors(
@@ -212,14 +195,9 @@ def level_errors(
 ) -> str:
     """Return each experiment's mean absolute error at each label level, with intervals.
 
-    Args:
-        name: of the figure, for ids.
-        errors: by experiment: `per_level` of its `metrics.json`.
-        axis: name of the label.
-        zero: whether to draw what always saying 0 gives.
+    `errors` holds by experiment `per_level` of its `metrics.json`; `zero` draws always saying 0.
     """
-    out: list[str] = []
-    with drawing(name, (6.4, 3.0), out) as (ax,):
+    with drawing(name, (6.4, 3.0)) as (svg, (ax,)):
         for number, (experiment, rows) in enumerate(errors.items()):
             colour = SERIES[number % len(SERIES)]
             levels = np.array([row["level"] for row in rows])
@@ -236,23 +214,16 @@ def level_errors(
         ax.set(xlabel=f"{axis}, labelled", ylabel="mean absolute error")
         ax.set_ylim(bottom=0)
         ax.legend(fontsize=8)
-    return out[0]
+    return svg.getvalue()
 
 
 def time_courses(
     name: str, courses: Sequence[tuple[str, Floats, Floats, Floats]], axis: str
 ) -> str:
-    """Return labels and predictions along some sequences.
-
-    Args:
-        name: of the figure, for ids.
-        courses: title, frame numbers, labels and predictions of each sequence.
-        axis: name of the label.
-    """
+    """Return labels and predictions along sequences: title, frame numbers, labels, predictions."""
     columns = min(2, len(courses))
     rows = -(-len(courses) // columns)
-    out: list[str] = []
-    with drawing(name, (3.6 * columns, 1.9 * rows + 0.3), out, rows, columns) as axes:
+    with drawing(name, (3.6 * columns, 1.9 * rows + 0.3), rows, columns) as (svg, axes):
         top = max(max(label.max(), got.max()) for _, _, label, got in courses)
         for ax, (title, frames, label, got) in zip(axes, courses, strict=False):
             ax.step(frames, label, where="mid", color=INK, linewidth=1.2, label="labelled")
@@ -262,19 +233,15 @@ def time_courses(
         for ax in axes[len(courses) :]:
             ax.remove()
         axes[0].legend(fontsize=8)
-    return out[0]
+    return svg.getvalue()
 
 
 def differences(name: str, found: Mapping[str, Mapping[str, Any]], title: str) -> str:
-    """Return each experiment's difference to the first one, with its interval.
+    """Return each experiment's difference to the first one, as `{"value", "low", "high"}`.
 
-    Args:
-        name: of the figure, for ids.
-        found: by experiment: the difference as `{"value", "low", "high"}`.
-        title: which measure, and which way is better.
+    `title` says which measure, and which way is better.
     """
-    out: list[str] = []
-    with drawing(name, (6.4, 0.9 + 0.32 * len(found)), out) as (ax,):
+    with drawing(name, (6.4, 0.9 + 0.32 * len(found))) as (svg, (ax,)):
         ax.axvline(0, color=MUTED, linewidth=1)
         for place, entry in enumerate(found.values()):
             if entry["low"] is not None:
@@ -285,4 +252,4 @@ def differences(name: str, found: Mapping[str, Mapping[str, Any]], title: str) -
         ax.set(xlabel=title, ylim=(-0.6, len(found) - 0.4))
         ax.invert_yaxis()
         ax.grid(False, axis="y")
-    return out[0]
+    return svg.getvalue()

@@ -1,7 +1,9 @@
 """The stage `report`: one HTML page that holds everything it shows and opens anywhere."""
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -34,6 +36,10 @@ def report(config: Config, results: Path, output: Path) -> None:
     label = open_dataset(config).label
     names = Names(found.index["subject"].unique(), config.report.subject_names)
     count = config.report.examples
+
+    def by_view(stage: str, section: Callable[..., Any], *more: Any) -> dict[str, Any]:
+        return {of: section(view, *more) for of, view in found.views(stage).items()}
+
     page = _environment().get_template("page.html")
     text = page.render(
         title=config.report.title,
@@ -45,22 +51,11 @@ def report(config: Config, results: Path, output: Path) -> None:
         confidence=config.evaluate.confidence,
         summary=result_sections.summary_section(found),
         data=picture_sections.data_section(found, names, label),
-        faces={
-            of: picture_sections.faces_section(view, names, count)
-            for of, view in found.views("depth").items()
-        },
-        prompts={
-            of: picture_sections.prompts_section(view, names, count)
-            for of, view in found.views("prompts").items()
-        },
-        generated={
-            of: picture_sections.generated_section(view, names, count)
-            for of, view in found.views("quality").items()
-        },
-        gate={of: gate_section(view, names, label) for of, view in found.views("quality").items()},
-        merged={
-            of: result_sections.merged_section(view) for of, view in found.views("merge").items()
-        },
+        faces=by_view("depth", picture_sections.faces_section, names, count),
+        prompts=by_view("prompts", picture_sections.prompts_section, names, count),
+        generated=by_view("quality", picture_sections.generated_section, names, count),
+        gate=by_view("quality", gate_section, names, label),
+        merged=by_view("merge", result_sections.merged_section),
         training=result_sections.training_section(found, config.training_seeds),
         results=result_sections.results_section(found, names, label),
         provenance=provenance(config, found),

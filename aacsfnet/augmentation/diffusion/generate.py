@@ -189,16 +189,8 @@ def _tell(done: int, total: int, seconds: float) -> None:
 
 
 def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:
-    about = {
-        "source": row["frame_id"],
-        "variant": row["variant"],
-        "prompt": row["prompt"],
-        "negative_prompt": row["negative_prompt"],
-        "tokens": row["tokens"],
-        "seed": row["seed"],
-        "batch": result.batch,
-        "precision": result.precision,
-    }
+    about = {key: row[key] for key in ("variant", "prompt", "negative_prompt", "tokens", "seed")}
+    about |= {"source": row["frame_id"], "batch": result.batch, "precision": result.precision}
     recipe = provenance.recipe_text(facts | about)
     if result.picture is None:
         return _row(row) | {"status": "failed", "reason": result.fault, "recipe": recipe}

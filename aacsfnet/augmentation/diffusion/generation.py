@@ -64,7 +64,8 @@ class Generator:
             part = list(tasks[done : done + self._batch])
             check_sizes(part)
             try:
-                self._encode_sources(part, tasks[done + len(part) :])
+                with torch.inference_mode():
+                    self._sources.of(part, self._batch, tasks[done + len(part) :])
                 results = self._pass(part)
             except torch.OutOfMemoryError as error:
                 if self._batch == 1:
@@ -80,13 +81,6 @@ class Generator:
                 continue
             yield results
             done += len(part)
-
-    def _encode_sources(self, part: Sequence[AnyTask], later: Sequence[AnyTask]) -> None:
-        """Have the sources of a batch encoded, and some of later ones if there is room."""
-        import torch
-
-        with torch.inference_mode():
-            self._sources.of(part, self._batch, later)
 
     def _pass(self, tasks: list[AnyTask]) -> list[Result]:
         """Return results of at most one batch; it is filled up by repeating the last task.

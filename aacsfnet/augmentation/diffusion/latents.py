@@ -118,13 +118,8 @@ def _normalisation(vae: Any, like: "torch.Tensor") -> Any:
 
     config = vae.config
     factor = config.scaling_factor
-    if (
-        getattr(config, "latents_mean", None) is None
-        or getattr(config, "latents_std", None) is None
-    ):
+    given = [getattr(config, name, None) for name in ("latents_mean", "latents_std")]
+    if None in given:
         return 0.0, factor
-    mean, deviation = (
-        torch.tensor(values).view(1, -1, 1, 1).to(like)
-        for values in (config.latents_mean, config.latents_std)
-    )
+    mean, deviation = (torch.tensor(values).view(1, -1, 1, 1).to(like) for values in given)
     return mean, factor / deviation

@@ -111,9 +111,10 @@ def _kind(folder: Path, settings: "Generate") -> Kind:
         name = _class_name(index)
         kind = CLASSES.get(name)
         if kind is None:
+            kinds = " or ".join(get_args(Kind))
             raise ModelFileError(
                 f"{index} names the pipeline {name!r}; expected one of {', '.join(CLASSES)}; if "
-                f"its parts are those of one, say which: generate.pipeline = {_kinds()}"
+                f"its parts are those of one, say which: generate.pipeline = {kinds}"
             )
     if kind == "sd-depth2img":
         for key in ("controlnet", "landmarks_controlnet"):
@@ -138,10 +139,6 @@ def _class_name(file: Path) -> str:
             f"{file}: cannot be read as settings of diffusers ({error!r}); copy or fetch the model "
             "again"
         ) from None
-
-
-def _kinds() -> str:
-    return " or ".join(get_args(Kind))
 
 
 def _check_parts(folder: Path, kind: Kind) -> None:
@@ -244,10 +241,9 @@ def describe(files: ModelFiles) -> dict[str, Any]:
     digest = hashlib.sha256()
     for root in (files.folder, *elsewhere):
         digest.update(json.dumps(digests_of(root), sort_keys=True).encode())
+    names = [card.get("name", files.folder.name), *(part.name for part in elsewhere)]
     about = {
-        "name": " + ".join(
-            [card.get("name", files.folder.name), *(part.name for part in elsewhere)]
-        ),
+        "name": " + ".join(names),
         "trained": bool(card.get("trained", True)),
         "sha256": digest.hexdigest(),
     }

@@ -31,6 +31,7 @@ def load_pipeline(
     Raises:
         ModelFileError: the files are no such pipeline, are damaged, or do not fit each other.
     """
+    import diffusers
     import torch
 
     quieten()
@@ -38,7 +39,8 @@ def load_pipeline(
     try:
         pipeline = _load(files, local)
         if recipe.scheduler != "model":
-            _set_scheduler(pipeline, recipe.scheduler)
+            kind = getattr(diffusers, str(SCHEDULERS[recipe.scheduler]))
+            pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
     except Exception as error:  # diffusers, safetensors and torch each raise kinds of their own
         raise ModelFileError(
             f"{files.folder}: cannot be loaded as {files.kind}: {first_line(error)}"
@@ -47,11 +49,8 @@ def load_pipeline(
         _fuse(pipeline, files.lora, lora_scale)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
-    if (
-        files.kind == "sdxl-controlnet"
-        and dtype == torch.float16
-        and pipeline.vae.config.force_upcast
-    ):
+    half_sdxl = files.kind == "sdxl-controlnet" and dtype == torch.float16
+    if half_sdxl and pipeline.vae.config.force_upcast:
         pipeline.vae.to(torch.float32)  # SDXL's own one overflows in float16
     lay_out(pipeline)
     return pipeline
@@ -84,13 +83,6 @@ def _load(files: ModelFiles, local: dict[str, Any]) -> Any:
         requires_safety_checker=False,
         **local,
     )
-
-
-def _set_scheduler(pipeline: Any, name: str) -> None:
-    import diffusers
-
-    kind = getattr(diffusers, str(SCHEDULERS[name]))
-    pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
 
 
 def _fuse(pipeline: Any, file: Path, scale: float) -> None:
