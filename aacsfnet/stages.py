@@ -40,7 +40,7 @@ STAGES = {
         2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        4, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+        5, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
     ),
     "merge": Stage(2, ("data", "seed", "merge"), ("index", "crop", "generate", "quality")),
     "train": Stage(2, ("data", "seed", "train"), ("merge",)),

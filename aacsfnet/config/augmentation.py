@@ -166,10 +166,15 @@ class Quality(Block):
     """The gate: what a generated picture must show to be used."""
 
     max_landmark_error: float = Field(
-        0.05, gt=0.0, description="mean distance to the source's landmarks, eye distances"
+        0.04,
+        gt=0.0,
+        description="mean distance to the source's landmarks beside a shift of all, eye distances",
     )
     max_region_error: float = Field(
         0.06, gt=0.0, description="likewise in eyes, brows and mouth, each on its own"
+    )
+    max_shift: float = Field(
+        0.15, gt=0.0, description="most that the whole face may lie aside, eye distances"
     )
     max_measure_difference: float = Field(
         0.06,
@@ -180,6 +185,12 @@ class Quality(Block):
         0.08,
         gt=0.0,
         description="most that it may truly change: likewise, with the measure's error margin",
+    )
+    max_corner_difference: float = Field(
+        0.022,
+        gt=0.0,
+        description="most that the mouth's corners may seem to rise or fall, as in a smile, eye "
+        "distances",
     )
     max_pspi_difference: float = Field(
         3.0, gt=0.0, description="most that the PSPI estimated from these measures may change"

@@ -28,7 +28,7 @@ def look_at_models(config: Config) -> Iterator[Finding]:
         yield _folder(key, Path(folder), weights)
     for file in dict.fromkeys(own.train.pretrained for own in everybody):
         if isinstance(file, Path):
-            yield _file(file)
+            yield _weights(file)
 
 
 def _generator(settings: Generate) -> Finding:

@@ -142,7 +142,8 @@ SCHEMAS: dict[str, Columns] = {
     | {
         "source_frame_id": pl.String,
         "faces": pl.Int32,  # found on the picture
-        # Distances to the source's landmarks, means over the points, eye distances:
+        "shift": pl.Float32,  # of the whole face from the source's, eye distances
+        # Distances to the source's landmarks beside that, means over the points, eye distances:
         "landmark_error": pl.Float32,
         "eyes_error": pl.Float32,
         "brows_error": pl.Float32,
@@ -152,10 +153,14 @@ SCHEMAS: dict[str, Columns] = {
         "measure_difference": pl.Float32,  # largest of these, without sign
         "possible_difference": pl.Float32,  # likewise, each with its error margin
         "worst_measure": pl.String,  # which one that is
+        "corner_difference": pl.Float32,  # of the height of the mouth's corners, eye distances
         "pspi_change": pl.Float32,  # of the PSPI estimated from the measures; null: too few frames
         "pspi_difference": pl.Float32,  # the same without sign
         "pose_difference": pl.Float32,  # largest change of yaw, pitch and roll, degrees
         "identity": pl.Float32,  # cosine of the embeddings, -1 to 1; null without a model
+        # Likewise without a model: recorded alone, see `augmentation.gate.likeness`.
+        "pixel_distance": pl.Float32,
+        "shape_distance": pl.Float32,
         "sharpness": pl.Float32,  # variance of the Laplacian over the source's
         "brightness": pl.Float32,  # mean grey value, 0 to 1
         "contrast": pl.Float32,  # standard deviation of grey values, 0 to 1

@@ -6,6 +6,7 @@ on the picture alone, and compared with those of the frame that it was made from
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from aacsfnet import tables
 from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of
+from aacsfnet.augmentation.gate.likeness import likeness
 from aacsfnet.augmentation.gate.resemblance import (
     MESH_ERROR,
     Seen,
@@ -22,6 +24,7 @@ from aacsfnet.augmentation.gate.resemblance import (
     look_of,
     pose_difference,
     seen,
+    shift_of,
 )
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
@@ -148,7 +151,9 @@ class Judge:
         mesh = self._landmarker.find(picture)
         if self._landmarker.accepts(mesh):
             looks = self._landmarker.looks(picture, mesh.points)
-            scores |= face_scores(self._seen, seen(looks, self._usual))
+            found = seen(looks, self._usual)
+            scores |= face_scores(self._seen, found)
+            scores |= asdict(likeness(self._source, picture, self._seen.points, found.points))
         return scores
 
 
@@ -192,6 +197,8 @@ def face_scores(source: Seen, found: Seen) -> Scores:
         "measure_difference": max(abs(each) for each, _ in changes.values()),
         "possible_difference": possible[worst],
         "worst_measure": worst,
+        "corner_difference": abs(change(source.corners, found.corners)[0]),
+        "shift": float(np.linalg.norm(shift_of(source.points, found.points))),
         "pose_difference": pose_difference(source.points, found.points),
     }
     if source.pspi is not None and found.pspi is not None:
@@ -224,9 +231,11 @@ def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
         above("landmark_error", limits.max_landmark_error, "landmark error")
         for region in ("eyes", "brows", "mouth"):
             above(f"{region}_error", limits.max_region_error, f"{region} error")
+        above("shift", limits.max_shift, "face moved by")
         above("measure_difference", bound, "measures differ by")
         may = f"{scores['worst_measure']} may differ by"
         above("possible_difference", limits.max_possible_difference, may)
+        above("corner_difference", limits.max_corner_difference, "mouth's corners moved by")
         above("pspi_difference", limits.max_pspi_difference, "estimated PSPI differs by")
         above("pose_difference", limits.max_pose_difference, "head turned by")
     if scores["faces"] > 1:

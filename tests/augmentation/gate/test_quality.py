@@ -11,9 +11,11 @@ GOOD = {
     "eyes_error": 0.01,
     "brows_error": 0.01,
     "mouth_error": 0.01,
+    "shift": 0.05,
     "measure_difference": 0.01,
     "possible_difference": 0.02,
     "worst_measure": "lid_opening",
+    "corner_difference": 0.01,
     "pspi_difference": 0.4,
     "pose_difference": 1.0,
     "faces": 1,
@@ -44,11 +46,13 @@ def test_a_good_picture_has_no_fault():
     ("name", "value", "words"),
     [
         ("landmark_error", 1.0, "landmark error 1.000 > "),
+        ("shift", 0.2, "face moved by 0.200 > 0.15"),
         ("eyes_error", 1.0, "eyes error"),
         ("brows_error", 1.0, "brows error"),
         ("mouth_error", 1.0, "mouth error"),
         ("measure_difference", 0.051, "measures differ by 0.051 > 0.05"),
         ("possible_difference", 0.081, "lid_opening may differ by 0.081 > 0.08"),
+        ("corner_difference", 0.025, "mouth's corners moved by 0.025 > 0.022"),
         ("pspi_difference", 9.0, "estimated PSPI differs by 9.000 > 3"),
         ("pose_difference", 30.0, "head turned by 30.000 > 10"),
         ("faces", 2, "2 faces found"),
@@ -128,7 +132,7 @@ def test_copies_are_refused(judged, face_picture):
 def test_a_shifted_face_is_refused(judged, face_picture):
     (row,) = judged(np.roll(face_picture, 8, axis=1))
     assert row["status"] == "rejected"
-    assert "landmark error" in row["reason"]
+    assert "face moved by" in row["reason"]
     # The shift cancels in the measures, which are taken relative to the eyes.
     assert row["measure_difference"] < 0.06
 

@@ -4,13 +4,38 @@ import pytest
 from aacsfnet.augmentation.gate import resemblance
 from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.mesh import LOOKS
+from aacsfnet.faces.pose import rotation_of
 from aacsfnet.tables import PAIN_MEASURES
 
 
-def test_a_shift_shows_as_its_length_in_eye_distances(face_landmarks):
+def test_a_face_that_moved_as_a_whole_has_no_error(face_landmarks):
     moved = face_landmarks + np.array([3.0, 4.0, 99.0])  # depth is not compared
     errors = resemblance.landmark_errors(face_landmarks, moved)
-    assert errors == pytest.approx(dict.fromkeys(errors, 5 / eye_distance(face_landmarks)))
+    assert errors == pytest.approx(dict.fromkeys(errors, 0.0), abs=1e-9)
+    shift = resemblance.shift_of(face_landmarks, moved) * eye_distance(face_landmarks)
+    assert shift == pytest.approx([3.0, 4.0])
+
+
+def test_what_moves_within_the_face_shows_as_its_length_in_eye_distances(face_landmarks):
+    moved = face_landmarks + np.array([2.0, 0.0, 0.0])
+    moved[list(resemblance.REGIONS["mouth"])] += [3.0, 4.0, 0.0]
+    errors = resemblance.landmark_errors(face_landmarks, moved)
+    assert errors["mouth"] == pytest.approx(5 / eye_distance(face_landmarks))
+    assert errors["brows"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_mouths_corners_are_measured_on_the_level_face(face_landmarks):
+    eyes = float(eye_distance(face_landmarks))
+    before = resemblance.corner_height(face_landmarks)
+    assert resemblance.corner_height(1.7 * face_landmarks + 9) == pytest.approx(before)
+    smiling = face_landmarks.copy()
+    up = rotation_of(face_landmarks)[:, 1]  # the face's own axis, picture coordinates
+    smiling[[61, 291]] -= 0.1 * eyes * up
+    rise = resemblance.corner_height(smiling) - before
+    assert rise == pytest.approx(0.1, rel=0.02)  # the pose follows the mouth a little
+    dropped = face_landmarks.copy()
+    dropped[152] += 0.1 * eyes * up
+    assert resemblance.corner_height(dropped) - before == pytest.approx(0.05, rel=0.1)
 
 
 @pytest.mark.parametrize("region", ["eyes", "brows", "mouth"])
@@ -63,6 +88,7 @@ def test_looks_are_averaged_and_measured_one_by_one(face_landmarks):
     assert set(found.measures) == set(PAIN_MEASURES)
     for name, values in found.measures.items():
         assert values == pytest.approx([float(measure_all(look)[name]) for look in looks])
+    assert found.corners == pytest.approx([float(resemblance.corner_height(x)) for x in looks])
     assert found.pspi.shape == (LOOKS,)
     assert resemblance.seen(looks, None).pspi is None
 
