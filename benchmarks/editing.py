@@ -279,10 +279,13 @@ def generated(people: int) -> dict:
 def photographs(folder: Path, people: int, montage: Path | None) -> dict:
     """The ladder on photographs of neutral faces, warp alone, 512 pixels.
 
-    The yardstick is the mean of what rendered people show of the same expression.
+    The yardstick is the mean of what rendered people show of the same expression. AU6 and AU9
+    alone are left out, since the mesh does not see them.
     """
     table = pl.read_csv(folder / "manifest.csv").filter(expression="neutral")
-    ladder = (*ALONE, *mixtures(5))
+    seen = [units for units in ALONE if not units.keys() & {"au6", "au9"}]
+    levels = [units for units in seen if max(units.values()) in (0.5, 1, 3, 5)]
+    ladder = (*levels, *mixtures(3))
     with FaceExtractor(Crop(size=512)) as extractor:
         found = [extractor.find(folder / path) for path in table["path"]]
     with CropLandmarker(0.5) as landmarker:
