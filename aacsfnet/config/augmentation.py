@@ -190,7 +190,7 @@ class Quality(Block):
     max_corner_difference: float = Field(
         0.022,
         gt=0.0,
-        description="largest estimated rise or fall of the mouth's corners, as in a smile, likewise",
+        description="largest estimated rise or fall of the mouth's corners (a smile), likewise",
     )
     max_pspi_difference: float = Field(
         3.0, gt=0.0, description="largest change of the PSPI estimated from these measures"
