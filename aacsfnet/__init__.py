@@ -14,12 +14,15 @@ _HOMES = {
     "Predictor": "aacsfnet.inference",
 }
 
-__all__ = ["Predictor", "__version__", "create_model", "load_model", "table"]
+#: Parts that can be used without importing them first.
+_PACKAGES = ("evaluation", "faces", "table", "tables")
+
+__all__ = ["Predictor", "__version__", "create_model", "load_model"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "table":  # the package's former name for its tables
-        return import_module("aacsfnet.tables")
+    if name in _PACKAGES:
+        return import_module(f"aacsfnet.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'aacsfnet' has no attribute {name!r}")

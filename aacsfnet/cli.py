@@ -157,7 +157,7 @@ def merge(
     output: Output,
     config: Settings = "config.yaml",
 ) -> None:
-    """Merge real and accepted pictures into one array, and deal subjects into folds."""
+    """Merge real and accepted pictures into one array, and assign subjects to folds."""
     from aacsfnet.cohort.merge import merge as run
 
     run(load(config), index, crop, landmarks, generate, quality, output)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 ACTION_UNITS = ("au4", "au6", "au7", "au9", "au10", "au12", "au20", "au25", "au26", "au43")
 #: Units that PSPI is made of.
 PSPI_UNITS = ("au4", "au6", "au7", "au9", "au10", "au43")
-#: Highest intensity of each unit that can be rendered.
+#: Highest intensity of each unit.
 HIGHEST = {
     **dict.fromkeys(("au1", "au2", "au4", "au6", "au7", "au9", "au10"), 5.0),
     **dict.fromkeys(("au12", "au20", "au25", "au26"), 5.0),

@@ -49,7 +49,7 @@ class Evaluated:
 
 
 class Layout:
-    """The paths of one data set's results under given settings; nothing is read from the disk.
+    """The paths of one data set's results under given settings.
 
     A scope, shard, experiment, seed or fold may also be a pattern such as "{shard}", which stands
     in the path as it is.
@@ -113,6 +113,17 @@ class Layout:
     def tables(self, scope: str, stage: str, shards: Sequence[str]) -> list[Path]:
         """Return the tables of all shards."""
         return [self.table(scope, stage, shard) for shard in shards]
+
+    def finished(self, scope: str, stage: str) -> list[Path]:
+        """Return the tables of a stage that are there, of the shards that the index names.
+
+        Raises:
+            DataError: there is no index.
+        """
+        from aacsfnet import tables
+
+        shards = tables.read(self.index, ["shard"])["shard"].unique().sort().to_list()
+        return [path for path in self.tables(scope, stage, shards) if path.is_file()]
 
     def merged(self, scope: str) -> Merged:
         """Return the merged data."""

@@ -14,9 +14,9 @@ from aacsfnet.config.files import limits, value_text
 _INTRODUCTION = """\
 # Settings
 
-Every key with its default. A settings file of your own holds the keys that differ; it is laid over
-`config.yaml` key by key. Unknown keys, wrong types and impossible values are one line each before
-the first job.
+Every key with its default. A settings file of your own holds the keys that differ; it is merged
+into `config.yaml` key by key. Unknown keys, wrong types and impossible values are one line each
+before the first job.
 """
 
 #: A tag that makes a browser load something, with where it loads it from.

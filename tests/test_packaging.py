@@ -167,3 +167,25 @@ def test_what_is_said_to_be_imported_by_nothing_is_declared_and_not_imported():
     assert UNIMPORTED.keys() <= needed | extra
     used = {name for offered in imported("aacsfnet").values() for name in offered}
     assert not used & UNIMPORTED.keys()
+
+
+def test_merge_needs_no_network_library():
+    """It runs in the environment of the faces' stages, which has none."""
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('torch', 'timm', 'safetensors', 'lightning')))\n"
+        "import aacsfnet.cohort.merge, aacsfnet.faces.crop, aacsfnet.datasets.index\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_names_that_programs_build_on():
+    code = (
+        "import aacsfnet\n"
+        "from aacsfnet.table import read\n"
+        "assert aacsfnet.table.read is read is aacsfnet.tables.read\n"
+        "assert callable(aacsfnet.faces.find_faces)\n"
+        "import aacsfnet.evaluation.metrics\n"
+        "assert callable(aacsfnet.evaluation.metrics.icc)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -37,7 +37,7 @@ _BUNDLED_GUIDANCE = 1.5
 
 
 class Depth(Block):
-    """The depth map that steers generation."""
+    """The depth map that conditions generation."""
 
     method: Literal["mesh", "model", "composite", "midas", "zoe"] = Field(
         "mesh",
@@ -212,16 +212,16 @@ class Quality(Block):
         None,
         ge=-1.0,
         le=1.0,
-        description="least cosine similarity of the embeddings of source and picture; null: only "
+        description="minimum cosine similarity of the embeddings of source and picture; null: only "
         "recorded",
     )
     min_sharpness: float = Field(
-        0.2, ge=0.0, description="least variance of the Laplacian, share of the source's"
+        0.2, ge=0.0, description="minimum variance of the Laplacian, share of the source's"
     )
-    min_brightness: float = Field(0.05, ge=0.0, le=1.0, description="least mean grey value, of 1")
+    min_brightness: float = Field(0.05, ge=0.0, le=1.0, description="minimum mean grey value, of 1")
     max_brightness: float = Field(0.95, ge=0.0, le=1.0, description="largest mean grey value, of 1")
     min_contrast: float = Field(
-        0.03, ge=0.0, le=1.0, description="least standard deviation of grey values, of 1"
+        0.03, ge=0.0, le=1.0, description="minimum standard deviation of grey values, of 1"
     )
     min_difference: float = Field(
         0.004,

@@ -17,7 +17,7 @@ from aacsfnet.config import Config
 HEADER = """\
 # Every setting, with its default. The workflow runs as it stands, on the built-in demo data.
 # For your own study write a file of the keys that differ and name it with `--configfile`;
-# it is laid over this one key by key (an experiment set to null is taken away).
+# it is merged into this one key by key (an experiment set to null is removed).
 # Threads, memory and devices belong to profiles, not here (see docs/how-to/cluster.md).
 """
 

@@ -52,6 +52,8 @@ class NetworkSettings(PublishedSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "NetworkSettings":
+        if len(set(self.branches)) < len(self.branches):
+            raise ValueError(f"branches = {list(self.branches)}: expected each once")
         if "spatial" in self.branches and (self.width % self.heads or self.width % 4):
             raise ValueError(
                 f"width = {self.width}: expected a multiple of 4 and of heads = {self.heads}"

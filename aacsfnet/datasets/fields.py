@@ -10,7 +10,7 @@ from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.sheet import Sheet
 from aacsfnet.datasets.videos import is_video
 from aacsfnet.errors import DataError
-from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS, HIGHEST
 
 KNOWN_COLUMNS = frozenset(
     {"path", "subject", "label", "sequence", "frame", "split", "sex", "age_group"}
@@ -85,7 +85,7 @@ def action_units_of(
     for column, unit in columns.items():
         text = sheet.columns[column][row]
         value = number_of(text, sheet.decimal_comma)
-        if value is not None and 0 <= value <= (1 if unit == "au43" else 5):
+        if value is not None and 0 <= value <= HIGHEST[unit]:
             values[unit] = value
         elif text.lower() not in _MISSING:
             notes = ["bad_action_unit"]

@@ -1,6 +1,6 @@
 """The plan of a data set's pictures, summed up: how many of which band, and what they cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,36 +55,38 @@ def budget(rows: Iterable[tuple[str, float, str]], label: Label) -> list[Share]:
     return [share for share in shares if share.frames]
 
 
-def read_plan(folder: Path, label: Label) -> list[Share]:
-    """Return the plan that a folder of prompts tables holds.
-
-    Raises:
-        DataError: there are none.
-    """
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise DataError(f"{folder}: no tables; run the prompts stage first")
+def read_plan(files: Sequence[Path], label: Label) -> list[Share]:
+    """Return the plan that prompts tables hold."""
     columns = ["frame_id", "label", "status"]
-    rows = (row for file in files for row in tables.read(file, columns).iter_rows())
-    return budget(rows, label)
+    return budget((row for file in files for row in tables.read(file, columns).iter_rows()), label)
 
 
 def plan_in_words(config: Config, results: Path) -> str:
     """Return what is planned in a results folder, for each group of experiments that share it.
 
     Raises:
-        DataError: there are no prompts tables.
+        DataError: there is no index, or there are no prompts tables at all.
     """
     label = open_dataset(config).label
     layout = Layout(config, results)
     gpu, cores = has_gpu(), cores_here()
     where = "a GPU" if gpu else f"{cores} cores"
-    parts = []
+    found, parts = False, []
     for scope, names in layout.scopes("generate").items():
-        shares = read_plan(layout.stage(layout.scope(names[0], "prompts"), "prompts"), label)
-        each = generation_seconds(layout.config(scope), gpu, cores)
-        time = hours_minutes(each * sum(share.pictures for share in shares))
-        parts.append((names, in_words(shares, label, f"about {time} of generation with {where}")))
+        prompts = layout.scope(names[0], "prompts")
+        files = layout.finished(prompts, "prompts")
+        found |= bool(files)
+        if files:
+            shares = read_plan(files, label)
+            each = generation_seconds(layout.config(scope), gpu, cores)
+            time = hours_minutes(each * sum(share.pictures for share in shares))
+            words = in_words(shares, label, f"about {time} of generation with {where}")
+        else:
+            folder = layout.stage(prompts, "prompts")
+            words = f"{folder}: no tables; run the prompts stage first"
+        parts.append((names, words))
+    if not found:
+        raise DataError(parts[0][1])
     if len(parts) == 1:
         return parts[0][1]
     return "\n\n".join(f"experiments {', '.join(names)}:\n{words}" for names, words in parts)

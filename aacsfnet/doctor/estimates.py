@@ -34,19 +34,25 @@ class Plan:
         runs: how often crop, landmarks, depth and merge go over all of them.
         generation: settings and number of pictures of each run of `generate`.
         merged: sides and numbers of the pictures in each merged array.
-        trained: pictures shown in training, over all epochs, folds, seeds and experiments.
+        training: settings of each experiment and the pictures that its training shows, over all
+            epochs, folds and seeds.
     """
 
     frames: int
     runs: dict[str, int]
     generation: tuple[tuple[Config, int], ...]
     merged: tuple[tuple[int, int], ...]
-    trained: int
+    training: tuple[tuple[Config, int], ...]
 
     @property
     def generated(self) -> int:
         """Return how many pictures are generated in all."""
         return sum(pictures for _, pictures in self.generation)
+
+    @property
+    def trained(self) -> int:
+        """Return how many pictures training shows in all."""
+        return sum(pictures for _, pictures in self.training)
 
     def rows(self, stage: str) -> int:
         """Return how many frames a stage handles in all."""
@@ -61,14 +67,16 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
     owners = [config.for_experiment(name) for name in config.experiments]
     pool, people = usable.filter(in_pool()), usable.filter(~in_pool())
     subjects = people["subject"].n_unique()
-    trained = 0.0
+    training = []
     for own in owners:
+        trained = 0.0
         folds, held_out = _folds(own.merge.folds, subjects)
         kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
         for frames, share in ((people, kept), (pool, 1.0)):
             generated = pictures_of(own, frames, label) if own.train.synthetic else 0
             shown = share * (len(frames) + generated) * own.train.epochs * folds
             trained += shown * len(config.training_seeds)
+        training.append((own, round(trained)))
     return Plan(
         frames=len(usable),
         runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},
@@ -79,7 +87,7 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
             (own.merge.image_size, len(usable) + pictures_of(own, usable, label))
             for own in distinct(owners, "merge")
         ),
-        trained=round(trained),
+        training=tuple(training),
     )
 
 

@@ -38,16 +38,10 @@ def _generator(settings: Generate) -> Finding:
     try:
         files = model_files.find_model(settings)
         recipe_of(settings, files.kind)
-        card = model_files.describe(files)
+        model_files.describe(files)
     except AacsfnetError as error:
         return Finding("error", "generate.model", str(error), "or keep the default: bundled")
-    untrained = card.get("trained") is False
-    return Finding(
-        "warning" if untrained else "ok",
-        "generate.model",
-        f"{settings.model}: {'untrained' if untrained else 'found'} in {files.folder}",
-        "its pictures are noise and the gate rejects them" if untrained else "",
-    )
+    return Finding("ok", "generate.model", f"{settings.model}: found in {files.folder}")
 
 
 def _folder(key: str, folder: Path, weights: str) -> Finding:

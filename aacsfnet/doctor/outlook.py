@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -21,10 +22,14 @@ def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[F
     """Rehearse on a sample of usable frames; yield faces found, disk needed and time."""
     if not len(usable):
         return
+    seconds_of = cache(training_seconds)  # experiments often train the same network
     try:
         rehearsal = rehearse(config, usable.with_columns(shard=pl.lit("")))
-        training = training_seconds(config)
         plan = estimates.plan_of(config, usable, label)
+        training = sum(
+            pictures * seconds_of(own.train, own.merge.image_size)
+            for own, pictures in plan.training
+        )
     except AacsfnetError as error:
         yield Finding("error", "rehearsal", str(error), "correct this first")
         return
@@ -69,16 +74,15 @@ def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Findin
         pictures * estimates.generation_seconds(config, gpu, cores)
         for config, pictures in plan.generation
     )
-    train = plan.trained * training
     words = estimates.hours_minutes
     message = (
-        f"about {words(first + check + generate + train)} with {cores} cores"
+        f"about {words(first + check + generate + training)} with {cores} cores"
         f"{' and a GPU' if gpu else ''}, without starting up\n"
         f"crop, landmarks and depth of {plan.frames} frames: {words(first)} (rehearsed)\n"
         f"generate {plan.generated} pictures: {words(generate)} (rough), quality: {words(check)}\n"
-        f"train, {plan.trained} pictures in all: {words(train)} (from one step)"
+        f"train, {plan.trained} pictures in all: {words(training)} (from one step)"
     )
-    long = first + check + generate + train > 2 * 86_400
+    long = first + check + generate + training > 2 * 86_400
     advice = (
         "a GPU, fewer prompts.variants, or a cluster (see docs/how-to/cluster.md)" if long else ""
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.config import Config
+from aacsfnet.config import Config, Train
 from aacsfnet.devices import usable
 
 #: Frames of the run that warms up, and of the one that is measured.
@@ -95,10 +95,10 @@ def _play(
     return seconds, tables.read(paths["landmarks"], ["status", "reason"])
 
 
-def training_seconds(config: Config) -> float:
+def training_seconds(settings: Train, image_size: int) -> float:
     """Return the seconds that one picture takes in one training step, on the machine's device.
 
-    Forward and backward pass of the configured network on random pictures, the fastest of a few;
+    Forward and backward pass of the network on random pictures, the fastest of a few;
     loading and varying pictures come on top.
     """
     import torch
@@ -107,12 +107,11 @@ def training_seconds(config: Config) -> float:
 
     logging.getLogger("timm").setLevel(logging.ERROR)
     # Random weights and any range of the label: neither takes time.
-    settings = config.train.model_copy(update={"pretrained": None})
+    settings = settings.model_copy(update={"pretrained": None})
     device = usable()[0]
-    side = config.merge.image_size
-    model = network_of(settings, side, (0.0, 1.0)).to(device).train()
+    model = network_of(settings, image_size, (0.0, 1.0)).to(device).train()
     batch = model.fixed_batch or min(settings.batch, 32 if device.type == "cpu" else 256)
-    pictures = torch.rand(batch, 3, side, side, device=device)
+    pictures = torch.rand(batch, 3, image_size, image_size, device=device)
     fastest, begun = float("inf"), time.perf_counter()
     for _ in range(6):  # the first warms up
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_args
 
@@ -95,9 +96,11 @@ def create_model(name: str = "aacsfnet", **settings: Any) -> Network:
         raise SettingsError(f"model {name!r}: expected one of {', '.join(MODELS)}")
     kind, build = MODELS[name]
     own = {key: settings.pop(key) for key in kind.model_fields if key in settings}
+    if unknown := set(settings) - set(signature(build).parameters):
+        known = ", ".join(sorted({*kind.model_fields, *signature(build).parameters} - {"settings"}))
+        raise SettingsError(f"model {name!r}: no setting {min(unknown)!r}; it has {known}")
+    settings["pretrained"] = settings.get("pretrained") or False
     try:
         return build(kind.model_validate(own), **settings)
     except ValidationError as error:
         raise SettingsError(f"model {name!r}: {explain(error, kind)}") from error
-    except TypeError as error:
-        raise SettingsError(f"model {name!r}: {error}") from error

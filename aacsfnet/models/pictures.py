@@ -1,9 +1,12 @@
 """How a face crop becomes the network's picture: the one way, in training and in use."""
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def resized(picture: np.ndarray, size: int, kept: float = 1.0) -> np.ndarray:
@@ -27,6 +30,6 @@ def resized(picture: np.ndarray, size: int, kept: float = 1.0) -> np.ndarray:
     return cv2.resize(middle, (size, size), interpolation=method)
 
 
-def to_float(pictures: Tensor) -> Tensor:
+def to_float(pictures: "Tensor") -> "Tensor":
     """Return `(B, 3, S, S)` float32 in 0-1 from `(B, S, S, 3)` uint8, on the same device."""
-    return pictures.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return pictures.permute(0, 3, 1, 2).float().div_(255)

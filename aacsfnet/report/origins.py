@@ -22,7 +22,8 @@ def provenance(config: Config, results: Results) -> dict[str, Any]:
     """Return settings with their hash, versions, the commit, and the generator's recipe."""
     settings = config.model_dump(mode="json", exclude={"results"})
     text = json.dumps(settings, sort_keys=True)
-    recipes = results.first_values("generate", "recipe")
+    views = results.views("generate").items()
+    recipes = {of: view.first_values("generate", "recipe") for of, view in views}
     return {
         "settings": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
         "settings_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -31,7 +32,7 @@ def provenance(config: Config, results: Results) -> dict[str, Any]:
         | versions(*_PACKAGES),
         "system": f"{platform.system()} {platform.machine()}",
         "commit": (name := commit()) and {"name": name, "altered": altered()},
-        "recipe": _pretty(recipes[0]) if recipes else "",
+        "recipes": {of: _pretty(found[0]) for of, found in recipes.items() if found},
     }
 
 

@@ -47,7 +47,10 @@ def data_section(results: Results, names: Names, label: Label) -> Section:
         "meanings": {
             status: tables.STATUSES[status] for status in tables.STATUSES if status in seen
         },
-        "reasons": reasons_table(_all_reasons(results), names),
+        "reasons": {
+            of: reasons_table(_all_reasons(view), names)
+            for of, view in results.views("depth").items()
+        },
         "notes": _note_counts(index),
         "histogram": figures.histogram(
             "labels", values.tolist(), counts.tolist(), axis_of(label), step

@@ -2,10 +2,11 @@ import polars as pl
 import pytest
 import torch
 
+from aacsfnet import tables
 from aacsfnet.cli import main
 from aacsfnet.config import validate
 from aacsfnet.datasets import Label
-from aacsfnet.doctor.budget import budget, plan_in_words, read_plan
+from aacsfnet.doctor.budget import budget, plan_in_words
 from aacsfnet.errors import DataError
 
 PSPI = Label("pspi", 0.0, 16.0, "observed expression")
@@ -25,21 +26,30 @@ def test_frames_and_pictures_are_counted_by_level():
     assert found == [("0", 2, 1, 1), ("up to 2", 2, 2, 3), ("up to 16", 1, 1, 1)]
 
 
+def write_index(folder, *shards):
+    rows = [{"frame_id": f"{shard}/1", "status": "ok", "shard": shard} for shard in shards]
+    tables.write(folder / "index.parquet", tables.frame("index", rows), "index")
+
+
 def test_without_a_plan_the_stage_to_run_is_named(tmp_path):
+    write_index(tmp_path, "s1.00")
     with pytest.raises(DataError, match="run the prompts stage first"):
-        read_plan(tmp_path, PSPI)
+        plan_in_words(validate({}), tmp_path)
 
 
 def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, capsys):
-    tables = run_shard(settings(), "prompts")["prompts"]
+    planned = run_shard(settings(), "prompts")["prompts"]
+    write_index(tmp_path, "s1.00")
     (tmp_path / "prompts").mkdir()
+    # A person who was removed from the data set does not count.
+    tables.write(tmp_path / "prompts" / "gone.00.parquet", planned, "prompts")
     (tmp_path / "prompts.parquet").rename(tmp_path / "prompts" / "s1.00.parquet")
     (tmp_path / "config.yaml").write_text("dataset: demo\n")
     with pytest.raises(SystemExit) as end:
         main(["plan", "--results", str(tmp_path), "--config", str(tmp_path / "config.yaml")])
     assert end.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
-    made = len(tables.filter(status="ok"))
+    made = len(planned.filter(status="ok"))
     assert f"all 4 {made} {made}" in words
     assert "about" in words
 
@@ -50,14 +60,17 @@ def test_each_experiments_own_plan_is_told(run_shard, settings, tmp_path):
         folder = tmp_path / ("prompts", "experiments/many/prompts")[number]
         folder.mkdir(parents=True)
         (tmp_path / "prompts.parquet").rename(folder / "s1.00.parquet")
+    write_index(tmp_path, "s1.00")
     experiments = {
         "full": {},
         "many": {"prompts": {"variants": 3}},
         "slow": {"generate": {"steps": 200}},
         "short": {"train": {"epochs": 1}},
+        "unmade": {"landmarks": {"min_confidence": 0.6}},
     }
     words = plan_in_words(validate({"experiments": experiments}), tmp_path)
-    full, many, slow = words.split("\n\n")
+    full, many, slow, unmade = words.split("\n\n")
+    assert unmade.endswith("experiments/unmade/prompts: no tables; run the prompts stage first")
     assert full.startswith("experiments full, short:")
     assert many.startswith("experiments many:")
     assert slow.startswith("experiments slow:")
@@ -76,6 +89,7 @@ def test_the_time_told_is_that_of_the_device_asked_for(
     (tmp_path / "prompts").mkdir()
     row = {"frame_id": "a/1", "label": 2.0, "status": "ok"}
     pl.DataFrame([row]).write_parquet(tmp_path / "prompts" / "a.00.parquet")
+    write_index(tmp_path, "a.00")
     with pytest.raises(SystemExit) as end:
         main(["plan", "--results", str(tmp_path), "--config", "{}"])
     assert end.value.code == 0

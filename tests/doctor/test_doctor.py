@@ -27,7 +27,7 @@ REHEARSAL = Rehearsal(
 def quick(monkeypatch):
     """Leave rehearsal and models out: they take seconds and have tests of their own."""
     monkeypatch.setattr(doctor.outlook, "rehearse", lambda config, rows: REHEARSAL)
-    monkeypatch.setattr(doctor.outlook, "training_seconds", lambda config: 0.01)
+    monkeypatch.setattr(doctor.outlook, "training_seconds", lambda settings, side: 0.01)
     monkeypatch.setattr(doctor, "look_at_models", lambda config: iter(()))
 
 
@@ -188,7 +188,7 @@ def test_the_step_that_is_timed_is_the_configured_networks(
     monkeypatch.setattr(rehearsal, "_LONGEST_TRIAL", 0.0)
     shared = {"pretrained": "/no/such.safetensors", "batch": 64} | train
     shared["network"] = shared.get("network", {}) | {"width": 32}
-    assert rehearsal.training_seconds(validate({"train": shared})) > 0
+    rehearsal.training_seconds(validate({"train": shared}).train, 64)
     assert seen == [((batch, 3, 64, 64), (batch, outputs), 32)]
 
 

@@ -27,7 +27,7 @@ rule merge_shards:
         quality=folder("quality"),
         output=subpath(output.images, parent=True),
     message:
-        "Merging real and accepted pictures, and dealing subjects into folds"
+        "Merging real and accepted pictures, and assigning subjects to folds"
     shell:
         "python -m aacsfnet merge --config {params.config:q} --index {input.index:q}"
         " --crop {params.crop:q} --landmarks {params.landmarks:q} --generate {params.generate:q}"

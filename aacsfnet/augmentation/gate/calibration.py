@@ -182,53 +182,63 @@ def bound_of(counted: Pairs, limits: Quality) -> float:
     return min(highest, max(counted.best, SMALLEST_CHANGE))
 
 
-def calibrate(config: Config, results: Path) -> dict[str, tuple[Quality, dict[str, Pairs]]]:
+Calibration = tuple[Quality, dict[str, Pairs]]
+
+
+def calibrate(config: Config, results: Path) -> dict[str, Calibration | str]:
     """Return the pairs of all people of a data set's real frames, for each score.
 
     Args:
         config: all settings.
-        results: the data set's results folder, with its `landmarks` tables.
+        results: the data set's results folder, with its index and `landmarks` tables.
 
     Returns:
-        The gate's settings and the pairs, for each group of experiments that share both; the key
-        names them.
+        The gate's settings and the pairs, for each group of experiments that share both, or in
+        words why there are none; the key names them.
 
     Raises:
-        DataError: there are no landmarks, or no pairs of one of the two kinds.
+        DataError: there is no index, or no group has landmarks with pairs of both kinds.
     """
     label = open_dataset(config).label
     layout = Layout(config, results)
-    return {
-        ", ".join(names): (
-            layout.config(scope).quality,
-            _pooled_pairs(layout.stage(layout.scope(names[0], "landmarks"), "landmarks"), label),
-        )
-        for scope, names in layout.scopes("quality").items()
-    }
+    found: dict[str, Calibration | str] = {}
+    for scope, names in layout.scopes("quality").items():
+        landmarks = layout.scope(names[0], "landmarks")
+        try:
+            if not (files := layout.finished(landmarks, "landmarks")):
+                folder = layout.stage(landmarks, "landmarks")
+                raise DataError(f"{folder}: no tables; run the landmarks stage first")
+            found[", ".join(names)] = layout.config(scope).quality, _pooled_pairs(files, label)
+        except DataError as error:
+            found[", ".join(names)] = str(error)
+    if all(isinstance(each, str) for each in found.values()):
+        raise DataError(str(next(iter(found.values()))))
+    return found
 
 
-def _pooled_pairs(folder: Path, label: Label) -> dict[str, Pairs]:
+def _pooled_pairs(files: Sequence[Path], label: Label) -> dict[str, Pairs]:
     columns = ["label", "status", "measures"]
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise DataError(f"{folder}: no tables; run the landmarks stage first")
     shards = [pairs_of(tables.read(file, columns).to_dicts(), label) for file in files]
     pooled = {score: pool([shard[score] for shard in shards]) for score in BOUNDS}
     for counted in pooled.values():
         if not counted.same_pairs or not counted.different_pairs:
             raise DataError(
-                f"{folder}: {counted.same_pairs} pairs of frames of one subject with equal labels "
-                f"and {counted.different_pairs} with labels {APART * (label.high - label.low):g} "
-                "or more apart; both kinds are needed"
+                f"{files[0].parent}: {counted.same_pairs} pairs of frames of one subject with equal"
+                f" labels and {counted.different_pairs} with labels"
+                f" {APART * (label.high - label.low):g} or more apart; both kinds are needed"
             )
     return pooled
 
 
-def in_words(found: Mapping[str, tuple[Quality, Mapping[str, Pairs]]]) -> str:
+def in_words(found: Mapping[str, Calibration | str]) -> str:
     """Return what `calibrate` found as lines for a terminal."""
     lines = []
-    for experiments, (limits, scores) in found.items():
+    for experiments, calibration in found.items():
         lines += [f"experiments {experiments}:"] if len(found) > 1 else []
+        if isinstance(calibration, str):
+            lines.append(calibration)
+            continue
+        limits, scores = calibration
         for score, pairs in scores.items():
             lines.append(
                 f"{score}: {pairs.same_pairs} pairs of one subject's frames with equal labels, "

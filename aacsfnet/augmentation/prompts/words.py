@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aacsfnet.errors import SettingsError
+from aacsfnet.facs import HIGHEST, PSPI_UNITS
 
 #: What each action unit does to a face, most telling for pain first. PSPI counts the first six.
 UNIT_WORDS = {
@@ -23,10 +24,7 @@ UNIT_WORDS = {
     "au20": "stretched lips",
     "au12": "lifted lip corners",
 }
-PSPI_UNITS = ("au43", "au4", "au9", "au10", "au6", "au7")
 
-# PSPI counts an eye closure as 1 although it moves the face as much as the highest intensity.
-_FULL_INTENSITY = {"au43": 1.0}
 _OTHER_UNITS_WEIGHT = 0.5
 
 #: Words for the label, by the share of its range that it reaches.
@@ -64,9 +62,9 @@ def unit_phrases(units: Mapping[str, float | None]) -> list[Phrase]:
         intensity = units.get(name)
         if intensity is None or not intensity > 0:
             continue
-        share = min(intensity / _FULL_INTENSITY.get(name, 5.0), 1.0)
+        share = min(intensity / HIGHEST[name], 1.0)
         weight = share if name in PSPI_UNITS else share * _OTHER_UNITS_WEIGHT
-        adverb = "" if name in _FULL_INTENSITY else _adverb(share)
+        adverb = "" if HIGHEST[name] == 1 else _adverb(share)  # there or not
         phrases.append(Phrase(adverb + words, weight))
     return sorted(phrases, key=lambda phrase: -phrase.weight)
 

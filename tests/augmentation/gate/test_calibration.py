@@ -112,7 +112,13 @@ def results(tmp_path):
         ]
         path = tmp_path / "landmarks" / f"{subject}.00.parquet"
         tables.write(path, tables.frame("landmarks", rows), "landmarks")
+    write_index(tmp_path)
     return tmp_path
+
+
+def write_index(folder):
+    rows = [{"frame_id": s, "status": "ok", "shard": f"{s}.00"} for s in ("a", "b")]
+    tables.write(folder / "index.parquet", tables.frame("index", rows), "index")
 
 
 def test_a_data_set_whose_labels_show_is_told_apart(results):
@@ -135,10 +141,15 @@ def test_each_experiment_has_its_own_landmarks_and_bounds(results):
         "full": {},
         "own": {"landmarks": {"min_confidence": 0.6}},
         "strict": {"quality": {"max_measure_difference": 0.02}},
+        "unmade": {"crop": {"margin": 0.3}},
     }
+    # A person who was removed from the data set does not count.
+    gone = tables.frame("landmarks", rows)
+    tables.write(results / "landmarks" / "gone.00.parquet", gone, "landmarks")
     got = calibration.calibrate(validate({"experiments": experiments}), results)
-    assert list(got) == ["full", "own", "strict"]
-    pairs = {name: scores["measure_difference"] for name, (_, scores) in got.items()}
+    assert list(got) == ["full", "own", "strict", "unmade"]
+    assert got["unmade"].endswith("landmarks: no tables; run the landmarks stage first")
+    pairs = {name: got[name][1]["measure_difference"] for name in ("full", "own", "strict")}
     assert pairs["own"].same_pairs == 2 * 45
     assert pairs["own"].different_pairs == 100
     assert pairs["strict"].same_pairs == pairs["full"].same_pairs == 2 * (190 + 45 + 10)
@@ -149,5 +160,6 @@ def test_each_experiment_has_its_own_landmarks_and_bounds(results):
 
 
 def test_no_tables_is_an_error(tmp_path):
+    write_index(tmp_path)
     with pytest.raises(DataError, match="run the landmarks stage first"):
         calibration.calibrate(validate({}), tmp_path)
