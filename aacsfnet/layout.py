@@ -114,15 +114,19 @@ class Layout:
         """Return the tables of all shards."""
         return [self.table(scope, stage, shard) for shard in shards]
 
-    def finished(self, scope: str, stage: str) -> list[Path]:
-        """Return the tables of a stage that are there, of the shards that the index names.
+    def shards(self) -> list[str]:
+        """Return the shards that the index names, in order.
 
         Raises:
             DataError: there is no index.
         """
-        from aacsfnet import tables
+        from aacsfnet import tables  # heavy, and a model's folder is read without tables
 
-        shards = tables.read(self.index, ["shard"])["shard"].unique().sort().to_list()
+        found: list[str] = tables.read(self.index, ["shard"])["shard"].unique().sort().to_list()
+        return found
+
+    def finished(self, scope: str, stage: str, shards: Sequence[str]) -> list[Path]:
+        """Return the tables of a stage that are there, in order of shards."""
         return [path for path in self.tables(scope, stage, shards) if path.is_file()]
 
     def merged(self, scope: str) -> Merged:

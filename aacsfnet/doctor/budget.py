@@ -69,12 +69,13 @@ def plan_in_words(config: Config, results: Path) -> str:
     """
     label = open_dataset(config).label
     layout = Layout(config, results)
+    shards = layout.shards()
     gpu, cores = has_gpu(), cores_here()
     where = "a GPU" if gpu else f"{cores} cores"
     found, parts = False, []
     for scope, names in layout.scopes("generate").items():
         prompts = layout.scope(names[0], "prompts")
-        files = layout.finished(prompts, "prompts")
+        files = layout.finished(prompts, "prompts", shards)
         found |= bool(files)
         if files:
             shares = read_plan(files, label)

@@ -53,7 +53,7 @@ class Results:
     def paths(self, stage: str) -> list[Path]:
         """Return the tables of a stage that are there, in order of shards."""
         scope = self.layout.scope(self.experiment, stage)
-        return [p for p in self.layout.tables(scope, stage, self.shards) if p.is_file()]
+        return self.layout.finished(scope, stage, self.shards)
 
     def config(self, stage: str) -> Config:
         """Return the settings in force where a stage ran."""

@@ -201,11 +201,12 @@ def calibrate(config: Config, results: Path) -> dict[str, Calibration | str]:
     """
     label = open_dataset(config).label
     layout = Layout(config, results)
+    shards = layout.shards()
     found: dict[str, Calibration | str] = {}
     for scope, names in layout.scopes("quality").items():
         landmarks = layout.scope(names[0], "landmarks")
         try:
-            if not (files := layout.finished(landmarks, "landmarks")):
+            if not (files := layout.finished(landmarks, "landmarks", shards)):
                 folder = layout.stage(landmarks, "landmarks")
                 raise DataError(f"{folder}: no tables; run the landmarks stage first")
             found[", ".join(names)] = layout.config(scope).quality, _pooled_pairs(files, label)
