@@ -122,7 +122,7 @@ class Generate(Block):
         0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
     level_strength: float = Field(
-        0.3, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
+        0.2, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
     )
     person_strength: float = Field(
         1.0, gt=0.0, le=1.0, description="likewise of pictures with another face (kind person)"
