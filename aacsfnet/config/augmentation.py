@@ -250,7 +250,7 @@ class Quality(Block):
         ("level",), description="kinds of pictures that the witness may refuse"
     )
     max_witness_error: float = Field(
-        1.5, gt=0.0, description="largest error of a unit read, as a multiple of its bounds"
+        1.4, gt=0.0, description="largest error of a unit read, as a multiple of its bounds"
     )
     min_sharpness: float = Field(
         0.2, ge=0.0, description="minimum variance of the Laplacian, share of the source's"
