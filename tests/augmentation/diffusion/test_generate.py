@@ -20,7 +20,7 @@ from aacsfnet.facs import PSPI_UNITS
 from tests.augmentation.tiny import tiny_depth_to_image, tiny_sd
 from tools.miniature import architecture
 
-QUICK = {"steps": 5, "batch": 4}
+QUICK = {"steps": 2, "batch": 4}
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +156,7 @@ def test_each_kind_of_picture_is_made_with_its_own_strength(run_shard, settings)
             "level": {"pictures": 1, "levels": [6, 12], "max_variants": 1},
         }
     }
-    config = settings(generate=QUICK | {"batch": 3}, **plan)
+    config = settings(generate=QUICK | {"steps": 5, "batch": 3}, **plan)
     made = run_shard(config, "prompts", "depth", "generate")["generate"].filter(status="ok")
     told = {recipe["kind"]: recipe for recipe in recipes(made)}
     assert {kind: recipe["strength"] for kind, recipe in told.items()} == {
