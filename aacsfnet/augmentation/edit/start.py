@@ -82,8 +82,8 @@ def finished_of(
         drawn: `(H, W, 3)` uint8 RGB.
         points: `(478, 3)`, the frame's landmarks, pixels.
     """
-    units = row["units"] or {}
-    if row["kind"] == "keep" or None in units.values():
+    units = row["units"]
+    if row["kind"] == "keep" or units is None or None in units.values():
         return drawn
     now = row["source_units"] if row["kind"] == "level" else {}
     return folded(drawn, target_of(row, points), units, now)
