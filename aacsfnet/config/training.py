@@ -63,6 +63,11 @@ class Train(Block):
         (), description="balanced sampling over label levels, subjects or both; [] is none"
     )
     epochs: int = Field(8, ge=1, description="training epochs")
+    epoch_steps: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps of an epoch; null: as many as show every picture once",
+    )
     batch: int = Field(16, ge=2, description="batch size")
     learning_rate: float = Field(5e-4, gt=0.0, description="peak learning rate of AdamW")
     warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="learning-rate warm-up, share of steps")

@@ -116,6 +116,7 @@ def training_batches(settings: Train, material: Material, seed: int) -> Batches:
         labels,
         batch=settings.batch,
         seed=seed,
+        epoch_steps=settings.epoch_steps,
         draw_weights=lambda epoch: phase_weights(
             drawn, synthetic, epoch, settings.pretraining_epochs
         ),
