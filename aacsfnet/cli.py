@@ -95,16 +95,6 @@ def landmarks(crop: CropTable, output: Output, config: Settings = "config.yaml")
 
 
 @shard_stage
-def depth(
-    crop: CropTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
-) -> None:
-    """Draw the depth map that steers generation, near = white."""
-    from aacsfnet.augmentation.depth.stage import depth as run
-
-    run(load(config), crop, landmarks, output)
-
-
-@shard_stage
 def prompts(
     index: IndexTable, landmarks: LandmarksTable, output: Output, config: Settings = "config.yaml"
 ) -> None:
@@ -112,6 +102,20 @@ def prompts(
     from aacsfnet.augmentation.prompts.stage import prompts as run
 
     run(load(config), index, landmarks, output)
+
+
+@shard_stage
+def depth(
+    crop: CropTable,
+    landmarks: LandmarksTable,
+    prompts: PromptsTable,
+    output: Output,
+    config: Settings = "config.yaml",
+) -> None:
+    """Draw the depth map that steers each picture's generation, near = white."""
+    from aacsfnet.augmentation.depth.stage import depth as run
+
+    run(load(config), crop, landmarks, prompts, output)
 
 
 @shard_stage

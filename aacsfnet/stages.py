@@ -29,21 +29,21 @@ STAGES = {
     "index": Stage(1, ("data", "index.shard_frames")),
     "crop": Stage(2, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
-    "depth": Stage(2, ("depth",), ("crop", "landmarks"), sharded=True),
     "prompts": Stage(
-        3,
+        4,
         ("data", "seed", "crop.size", "prompts", "generate.model"),
         ("index", "landmarks"),
         sharded=True,
     ),
+    "depth": Stage(3, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
     "generate": Stage(
-        2, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
+        3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        5, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+        6, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
     ),
     "merge": Stage(
-        3, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
+        4, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
     "train": Stage(3, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
@@ -51,7 +51,7 @@ STAGES = {
     "report": Stage(
         2,
         (
-            *("data", "seed", "index.shard_frames", "crop", "landmarks", "depth", "prompts"),
+            *("data", "seed", "index.shard_frames", "crop", "landmarks", "prompts", "depth"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),
             *("training_seeds", "experiments"),
         ),

@@ -13,11 +13,13 @@ from typing import IO, Any
 
 from filelock import lock_descriptor
 
+from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
 from aacsfnet.config import validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
-from aacsfnet.errors import InputError, WorkError
+from aacsfnet.errors import InputError, SettingsError, WorkError
+from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
 
 
@@ -39,8 +41,16 @@ class Workflow:
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
+        self._check_levels(dataset.label)
         words = dataset.splits()
         self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
+
+    def _check_levels(self, label: Label) -> None:
+        for name in self.experiments:
+            try:
+                check_levels(self.config.for_experiment(name), label)
+            except SettingsError as error:
+                raise SettingsError(f"{error} (experiment {name})") from None
 
     def _fold_count(
         self, name: str, words: Mapping[str, Collection[str]], subjects: Mapping[str, int]

@@ -32,7 +32,7 @@ def settings():
     """Settings that leave the demo's label range in place and make every picture."""
 
     def make(**blocks):
-        return validate({"prompts": {"neutral_share": 1.0}} | blocks)
+        return validate({"prompts": {"keep": {"neutral_share": 1.0}}} | blocks)
 
     return make
 
@@ -85,7 +85,7 @@ def shard(tmp_path, face_picture, face_landmarks):
     for stage, stage_rows in rows.items():
         paths[stage] = tmp_path / f"{stage}.parquet"
         tables.write(paths[stage], tables.frame(stage, stage_rows), stage)
-    for stage in ("depth", "prompts", "generate", "quality"):
+    for stage in ("prompts", "depth", "generate", "quality"):
         paths[stage] = tmp_path / f"{stage}.parquet"
     return paths
 
@@ -99,8 +99,8 @@ def run_shard(shard):
     from aacsfnet.augmentation.prompts.stage import prompts
 
     calls = {
-        "depth": (depth, ("crop", "landmarks")),
         "prompts": (prompts, ("index", "landmarks")),
+        "depth": (depth, ("crop", "landmarks", "prompts")),
         "generate": (generate, ("crop", "landmarks", "depth", "prompts")),
         "quality": (quality, ("crop", "landmarks", "generate")),
     }

@@ -86,7 +86,7 @@ def test_every_result_has_its_place(plan):
 
 
 def test_settings_that_reach_a_stage_are_enough_to_rebuild_them():
-    config = validate({"crop": {"size": 64}, "prompts": {"variants": 3}, "seed": 9})
+    config = validate({"crop": {"size": 64}, "prompts": {"keep": {"variants": 3}}, "seed": 9})
     for stage in STAGES:
         chosen = settings_of(config, stage)
         assert settings_of(validate(json.loads(json.dumps(chosen))), stage) == chosen

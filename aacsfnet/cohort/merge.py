@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.cohort.selection import check_origin
+from aacsfnet.cohort.selection import check_labels, check_origin
 from aacsfnet.cohort.splits import pool_of, split
 from aacsfnet.config import Config
 from aacsfnet.errors import DataError
@@ -47,8 +47,8 @@ def merge(
         output: folder to write into.
 
     Raises:
-        DataError: a table is missing, a picture in one cannot be decoded, or somebody is in the
-            pool and outside it.
+        DataError: a table is missing, a picture in one cannot be decoded, somebody is in the
+            pool and outside it, or a generated picture says a label that it was not made to show.
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
@@ -61,6 +61,7 @@ def merge(
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
     check_origin(rows, used)
+    check_labels(rows)
     digests = _write_images(
         merged.images, used, crop, generate, config.merge.image_size, config.merge.kept
     )
@@ -132,7 +133,7 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
         )
         .with_columns(
             pl.col("frame_id").alias("image_id"),
-            pl.lit(None, pl.String).alias("source_frame_id"),
+            *(pl.lit(None, tables.SCHEMAS["merge"][name]).alias(name) for name in _OF_GENERATED),
             pl.lit(False).alias("synthetic"),
             pl.lit(shard).alias("shard"),
         )
@@ -152,7 +153,8 @@ def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
 
 
 _ADDED = ("synthetic", "shard")
-_ORDER = ["image_id", *_IDENTITY, "source_frame_id", "measures", *_ADDED]
+_OF_GENERATED = ("source_frame_id", "kind", "units", "source_units", "warp")
+_ORDER = ["image_id", *_IDENTITY, *_OF_GENERATED, "measures", *_ADDED]
 
 
 def _write_images(

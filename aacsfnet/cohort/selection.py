@@ -9,7 +9,11 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.cohort.splits import ROLES, spelling
-from aacsfnet.errors import LeakError, WorkError
+from aacsfnet.errors import DataError, LeakError, WorkError
+from aacsfnet.tables import KINDS
+
+#: Units are stored in single precision.
+_LABEL_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,50 @@ def check_origin(index: pl.DataFrame, rows: pl.DataFrame) -> None:
             f"{row['image_id']}: says subject {row['subject']!r}, but was made from"
             f" {row['source_frame_id'] or row['frame_id']!r} of"
             f" {row['origin'] or 'nobody known'!r}; {len(wrong)} such pictures; run merge again"
+        )
+
+
+def mislabelled(rows: pl.DataFrame, frames: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose label is not what they were made to show, or that have no known kind.
+
+    A picture of another level has the PSPI of its units, any other its frame's label.
+
+    Args:
+        rows: `frame_id`, `label`, `kind` and `units`.
+        frames: `frame_id` and `label` of the real frames.
+    """
+    unit = pl.col("units").struct.field
+    shown = (
+        unit("au4")
+        + pl.max_horizontal(unit("au6"), unit("au7"))
+        + pl.max_horizontal(unit("au9"), unit("au10"))
+        + unit("au43")
+    )
+    labels = frames.select("frame_id", pl.col("label").alias("of_frame"))
+    level = pl.col("kind").eq("level").fill_null(False)
+    right = (
+        pl.when(level)
+        .then(((shown - pl.col("label")).abs() < _LABEL_ROUNDING).fill_null(False))
+        .otherwise(pl.col("label").eq_missing(pl.col("of_frame")))
+    )
+    known = pl.col("kind").is_null() | pl.col("kind").is_in(KINDS)
+    joined = rows.join(labels, on="frame_id", how="left")
+    return joined.filter(~(right & known)).drop("of_frame")
+
+
+def check_labels(index: pl.DataFrame) -> None:
+    """Refuse generated rows that say another label than they were made to show.
+
+    Raises:
+        DataError: `mislabelled` found some.
+    """
+    wrong = mislabelled(index.filter("synthetic"), index.filter(~pl.col("synthetic")))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        raise DataError(
+            f"{row['image_id']}: label {row['label']} is not that of a picture of kind"
+            f" {row['kind']!r} made from {row['frame_id']!r}; {len(wrong)} such pictures; run"
+            " prompts and all that follows again"
         )
 
 

@@ -10,6 +10,7 @@ from aacsfnet.config.config import OVERRIDABLE, Config
 from aacsfnet.config.data import DatasetName, DemoData, Index, ManifestData
 from aacsfnet.config.evaluation import Evaluate, Report
 from aacsfnet.config.faces import Crop, Landmarks
+from aacsfnet.config.kinds import Keep, Level, Person
 from aacsfnet.config.load import load, validate
 from aacsfnet.config.network import NetworkSettings, PublishedSettings
 from aacsfnet.config.training import Merge, Train
@@ -24,10 +25,13 @@ __all__ = [
     "Evaluate",
     "Generate",
     "Index",
+    "Keep",
     "Landmarks",
+    "Level",
     "ManifestData",
     "Merge",
     "NetworkSettings",
+    "Person",
     "Prompts",
     "PublishedSettings",
     "Quality",

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from aacsfnet.config.block import Block
+from aacsfnet.config.kinds import Keep, Level, Person
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,9 @@ class Prompts(Block):
         description="a prompt over max_tokens: drop its least important phrases, encode it in "
         "chunks, or refuse it",
     )
-    variants: int = Field(
-        1, ge=0, le=64, description="pictures generated from each frame with pain"
-    )
-    balance: float = Field(
-        0.0,
-        ge=0.0,
-        le=1.0,
-        description="more variants of a person's rare levels: 0 none, 1 equally many of each",
-    )
-    max_variants: int = Field(
-        4, ge=1, le=64, description="upper limit of balance: variants of one frame"
-    )
-    neutral_share: float = Field(
-        0.1, ge=0.0, le=1.0, description="share of frames at the lowest label that get variants too"
-    )
+    keep: Keep = Keep()
+    level: Level = Level()
+    person: Person = Person()
 
 
 class Generate(Block):
@@ -132,6 +121,12 @@ class Generate(Block):
     strength: float = Field(
         0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
+    level_strength: float = Field(
+        0.3, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
+    )
+    person_strength: float = Field(
+        1.0, gt=0.0, le=1.0, description="likewise of pictures with another face (kind person)"
+    )
     batch: int = Field(8, ge=1, le=512, description="batch size; part of the recipe")
     compile: Literal["auto", "always", "never"] = Field(
         "auto", description="torch.compile the networks; auto: on a GPU, for long shards"
@@ -143,11 +138,12 @@ class Generate(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":
         steps = steps_of(self)
-        if int(self.strength * steps) < 1:
-            raise ValueError(
-                f"strength {self.strength} x steps {steps} is below 1, so no step would run; "
-                "raise one of them"
-            )
+        for name in ("strength", "level_strength", "person_strength"):
+            if int(getattr(self, name) * steps) < 1:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} x steps {steps} is below 1, so no step would "
+                    "run; raise one of them"
+                )
         if self.model == "bundled" and (self.controlnet or self.pipeline != "auto"):
             raise ValueError(
                 "the bundled model has its own ControlNet; leave controlnet empty, pipeline auto"

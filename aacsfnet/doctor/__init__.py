@@ -4,6 +4,7 @@ Every finding says what was met and what to do about it. Nothing is written but 
 files: a sample of frames goes through the first stages, to see faces found and time taken.
 """
 
+from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.index import check_plan, judge, with_defaults
@@ -22,6 +23,8 @@ def diagnose(config: Config) -> list[Finding]:
     findings = [*look_at_machine(), *look_at_models(config)]
     try:
         dataset = open_dataset(config)
+        for name in config.experiments:
+            check_levels(config.for_experiment(name), dataset.label)
         rows = judge(with_defaults(dataset.index()), dataset.label)
         check_plan(rows, dataset.subjects(), dataset.exact_scan)
     except AacsfnetError as error:

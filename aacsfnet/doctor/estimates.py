@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from aacsfnet.augmentation.plan.levels import expected_variants, frames_by_band
+from aacsfnet.augmentation.diffusion.recipe import strength_of
+from aacsfnet.augmentation.plan.pictures import Planner
 from aacsfnet.cohort.splits import Folds, in_pool
 from aacsfnet.config import Config
 from aacsfnet.config.augmentation import guidance_of, steps_of
 from aacsfnet.datasets import Label
 from aacsfnet.doctor.rehearsal import Rehearsal
 from aacsfnet.stages import lineage_of
+from aacsfnet.tables import KINDS
 
 #: Seconds of one denoising step at 128 pixels with the bundled miniature: 0.3 s a picture of ten
 #: steps was measured on two CPU cores.
@@ -31,32 +33,28 @@ class Plan:
 
     Attributes:
         frames: usable real frames.
-        runs: how often crop, landmarks, depth and merge go over all of them.
-        generation: settings and number of pictures of each run of `generate`.
+        rows: what crop, landmarks and depth handle: frames, and pictures to make.
+        generation: settings and pictures by kind of each run of `generate`.
         merged: sides and numbers of the pictures in each merged array.
         training: settings of each experiment and the pictures that its training shows, over all
             epochs, folds and seeds.
     """
 
     frames: int
-    runs: dict[str, int]
-    generation: tuple[tuple[Config, int], ...]
+    rows: dict[str, int]
+    generation: tuple[tuple[Config, dict[str, int]], ...]
     merged: tuple[tuple[int, int], ...]
     training: tuple[tuple[Config, int], ...]
 
     @property
     def generated(self) -> int:
         """Return how many pictures are generated in all."""
-        return sum(pictures for _, pictures in self.generation)
+        return sum(sum(pictures.values()) for _, pictures in self.generation)
 
     @property
     def trained(self) -> int:
         """Return how many pictures training shows in all."""
         return sum(pictures for _, pictures in self.training)
-
-    def rows(self, stage: str) -> int:
-        """Return how many frames a stage handles in all."""
-        return self.frames * self.runs[stage]
 
 
 def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
@@ -81,9 +79,12 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
         training.append((own, round(shown * own.train.epochs * runs)))
     return Plan(
         frames=len(usable),
-        runs={stage: len(distinct(owners, stage)) for stage in ("crop", "landmarks", "depth")},
+        rows={
+            **{s: len(usable) * len(distinct(owners, s)) for s in ("crop", "landmarks")},
+            "depth": sum(pictures_of(own, usable, label) for own in distinct(owners, "depth")),
+        },
         generation=tuple(
-            (own, pictures_of(own, usable, label)) for own in distinct(owners, "generate")
+            (own, pictures_by_kind(own, usable, label)) for own in distinct(owners, "generate")
         ),
         merged=tuple(
             (own.merge.image_size, len(usable) + pictures_of(own, usable, label))
@@ -101,20 +102,15 @@ def distinct(owners: Sequence[Config], stage: str) -> list[Config]:
 
 def pictures_of(config: Config, usable: pl.DataFrame, label: Label) -> int:
     """Return how many pictures are generated from usable frames, about."""
-    settings = config.prompts
-    pictures = 0.0
-    for person in usable.partition_by("subject"):
-        frames = frames_by_band(person["label"], label.low, label.high)
-        pictures += settings.neutral_share * settings.variants * frames[0]
-        pictures += sum(
-            count
-            * expected_variants(
-                band, frames, settings.variants, settings.balance, settings.max_variants
-            )
-            for band, count in frames.items()
-            if band
-        )
-    return round(pictures)
+    return sum(pictures_by_kind(config, usable, label).values())
+
+
+def pictures_by_kind(config: Config, usable: pl.DataFrame, label: Label) -> dict[str, int]:
+    """Return how many pictures of each kind are generated from usable frames, about."""
+    people = [
+        Planner(config, label, person).expected() for person in usable.partition_by("subject")
+    ]
+    return {kind: round(sum(person[kind] for person in people)) for kind in KINDS}
 
 
 def _folds(folds: Folds, subjects: int) -> tuple[int, float]:
@@ -129,13 +125,17 @@ def disk_bytes(plan: Plan, rehearsal: Rehearsal) -> float:
     """Return the bytes that a run writes."""
     each = rehearsal.bytes
     merged = sum(3 * side**2 * pictures for side, pictures in plan.merged)
-    tables = sum(plan.rows(stage) * each[stage] for stage in each)
+    tables = sum(plan.rows[stage] * each[stage] for stage in each)
     return tables + plan.generated * each["crop"] + merged
 
 
-def generation_seconds(config: Config, gpu: bool, cores: int) -> float:
-    """Return the seconds that one generated picture takes, roughly."""
-    steps = max(1.0, config.generate.strength * steps_of(config.generate))
+def generation_seconds(config: Config, gpu: bool, cores: int) -> dict[str, float]:
+    """Return the seconds that one generated picture of each kind takes, roughly."""
+    return {kind: _seconds(config, kind, gpu, cores) for kind in KINDS}
+
+
+def _seconds(config: Config, kind: str, gpu: bool, cores: int) -> float:
+    steps = max(1.0, strength_of(config.generate, kind) * steps_of(config.generate))
     if config.generate.model == "bundled":
         return MINIATURE_STEP * steps * (config.crop.size / 128) ** 2 * 2 / max(1, min(cores, 2))
     passes = steps * (2 if guidance_of(config.generate) > 1 else 1)

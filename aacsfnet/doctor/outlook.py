@@ -67,23 +67,25 @@ def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding
 def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Finding:
     cores, gpu = cores_here(), has_gpu()
     each = rehearsal.seconds
-    first = sum(plan.rows(stage) * each[stage] for stage in each) / cores
+    first = sum(plan.rows[stage] * each[stage] for stage in each) / cores
     # Nine looks at picture and source each, where landmarks takes one.
     check = plan.generated * (2 * LOOKS * each["landmarks"] + each["crop"]) / cores
-    generate = sum(
-        pictures * estimates.generation_seconds(config, gpu, cores)
-        for config, pictures in plan.generation
-    )
+    generate = 0.0
+    for config, pictures in plan.generation:
+        of_kind = estimates.generation_seconds(config, gpu, cores)
+        generate += sum(of_kind[kind] * number for kind, number in pictures.items())
     words = estimates.hours_minutes
     message = (
         f"about {words(first + check + generate + training)} with {cores} cores"
         f"{' and a GPU' if gpu else ''}, without starting up\n"
-        f"crop, landmarks and depth of {plan.frames} frames: {words(first)} (rehearsed)\n"
+        f"crop and landmarks of {plan.frames} frames, depth of the plan: {words(first)}\n"
         f"generate {plan.generated} pictures: {words(generate)} (rough), quality: {words(check)}\n"
         f"train, {plan.trained} pictures in all: {words(training)} (from one step)"
     )
     long = first + check + generate + training > 2 * 86_400
     advice = (
-        "a GPU, fewer prompts.variants, or a cluster (see docs/how-to/cluster.md)" if long else ""
+        "a GPU, fewer pictures (prompts.keep.variants), or a cluster (see docs/how-to/cluster.md)"
+        if long
+        else ""
     )
     return Finding("note" if long else "ok", "time", message, advice)

@@ -11,6 +11,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config, Train
 from aacsfnet.devices import usable
+from aacsfnet.tables import KINDS
 
 #: Frames of the run that warms up, and of the one that is measured.
 _FEW, _MANY = 4, 24
@@ -25,7 +26,7 @@ class Rehearsal:
     """What a sample of frames went through.
 
     `statuses` counts the sample's frames by status after landmarks; `seconds` and `bytes` are
-    those of one frame on one core, for each stage.
+    those of one frame on one core, for each stage; depth's are of a picture to make.
     """
 
     statuses: dict[str, int]
@@ -81,7 +82,8 @@ def _play(
     from aacsfnet.faces.landmarks import landmarks
 
     paths = {
-        stage: folder / f"{stage}.parquet" for stage in ("index", "crop", "landmarks", "depth")
+        stage: folder / f"{stage}.parquet"
+        for stage in ("index", "crop", "landmarks", "prompts", "depth")
     }
     tables.write(paths["index"], sample.select(list(tables.SCHEMAS["index"])), "index")
     marks = [time.perf_counter()]
@@ -89,10 +91,26 @@ def _play(
     marks.append(time.perf_counter())
     landmarks(config, paths["crop"], paths["landmarks"])
     marks.append(time.perf_counter())
-    depth(config, paths["crop"], paths["landmarks"], paths["depth"])
-    marks.append(time.perf_counter())
-    seconds = {stage: marks[i + 1] - marks[i] for i, stage in enumerate(list(paths)[1:])}
-    return seconds, tables.read(paths["landmarks"], ["status", "reason"])
+    faces = tables.read(paths["landmarks"])
+    tables.write(paths["prompts"], _a_picture_each(faces), "prompts")
+    begun = time.perf_counter()
+    depth(config, paths["crop"], paths["landmarks"], paths["prompts"], paths["depth"])
+    seconds = {
+        "crop": marks[1] - marks[0],
+        "landmarks": marks[2] - marks[1],
+        "depth": time.perf_counter() - begun,
+    }
+    return seconds, faces.select("status", "reason")
+
+
+def _a_picture_each(faces: pl.DataFrame) -> pl.DataFrame:
+    """Return a plan of one picture from each face; the stage itself would need a tokenizer."""
+    rows = [
+        tables.carry(face, "prompts")
+        | {"image_id": f"{face['frame_id']}#0", "kind": KINDS[0], "variant": 0}
+        for face in faces.iter_rows(named=True)
+    ]
+    return tables.frame("prompts", rows)
 
 
 def training_seconds(settings: Train, image_size: int) -> float:

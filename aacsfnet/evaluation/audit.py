@@ -17,6 +17,7 @@ import polars as pl
 from PIL.PngImagePlugin import PngStream
 
 from aacsfnet import tables
+from aacsfnet.cohort.selection import mislabelled
 from aacsfnet.cohort.splits import in_pool, pool_of
 from aacsfnet.config import Config
 from aacsfnet.errors import AacsfnetError, DataError
@@ -128,7 +129,7 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
     names = tables.SCHEMAS[stage]
     keys: list[str] = ["frame_id", "subject", "label", "status"]
     if "image_id" in names:
-        keys = ["image_id", *keys]
+        keys = ["image_id", *keys, *(name for name in ("kind", "units") if name in names)]
     rows = tables.read(path, keys)
     expected = results.index.filter(pl.col("shard") == shard)
     for words, one, other in (("lacks", expected, rows), ("adds", rows, expected)):
@@ -141,10 +142,15 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
         yield Discrepancy(where, f"{key} stands twice: {_some(twice)}")
     known = expected.select("frame_id", "subject", "label")
     both = rows.join(known, on="frame_id", suffix="_index")
-    for column in ("subject", "label"):
-        wrong = both.filter(pl.col(column).ne_missing(pl.col(f"{column}_index")))
-        if len(wrong):
-            frames = wrong["frame_id"].unique().sort().to_list()
+    wrong = {"subject": both.filter(pl.col("subject").ne_missing(pl.col("subject_index")))}
+    wrong["label"] = (
+        mislabelled(rows, expected)
+        if "kind" in names
+        else both.filter(pl.col("label").ne_missing(pl.col("label_index")))
+    )
+    for column, found in wrong.items():
+        if len(found):
+            frames = found["frame_id"].unique().sort().to_list()
             yield Discrepancy(where, f"another {column} than in the index: {_some(frames)}")
     unknown = sorted(set(rows["status"].drop_nulls()) - set(tables.STATUSES))
     if unknown or rows["status"].null_count():
@@ -221,6 +227,9 @@ def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Discrepanc
     wrong = rows.filter(pl.col("origin").ne_missing(pl.col("subject")))["image_id"].sort()
     if len(wrong):
         yield Discrepancy(where, f"pictures of another subject than they say: {_some(wrong)}")
+    wrong = mislabelled(index, results.index)["image_id"].sort()
+    if len(wrong):
+        yield Discrepancy(where, f"labels of other pictures than they are: {_some(wrong)}")
     pool = pl.col("subject").is_in(_pool(results))
     wrong = index.filter(pl.col("pool").fill_null(False) != pool)["image_id"].sort()
     if len(wrong):

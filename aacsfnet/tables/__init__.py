@@ -7,8 +7,9 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 """
 
 from aacsfnet.tables.parquet import carry, frame, notes, read, write
-from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures
+from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_size
 from aacsfnet.tables.schemas import (
+    KINDS,
     MEASURES,
     PAIN_MEASURES,
     PICTURE,
@@ -19,6 +20,7 @@ from aacsfnet.tables.schemas import (
 )
 
 __all__ = [
+    "KINDS",
     "MEASURES",
     "PAIN_MEASURES",
     "PICTURE",
@@ -32,6 +34,7 @@ __all__ = [
     "export_pictures",
     "frame",
     "notes",
+    "png_size",
     "read",
     "write",
 ]

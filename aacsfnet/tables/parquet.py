@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from aacsfnet.errors import DataError, WorkError
 from aacsfnet.files import replacing
-from aacsfnet.tables.schemas import _IMAGE, PICTURE, SCHEMAS, STATUSES
+from aacsfnet.tables.schemas import CARRIED, PICTURE, SCHEMAS, STATUSES
 
 #: `PICTURE` as the `datasets` library takes it for an Image: with 32-bit offsets, so the pictures
 #: of one slice of rows must have less than 2 GB. The largest crops have 12 MB.
@@ -49,11 +49,11 @@ def _column(values: list[Any], kind: pl.DataType | type[pl.DataType]) -> list[An
 
 
 def carry(row: dict[str, object], stage: str) -> dict[str, object]:
-    """Return the columns of `row` that a stage's table also has, among a frame's or image's keys.
+    """Return the columns of `row` that a stage's table also has, among `CARRIED`.
 
     Used to let a row survive: what was not "ok" upstream keeps its status and reason.
     """
-    return {name: row[name] for name in _IMAGE if name in SCHEMAS[stage] and name in row}
+    return {name: row[name] for name in CARRIED if name in SCHEMAS[stage] and name in row}
 
 
 def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | None = None) -> None:

@@ -1,6 +1,8 @@
 """Pictures in tables: encoded, decoded, and unpacked into a folder."""
 
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,12 @@ def decode_png(value: dict[str, object]) -> np.ndarray:
     if pixels is None:
         raise DataError(f"picture {value.get('path')!r} in a table cannot be decoded")
     return pixels[..., ::-1] if pixels.ndim == 3 else pixels
+
+
+def png_size(value: dict[str, Any]) -> tuple[int, int]:
+    """Return height and width of the picture in a `PICTURE` value, from its file's header."""
+    height, width = struct.unpack(">II", value["bytes"][16:24])[::-1]
+    return height, width
 
 
 def export_pictures(path: Path, folder: Path) -> int:

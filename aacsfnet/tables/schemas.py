@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS, PSPI_UNITS
 
 #: What can befall a frame or picture. "ok" means: go on with it.
 STATUSES = {
@@ -62,7 +62,22 @@ _FRAME: Columns = {
     "status": pl.String,
     "reason": pl.String,  # empty when status is "ok"
 }
-_IMAGE: Columns = {"image_id": pl.String} | _FRAME  # image_id: <frame_id>#<variant>
+#: What can be made of a frame: its own picture again; its face at another level of pain; its
+#: expression on another face.
+KINDS = ("keep", "level", "person")
+_UNITS = pl.Struct(dict.fromkeys(PSPI_UNITS, pl.Float32))  # intensities; null where unknown
+
+#: image_id: <frame_id>#<variant>, of other kinds than "keep" <frame_id>#<kind><variant>. The label
+#: is that of the picture.
+_IMAGE: Columns = {"image_id": pl.String} | _FRAME
+_KIND: Columns = {
+    "kind": pl.String,  # one of KINDS; null where no picture is made
+    "units": _UNITS,  # that the picture shall show
+    "source_units": _UNITS,  # that its frame shows
+    "warp": pl.Float32,  # largest move of a landmark by editing, eye distances; null: not edited
+}
+#: Columns that a row hands on from stage to stage.
+CARRIED = (*_IMAGE, *_KIND)
 
 #: Columns of each stage's table, in order.
 SCHEMAS: dict[str, Columns] = {
@@ -101,10 +116,10 @@ SCHEMAS: dict[str, Columns] = {
         "measures": _MEASURES,  # facial measures by name, interocular distances
         "changes": _MEASURES,  # the same against the person's median over the shard
     },
-    "depth": _FRAME | {"image": PICTURE},  # 16-bit grey PNG, near = white
     "prompts": _IMAGE
+    | _KIND
     | {
-        "variant": pl.Int32,
+        "variant": pl.Int32,  # of its kind, from 0
         "prompt": pl.String,
         "negative_prompt": pl.String,
         "left_out": pl.String,  # phrases that had no room, least important first; "; " between
@@ -113,7 +128,9 @@ SCHEMAS: dict[str, Columns] = {
         "points": pl.Int32,  # of 68 landmarks in the prompt; null but in the published style
         "seed": pl.Int64,
     },
+    "depth": _IMAGE | _KIND | {"image": PICTURE},  # 16-bit grey PNG, near = white
     "generate": _IMAGE
+    | _KIND
     | {
         "source_frame_id": pl.String,
         "variant": pl.Int32,
@@ -123,6 +140,7 @@ SCHEMAS: dict[str, Columns] = {
         "safety_score": pl.Float32,  # above 0 the safety checker would blank it; null: not asked
     },
     "quality": _IMAGE
+    | _KIND
     | {
         "source_frame_id": pl.String,
         "faces": pl.Int32,  # found on the picture
@@ -153,6 +171,7 @@ SCHEMAS: dict[str, Columns] = {
         "measures": _MEASURES,  # facial measures found on the picture, as in the landmarks table
     },
     "merge": _IMAGE
+    | _KIND
     | {
         "source_frame_id": pl.String,  # null for a real picture, whose image_id is its frame_id
         "synthetic": pl.Boolean,

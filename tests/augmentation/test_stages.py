@@ -16,7 +16,7 @@ def made(run_shard, settings):
 
 
 def test_every_frame_survives_every_stage(made):
-    for stage in ("depth", "prompts", "generate", "quality"):
+    for stage in ("prompts", "depth", "generate", "quality"):
         assert made[stage]["frame_id"].n_unique() == 5, stage
         last = made[stage].row(-1, named=True)
         assert (last["status"], last["reason"]) == ("no_face", "no face was found")

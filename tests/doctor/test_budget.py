@@ -13,17 +13,23 @@ PSPI = Label("pspi", 0.0, 16.0, "observed expression")
 
 
 def test_frames_and_pictures_are_counted_by_level():
-    rows = [
-        ("a/1", 0.0, "ok"),
-        ("a/2", 0.0, "not_selected"),
-        ("a/3", 1.5, "ok"),
-        ("a/3", 1.5, "ok"),  # a second variant of the same frame
-        ("a/4", 2.0, "ok"),
-        ("a/5", 16.0, "ok"),
-        ("a/6", 3.0, "no_face"),
+    planned = [
+        (0.0, "ok", "keep"),
+        (0.0, "not_selected", None),
+        (1.5, "ok", "keep"),
+        (1.5, "ok", "person"),
+        (2.0, "ok", "keep"),
+        (16.0, "ok", "level"),  # made from a frame of label 0
+        (3.0, "no_face", None),
     ]
-    found = [(s.labels, s.frames, s.sources, s.pictures) for s in budget(rows, PSPI)]
-    assert found == [("0", 2, 1, 1), ("up to 2", 2, 2, 3), ("up to 16", 1, 1, 1)]
+    plan = pl.DataFrame(planned, ["label", "status", "kind"], orient="row")
+    frames = pl.DataFrame({"label": [0.0, 0.0, 1.5, 2.0]})
+    found = [(s.labels, s.frames, dict(s.pictures)) for s in budget(plan, frames, PSPI)]
+    assert found == [
+        ("0", 2, {"keep": 1}),
+        ("up to 2", 2, {"keep": 2, "person": 1}),
+        ("up to 16", 0, {"level": 1}),
+    ]
 
 
 def write_index(folder, *shards):
@@ -56,14 +62,16 @@ def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, cap
 
 def test_each_experiments_own_plan_is_told(run_shard, settings, tmp_path):
     for number, variants in enumerate((1, 3)):
-        run_shard(settings(prompts={"variants": variants, "neutral_share": 1.0}), "prompts")
+        run_shard(
+            settings(prompts={"keep": {"variants": variants, "neutral_share": 1.0}}), "prompts"
+        )
         folder = tmp_path / ("prompts", "experiments/many/prompts")[number]
         folder.mkdir(parents=True)
         (tmp_path / "prompts.parquet").rename(folder / "s1.00.parquet")
     write_index(tmp_path, "s1.00")
     experiments = {
         "full": {},
-        "many": {"prompts": {"variants": 3}},
+        "many": {"prompts": {"keep": {"variants": 3}}},
         "slow": {"generate": {"steps": 200}},
         "short": {"train": {"epochs": 1}},
         "unmade": {"landmarks": {"min_confidence": 0.6}},

@@ -11,6 +11,7 @@ from aacsfnet.config import validate
 from aacsfnet.datasets import Label
 from aacsfnet.doctor import Finding, diagnose, estimates, rehearsal, render
 from aacsfnet.doctor.rehearsal import Rehearsal
+from aacsfnet.facs import PSPI_UNITS
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.models.published import Published
 
@@ -244,13 +245,16 @@ def usable(levels, people=1):
     """Frames with so many of each label, dealt out to people in turn."""
     labels = [level for level, count in levels.items() for _ in range(count)]
     names = [f"p{place % people}" for place in range(len(labels))]
-    return pl.DataFrame({"subject": names, "label": labels, "split": ""})
+    unknown = {unit: pl.lit(None, pl.Float32) for unit in PSPI_UNITS}
+    ids = [str(place) for place in range(len(labels))]
+    frames = {"frame_id": ids, "subject": names, "label": labels, "split": ""}
+    return pl.DataFrame(frames).with_columns(**unknown)
 
 
 def test_a_plan_counts_what_a_run_makes():
     config = validate(
         {
-            "prompts": {"variants": 2, "neutral_share": 0.25},
+            "prompts": {"keep": {"variants": 2, "neutral_share": 0.25}},
             "merge": {"folds": 4, "validation_subjects": 2},
             "train": {"epochs": 3},
             "training_seeds": [1, 2],
@@ -270,7 +274,8 @@ def test_a_plan_counts_what_a_run_makes():
     pool = usable({3.0: 10}).with_columns(subject=pl.lit("pool"), split=pl.lit("Pool "))
     more = estimates.plan_of(config, pl.concat([own, pool]), PSPI)
     assert more.trained == plan.trained + (30 + 10) * 3 * 4 * 2  # in every fold
-    assert estimates.disk_bytes(plan, REHEARSAL) == (100 * 47_000 + 80 * 30_000 + 180 * 3 * 64 * 64)
+    disk = 100 * 38_000 + 80 * (9_000 + 30_000) + 180 * 3 * 64 * 64
+    assert estimates.disk_bytes(plan, REHEARSAL) == disk
 
 
 def test_what_an_experiment_has_of_its_own_is_made_once_more():
@@ -279,19 +284,20 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
         "large": {"crop": {"size": 256}},
         "strong": {"generate": {"strength": 0.9}},
         "strong-long": {"generate": {"strength": 0.9}, "train": {"epochs": 99}},
-        "more": {"prompts": {"variants": 3}},
+        "more": {"prompts": {"keep": {"variants": 3}}},
     }
-    config = validate({"prompts": {"neutral_share": 0.0}, "experiments": experiments})
+    config = validate({"prompts": {"keep": {"neutral_share": 0.0}}, "experiments": experiments})
     plan = estimates.plan_of(config, usable({0.0: 60, 2.0: 40}, people=8), PSPI)
-    assert plan.runs == {"crop": 2, "landmarks": 2, "depth": 2}
-    assert [pictures for _, pictures in plan.generation] == [40, 40, 40, 120]
+    assert plan.rows == {"crop": 200, "landmarks": 200, "depth": 40 + 40 + 120}
+    assert [pictures["keep"] for _, pictures in plan.generation] == [40, 40, 40, 120]
     assert plan.generated == 240
-    assert plan.rows("crop") == 200
     assert [pictures for _, pictures in plan.merged] == [140, 140, 140, 220]
 
 
 def test_rare_levels_that_get_more_pictures_are_counted():
-    config = validate({"prompts": {"balance": 0.5, "neutral_share": 0.0}, "experiments": {"a": {}}})
+    config = validate(
+        {"prompts": {"keep": {"balance": 0.5, "neutral_share": 0.0}}, "experiments": {"a": {}}}
+    )
     # 20 frames where the person's commonest level has 80: sqrt(80 / 20) = 2 pictures each
     plan = estimates.plan_of(config, usable({0.0: 900, 1.0: 80, 4.0: 20}), PSPI)
     assert plan.generated == 80 + 2 * 20

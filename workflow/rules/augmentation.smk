@@ -1,28 +1,3 @@
-rule depth_shard:
-    input:
-        crop=table("crop"),
-        landmarks=table("landmarks"),
-    output:
-        LAYOUT.table("{scope}", "depth", "{shard}"),
-    log:
-        LAYOUT.log(LAYOUT.table("{scope}", "depth", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "depth", "{shard}"))
-    conda:
-        "../../envs/diffusion.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
-    params:
-        config=settings("depth"),
-        version=STAGES["depth"].version,
-    message:
-        "Drawing depth maps of {wildcards.shard}"
-    shell:
-        "python -m aacsfnet depth --config {params.config:q} --crop {input.crop:q}"
-        " --landmarks {input.landmarks:q} --output {output:q} > {log:q} 2>&1"
-
-
 rule prompts_shard:
     input:
         index=rules.index.output,
@@ -46,6 +21,32 @@ rule prompts_shard:
     shell:
         "python -m aacsfnet prompts --config {params.config:q} --index {input.index:q}"
         " --landmarks {input.landmarks:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule depth_shard:
+    input:
+        crop=table("crop"),
+        landmarks=table("landmarks"),
+        prompts=table("prompts"),
+    output:
+        LAYOUT.table("{scope}", "depth", "{shard}"),
+    log:
+        LAYOUT.log(LAYOUT.table("{scope}", "depth", "{shard}")),
+    benchmark:
+        LAYOUT.benchmark(LAYOUT.table("{scope}", "depth", "{shard}"))
+    conda:
+        "../../envs/diffusion.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        config=settings("depth"),
+        version=STAGES["depth"].version,
+    message:
+        "Drawing depth maps for the pictures of {wildcards.shard}"
+    shell:
+        "python -m aacsfnet depth --config {params.config:q} --crop {input.crop:q}"
+        " --landmarks {input.landmarks:q} --prompts {input.prompts:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule generate_shard:

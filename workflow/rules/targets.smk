@@ -16,18 +16,18 @@ rule landmarks:
         "Every crop has its landmarks"
 
 
-rule depth:
-    input:
-        PLAN.tables("depth"),
-    message:
-        "Every crop has its depth map"
-
-
 rule prompts:
     input:
         PLAN.tables("prompts"),
     message:
         "Every prompt is written"
+
+
+rule depth:
+    input:
+        PLAN.tables("depth"),
+    message:
+        "Every picture to make has its depth map"
 
 
 rule generate:

@@ -1,4 +1,4 @@
-"""The depth stage: one control picture for every face."""
+"""The depth stage: one control picture for every picture to make, of what it shall show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,40 +9,41 @@ from numpy.typing import NDArray
 
 from aacsfnet import tables
 from aacsfnet.augmentation.depth.mesh import mesh_depth, mesh_triangles, rasterise
+from aacsfnet.augmentation.edit.start import Faces
 from aacsfnet.config import Config, Depth
 
-#: Crop `(H, W, 3)` and landmarks `(478, 3)` in its pixels to a control picture `(H, W)`, 16 bit.
-Method = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.uint16]]
+Row = dict[str, Any]
+#: A row of the prompts table and the shard's faces to a control picture `(H, W)`, 16 bit.
+Method = Callable[[Row, Faces], NDArray[np.uint16]]
 
 
-def depth(config: Config, crop: Path, landmarks: Path, output: Path) -> None:
-    """Write the depth maps of one shard.
+def depth(config: Config, crop: Path, landmarks: Path, prompts: Path, output: Path) -> None:
+    """Write the depth maps of one shard, one for each picture to make: of what it shall show.
 
     Args:
         config: `depth` is used.
         crop: table of face crops.
-        landmarks: table of their landmarks, one row for each of theirs.
+        landmarks: table of their landmarks.
+        prompts: table of the pictures to make.
         output: table to write.
 
     Raises:
         ModelFileError: `depth.model` is missing or no depth model.
     """
-    images = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
-    faces = list(tables.read(landmarks).iter_rows(named=True))
+    plan = list(tables.read(prompts).iter_rows(named=True))
+    faces = Faces(crop, landmarks)
     if config.depth.method == "mesh":
-        rows = [_row(face, images, _of_mesh) for face in faces]
+        rows = _rows(plan, faces, _of_mesh)
     else:
-        rows = _with_model(config.depth, faces, images)
+        rows = _with_model(config.depth, plan, faces)
     tables.write(output, tables.frame("depth", rows), "depth")
 
 
-def _of_mesh(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.uint16]:
-    return mesh_depth(points, *image.shape[:2])
+def _of_mesh(picture: Row, faces: Faces) -> NDArray[np.uint16]:
+    return mesh_depth(faces.target(picture), *faces.size(picture))
 
 
-def _with_model(
-    settings: Depth, faces: list[dict[str, Any]], images: dict[str, dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _with_model(settings: Depth, plan: list[dict[str, Any]], faces: Faces) -> list[dict[str, Any]]:
     """Return the rows by a depth model, which is loaded once."""
     from aacsfnet import devices
     from aacsfnet.augmentation.depth.annotators import FILES, Annotator
@@ -56,21 +57,28 @@ def _with_model(
             else SceneDepth(folder, device)
         )
 
-        def draw(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.uint16]:
-            nearness = scene.nearness(image)
+        def draw(picture: Row, faces: Faces) -> NDArray[np.uint16]:
+            start = faces.start(picture)
+            nearness = scene.nearness(start.image)
             if settings.method == "composite":
-                z = rasterise(points[:468], mesh_triangles(), *image.shape[:2])
+                z = rasterise(start.points[:468], mesh_triangles(), *start.image.shape[:2])
                 nearness = composite(z, nearness)
             return nearness_picture(nearness)
 
-        return [_row(face, images, draw) for face in faces]
+        return _rows(plan, faces, draw)
 
 
-def _row(face: dict[str, Any], images: dict[str, dict[str, Any]], method: Method) -> dict[str, Any]:
-    kept = tables.carry(face, "depth")
-    if face["status"] != "ok":
-        return kept
-    points = np.asarray(face["landmarks_px"], np.float64)
-    picture = method(tables.decode_png(images[face["frame_id"]]), points)
-    name = face["frame_id"].replace("/", "_") + ".png"
-    return kept | {"image": tables.encode_png(picture, name)}
+def _rows(plan: list[Row], faces: Faces, method: Method) -> list[Row]:
+    """Return the table's rows; pictures that start from the frame as it is share one map."""
+    rows: list[Row] = []
+    drawn: dict[str, dict[str, object]] = {}
+    for picture in plan:
+        kept = tables.carry(picture, "depth")
+        if picture["status"] == "ok":
+            key = picture["image_id"] if picture["kind"] == "level" else picture["frame_id"]
+            if key not in drawn:
+                name = key.replace("/", "_").replace("#", "_") + ".png"
+                drawn = {key: tables.encode_png(method(picture, faces), name)}
+            kept["image"] = drawn[key]
+        rows.append(kept)
+    return rows

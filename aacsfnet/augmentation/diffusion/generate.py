@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from aacsfnet import tables
 from aacsfnet.augmentation.diffusion import provenance
+from aacsfnet.augmentation.diffusion.recipe import strength_of
 from aacsfnet.augmentation.diffusion.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
 from aacsfnet.software import versions
+from aacsfnet.tables import KINDS
 
 if TYPE_CHECKING:
     from aacsfnet.augmentation.diffusion.generation import Generator
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 15
+#: What a recipe says of one picture, besides what became of it.
+_OF_THE_PLAN = (
+    *("kind", "variant", "label", "units", "source_units", "strength"),
+    *("prompt", "negative_prompt", "tokens", "seed"),
+)
 
 Row = dict[str, Any]
 
@@ -36,8 +43,8 @@ def generate(
     Args:
         config: `generate` is used.
         crop: table of face crops.
-        landmarks: table of their landmarks, drawn for a second ControlNet if there is one.
-        depth: table of their depth maps.
+        landmarks: table of their landmarks.
+        depth: table of the depth maps of the pictures to make.
         prompts: table of the pictures to make.
         output: table to write.
 
@@ -47,7 +54,13 @@ def generate(
         WorkError: crops and depth maps do not fit together, or memory is too small for one picture.
     """
     plan = list(tables.read(prompts).iter_rows(named=True))
-    wanted = [row for row in plan if row["status"] == "ok"]
+    # Kind by kind, since the pictures of a batch have one strength.
+    wanted = [
+        row | {"strength": strength_of(config.generate, kind)}
+        for kind in KINDS
+        for row in plan
+        if row["kind"] == kind and row["status"] == "ok"
+    ]
     made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
     rows = [made.get(row["image_id"]) or _row(row) for row in plan]
     tables.write(output, tables.frame("generate", rows), "generate")
@@ -95,7 +108,8 @@ def _make(
             texts = ("prompt", "negative_prompt")
             generator.encode_texts({row[text] for row in wanted for text in texts})
             job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
-            rows += job.run(left, _tasks(left, tables, files.landmarks_controlnet is not None))
+            drawn = files.landmarks_controlnet is not None
+            rows += job.run(left, _tasks(left, tables, drawn))
     return {row["image_id"]: row for row in rows}
 
 
@@ -132,9 +146,7 @@ def _generator(
 def _tasks(wanted: list[Row], tables: tuple[Path, Path, Path], drawn: bool) -> "list[StoredTask]":
     from aacsfnet.augmentation.diffusion.sources import Sources, StoredTask
 
-    crop, landmarks, depth = tables
-    frames = [row["frame_id"] for row in wanted]
-    sources = Sources(frames, crop, landmarks if drawn else None, depth)
+    sources = Sources(wanted, *tables, drawn=drawn)
     return [StoredTask(row, sources) for row in wanted]
 
 
@@ -189,7 +201,7 @@ def _tell(done: int, total: int, seconds: float) -> None:
 
 
 def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:
-    about = {key: row[key] for key in ("variant", "prompt", "negative_prompt", "tokens", "seed")}
+    about = {key: row[key] for key in _OF_THE_PLAN}
     about |= {"source": row["frame_id"], "batch": result.batch, "precision": result.precision}
     recipe = provenance.recipe_text(facts | about)
     if result.picture is None:

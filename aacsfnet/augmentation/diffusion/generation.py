@@ -9,6 +9,7 @@ seed alone.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Generator:
         self.encode_texts({text for t in tasks for text in (t.prompt, t.negative_prompt)})
         done = 0
         while done < len(tasks):
-            part = list(tasks[done : done + self._batch])
+            part = _of_one_strength(tasks[done : done + self._batch])
             check_sizes(part)
             try:
                 with torch.inference_mode():
@@ -161,7 +162,7 @@ class Generator:
                 drawings_of(tasks, device),
             ),
             image=self._sources.of(tasks, self._batch),
-            strength=self._recipe.strength,
+            strength=tasks[0].strength or self._recipe.strength,
             num_inference_steps=self._recipe.steps,
             guidance_scale=self._recipe.guidance_scale,
             generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
@@ -232,6 +233,11 @@ class Generator:
             else Result(None, fault, self._batch, precision)
             for array, good in zip(arrays, sound.tolist(), strict=True)
         ]
+
+
+def _of_one_strength(tasks: Sequence[AnyTask]) -> list[AnyTask]:
+    """Return the first tasks, as far as they have one strength, and so take the same steps."""
+    return list(takewhile(lambda task: task.strength == tasks[0].strength, tasks))
 
 
 def _without_black(result: Result) -> Result:

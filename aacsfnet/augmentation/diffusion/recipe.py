@@ -20,8 +20,9 @@ SCHEDULERS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings under which a picture is made; see the block `generate`.
+    """The settings under which pictures are made; see the block `generate`.
 
+    `strength` is that of pictures that have none of their own, see `strength_of`;
     `conditioning_scale` weighs the depth map, None for a model without a ControlNet;
     `landmarks_scale` the drawing of the landmarks, None without a second ControlNet.
     """
@@ -59,3 +60,12 @@ def recipe_of(settings: Generate, kind: Kind) -> Recipe:
         landmarks_scale=settings.landmarks_scale if settings.landmarks_controlnet else None,
         scheduler=settings.scheduler or preset.scheduler,
     )
+
+
+def strength_of(settings: Generate, kind: str) -> float:
+    """Return the image-to-image strength of pictures of a kind, see `tables.KINDS`."""
+    return {
+        "keep": settings.strength,
+        "level": settings.level_strength,
+        "person": settings.person_strength,
+    }[kind]

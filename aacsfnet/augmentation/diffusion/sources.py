@@ -1,6 +1,5 @@
 """What a generation job reads: crops, depth maps and landmarks, decoded shortly before use."""
 
-import struct
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +12,9 @@ from aacsfnet import tables
 from aacsfnet.augmentation.diffusion.face_drawing import draw_face
 from aacsfnet.augmentation.diffusion.latents import content_key
 from aacsfnet.augmentation.diffusion.tasks import one_size
+from aacsfnet.augmentation.edit.start import Faces
 
-#: Frames decoded ahead, and frames kept: at 512 pixels 100 MB.
+#: Pictures decoded ahead, and pictures kept: at 512 pixels 100 MB.
 _AHEAD, _KEPT = 24, 48
 
 Row = dict[str, Any]
@@ -34,48 +34,52 @@ class Sources:
     shard of pictures lies in memory.
 
     Args:
-        frames: ids of the frames needed, in the order in which they are asked for.
+        plan: rows of the prompts table, in the order in which their pictures are asked for.
         crop: table of face crops.
-        landmarks: table of their landmarks; None when no drawing of them is needed.
+        landmarks: table of their landmarks.
         depth: table of depth maps.
+        drawn: whether drawings of the landmarks are needed.
 
     Raises:
         WorkError: the tables' pictures differ in size.
     """
 
     def __init__(
-        self, frames: list[str], crop: Path, landmarks: Path | None, depth: Path, threads: int = 2
+        self,
+        plan: list[Row],
+        crop: Path,
+        landmarks: Path,
+        depth: Path,
+        drawn: bool = False,
+        threads: int = 2,
     ) -> None:
-        self._crops = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
-        self._depths = dict(tables.read(depth, ["frame_id", "image"]).iter_rows())
-        self._points: dict[str, Any] = {}
-        if landmarks is not None:
-            self._points = dict(tables.read(landmarks, ["frame_id", "landmarks_px"]).iter_rows())
-        self._order = list(dict.fromkeys(frames))
-        self._places = {frame: place for place, frame in enumerate(self._order)}
-        one_size({_size(kind[f]) for kind in (self._crops, self._depths) for f in self._order})
+        self._faces = Faces(crop, landmarks)
+        self._depths = dict(tables.read(depth, ["image_id", "image"]).iter_rows())
+        self._drawn = drawn
+        self._plan = plan
+        self._places = {row["image_id"]: place for place, row in enumerate(plan)}
+        sizes = {self._faces.size(row) for row in plan}
+        one_size(sizes | {tables.png_size(self._depths[row["image_id"]]) for row in plan})
         self._threads = ThreadPoolExecutor(threads)
         self._decoded: OrderedDict[str, Future[_Pictures]] = OrderedDict()
 
-    def of(self, frame: str) -> _Pictures:
-        """Return the pictures of a frame, and have those of the next frames decoded."""
-        place = self._places[frame]
-        for name in self._order[place : place + _AHEAD]:
-            if name not in self._decoded:
-                self._decoded[name] = self._threads.submit(self._read, name)
-        self._decoded.move_to_end(frame)
-        pictures = self._decoded[frame].result()
+    def of(self, image_id: str) -> _Pictures:
+        """Return what a picture is made from, and have that of the next ones decoded."""
+        place = self._places[image_id]
+        for row in self._plan[place : place + _AHEAD]:
+            if row["image_id"] not in self._decoded:
+                self._decoded[row["image_id"]] = self._threads.submit(self._read, row)
+        self._decoded.move_to_end(image_id)
+        pictures = self._decoded[image_id].result()
         while len(self._decoded) > _KEPT:
             self._decoded.popitem(last=False)
         return pictures
 
-    def _read(self, frame: str) -> _Pictures:
-        image = tables.decode_png(self._crops[frame])
-        drawing = None
-        if self._points:
-            points = np.asarray(self._points[frame], float)
-            drawing = draw_face(points, *image.shape[:2])
-        return _Pictures(image, content_key(image), tables.decode_png(self._depths[frame]), drawing)
+    def _read(self, row: Row) -> _Pictures:
+        start = self._faces.start(row)
+        drawing = draw_face(start.points, *start.image.shape[:2]) if self._drawn else None
+        depth = tables.decode_png(self._depths[row["image_id"]])
+        return _Pictures(start.image, content_key(start.image), depth, drawing)
 
 
 class StoredTask:
@@ -85,31 +89,26 @@ class StoredTask:
         self.prompt: str = row["prompt"]
         self.negative_prompt: str = row["negative_prompt"]
         self.seed: int = row["seed"]
-        self._frame: str = row["frame_id"]
+        self.strength: float = row["strength"]
+        self._image_id: str = row["image_id"]
         self._sources = sources
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """The source `(H, W, 3)`."""
-        return self._sources.of(self._frame).image
+        """What is started from, `(H, W, 3)`."""
+        return self._sources.of(self._image_id).image
 
     @property
     def source_key(self) -> str:
-        """Stands for the source's content."""
-        return self._sources.of(self._frame).key
+        """Stands for that picture's content."""
+        return self._sources.of(self._image_id).key
 
     @property
     def depth(self) -> NDArray[np.uint16]:
         """Its depth map `(H, W)`."""
-        return self._sources.of(self._frame).depth
+        return self._sources.of(self._image_id).depth
 
     @property
     def drawing(self) -> NDArray[np.uint8] | None:
         """Its landmarks, drawn `(H, W, 3)`; None where none are needed."""
-        return self._sources.of(self._frame).drawing
-
-
-def _size(picture: dict[str, Any]) -> tuple[int, int]:
-    """Return height and width of a PNG file, from its header."""
-    width, height = struct.unpack(">II", picture["bytes"][16:24])
-    return height, width
+        return self._sources.of(self._image_id).drawing

@@ -35,6 +35,10 @@ class AnyTask(Source, Protocol):
         """Seed of its noise."""
 
     @property
+    def strength(self) -> float | None:
+        """How far it may leave the source (image-to-image strength); None: as the recipe says."""
+
+    @property
     def drawing(self) -> NDArray[np.uint8] | None:
         """The landmarks drawn, `(H, W, 3)` uint8 RGB, for a second ControlNet."""
 
@@ -49,6 +53,7 @@ class Task:
     negative_prompt: str
     seed: int
     drawing: NDArray[np.uint8] | None = None
+    strength: float | None = None
 
     @cached_property
     def source_key(self) -> str:

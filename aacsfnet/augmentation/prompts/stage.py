@@ -4,20 +4,22 @@ Nothing here needs a GPU; the table can be read, and questioned, before any pict
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aacsfnet import tables
-from aacsfnet.augmentation.plan.levels import band_of, drawn, expected_variants, frames_by_band
+from aacsfnet.augmentation.edit.start import warp_of
+from aacsfnet.augmentation.plan.pictures import Picture, Planner
 from aacsfnet.augmentation.prompts.published import coordinate_prompt, cut
 from aacsfnet.augmentation.prompts.words import (
     fit,
     head_words,
     level_words,
+    other_subject_words,
     subject_words,
     unit_phrases,
 )
@@ -26,11 +28,8 @@ from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.errors import SettingsError
 from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_face
 from aacsfnet.facs import ACTION_UNITS
-from aacsfnet.seeds import seed_of
 
 log = logging.getLogger(__name__)
-
-_SEED_RANGE = 2**63
 
 
 def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
@@ -56,23 +55,23 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     label = open_dataset(config).label
     faces = tables.read(landmarks)
     own = tables.read(index).join(faces.select("subject").unique(), on="subject", how="semi")
-    labels = own.filter(status="ok")["label"].drop_nulls()
-    frames = frames_by_band(labels, label.low, label.high)
+    planner = Planner(config, label, own.filter(status="ok"))
     coded = own.join(faces, on="frame_id", how="semi").iter_rows(named=True)
     by_frame = {row["frame_id"]: row for row in coded}
     usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
     rows: list[dict[str, Any]] = []
     for face in faces.iter_rows(named=True):
         kept = tables.carry(face, "prompts")
-        number = variants_of(face, config, label, frames) if _is_ok(face) else 0
-        if number == 0:
-            rows.append(kept | _without_picture(face))
-            continue
-        if config.prompts.style == "published":
-            texts = published_texts(face, config.prompts, config.crop.size, tokenizer)
-        else:
-            texts = texts_of(by_frame[face["frame_id"]], face, usual, config.prompts, label, count)
-        rows += [kept | texts | _variant(face, variant, config) for variant in range(number)]
+        pictures = planner.of(face) if _is_ok(face) else []
+        if not pictures:
+            rows.append(kept | _without_picture(face, planner))
+        for picture in pictures:
+            if config.prompts.style == "published":
+                texts = published_texts(face, config.prompts, config.crop.size, tokenizer)
+            else:
+                frame = by_frame[face["frame_id"]]
+                texts = texts_of(frame, face, picture, usual, config, label, count)
+            rows.append(kept | texts | _planned(face, picture, config.seed))
     planned = sum(row["status"] == "ok" for row in rows)
     log.info("%d pictures planned from %d frames", planned, len(faces))
     tables.write(output, tables.frame("prompts", rows), "prompts")
@@ -82,71 +81,58 @@ def _is_ok(row: dict[str, Any]) -> bool:
     return bool(row["status"] == "ok")
 
 
-def _without_picture(face: dict[str, Any]) -> dict[str, Any]:
+def _without_picture(face: dict[str, Any], planner: Planner) -> dict[str, Any]:
     row: dict[str, Any] = {"image_id": f"{face['frame_id']}#0"}
     if _is_ok(face):
-        row |= {"status": "not_selected", "reason": "the plan makes no picture from this frame"}
+        row |= {"status": "not_selected", "reason": planner.reason(face["frame_id"])}
     return row
 
 
-def _variant(face: dict[str, Any], variant: int, config: Config) -> dict[str, Any]:
-    return {
-        "image_id": f"{face['frame_id']}#{variant}",
-        "variant": variant,
-        "seed": seed_of(config.seed, "generate", face["frame_id"], variant),
+def _planned(face: dict[str, Any], picture: Picture, seed: int) -> dict[str, Any]:
+    row = asdict(picture)
+    return row | {
+        "image_id": picture.name(face["frame_id"]),
+        "seed": picture.seed(seed, face["frame_id"]),
+        "warp": warp_of(row, np.asarray(face["landmarks_px"])),
     }
-
-
-def variants_of(face: dict[str, Any], config: Config, label: Label, frames: Counter[int]) -> int:
-    """Return how many pictures are made from a frame: always the same for the same person.
-
-    Frames with pain get their variants, more of them where their band is rare and
-    `prompts.balance` says so; of those without, the share `prompts.neutral_share` does: most
-    recordings are without pain, and more of the same helps nobody. Chance is a hash of the frame.
-
-    Args:
-        face: row of the landmarks table.
-        config: `seed` and `prompts` are used.
-        label: of the data set.
-        frames: of each band among the subject's frames.
-    """
-    settings = config.prompts
-    draw = seed_of(config.seed, "prompts", face["frame_id"]) / _SEED_RANGE
-    band = band_of(face["label"], label.low, label.high)
-    if band == 0:
-        return settings.variants if draw < settings.neutral_share else 0
-    expected = expected_variants(
-        band, frames, settings.variants, settings.balance, settings.max_variants
-    )
-    return drawn(expected, draw)
 
 
 def texts_of(
     frame: dict[str, Any],
     face: dict[str, Any],
+    picture: Picture,
     usual: dict[str, float] | None,
-    settings: Prompts,
+    config: Config,
     label: Label,
     count: Callable[[str], int],
 ) -> dict[str, Any]:
-    """Return the prompts of a face in words, with their lengths.
+    """Return the prompts of a picture in words, with their lengths.
 
     Args:
         frame: row of the index.
         face: row of the landmarks table.
+        picture: to make of it.
         usual: the person's usual measures, None when they are not known.
-        settings: the block `prompts`.
+        config: `seed` and `prompts` are used.
         label: of the data set.
         count: tokens of a text as the text encoder sees them.
 
     Raises:
         SettingsError: the template is wrong, or the prompt too long for the settings.
     """
+    settings = config.prompts
     known = {unit: frame[unit] for unit in ACTION_UNITS}
     units = known_or_estimated(known, estimated_units(face["measures"], usual))
+    if picture.kind == "level":
+        units |= picture.units or {}
+    sex, age_group = frame["sex"] or "", frame["age_group"] or ""
+    if picture.kind == "person":
+        subject = other_subject_words(sex, age_group, picture.seed(config.seed, face["frame_id"]))
+    else:
+        subject = subject_words(sex, age_group)
     words = {
-        "subject": subject_words(frame["sex"] or "", frame["age_group"] or ""),
-        "level": level_words(face["label"], label.low, label.high),
+        "subject": subject,
+        "level": level_words(picture.label, label.low, label.high),
         "head": head_words(*face["pose"]),
     }
     phrases = unit_phrases(units)

@@ -35,6 +35,9 @@ LEVEL_WORDS = (
     (1.0, "a strong expression of pain"),
 )
 SEX_WORDS = {"f": "a woman", "m": "a man", "": "a person"}
+#: What another face may be, where it shall not be the frame's own.
+AGE_WORDS = ("young adult", "middle-aged adult", "older adult")
+SKIN_WORDS = ("light skin", "dark skin")
 
 _TURNED_DEGREES = 10.0
 
@@ -91,6 +94,27 @@ def subject_words(sex: str, age_group: str) -> str:
     """
     who = SEX_WORDS.get(sex, SEX_WORDS[""])
     return f"{who}, {age_group}" if age_group else who
+
+
+def other_subject_words(sex: str, age_group: str, seed: int) -> str:
+    """Return words for somebody else: of the other sex where that is known, another age, a skin.
+
+    Args:
+        sex: "f", "m" or "", of the person who is not meant.
+        age_group: likewise, in words.
+        seed: decides what is left open.
+
+    >>> other_subject_words("f", "older adult", 1)
+    'a man, young adult, dark skin'
+    """
+    sexes = [words for key, words in SEX_WORDS.items() if key and key != sex]
+    ages = [words for words in AGE_WORDS if words != age_group]
+    choices = (sexes, ages, SKIN_WORDS)
+    picked = []
+    for words in choices:
+        seed, place = divmod(seed, len(words))
+        picked.append(words[place])
+    return ", ".join(picked)
 
 
 def head_words(yaw: float, pitch: float, roll: float) -> str:

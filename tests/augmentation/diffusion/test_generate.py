@@ -9,12 +9,14 @@ import sys
 import time
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from aacsfnet import tables
 from aacsfnet.augmentation.diffusion.generation import Generator
 from aacsfnet.errors import SettingsError, WorkError
+from aacsfnet.facs import PSPI_UNITS
 from tests.augmentation.tiny import tiny_depth_to_image, tiny_sd
 from tools.miniature import architecture
 
@@ -40,7 +42,7 @@ def recipes(made):
 
 def test_the_recipe_tells_every_value_in_force(run_shard, settings):
     made = run_shard(
-        settings(generate={"preset": "fast", "batch": 4}), "depth", "prompts", "generate"
+        settings(generate={"preset": "fast", "batch": 4}), "prompts", "depth", "generate"
     )
     first = recipes(made["generate"])[0]
     told = {
@@ -68,7 +70,7 @@ def test_a_second_control_draws_each_frames_landmarks(run_shard, settings, model
         "_pass",
         lambda self, todo: seen.extend(t.drawing for t in todo) or do_pass(self, todo),
     )
-    plain = run_shard(settings(generate=QUICK), "depth", "prompts", "generate")["generate"]
+    plain = run_shard(settings(generate=QUICK), "prompts", "depth", "generate")["generate"]
     assert seen == [None] * 4
     seen.clear()
     key = {"landmarks_controlnet": str(models / "drawn"), "landmarks_scale": 0.6}
@@ -82,7 +84,7 @@ def test_a_second_control_draws_each_frames_landmarks(run_shard, settings, model
 
 def test_a_depth_to_image_folder_runs_as_it_is(run_shard, settings, models):
     keys = QUICK | {"model": str(models / "sd2-depth")}
-    made = run_shard(settings(generate=keys), "depth", "prompts", "generate")["generate"]
+    made = run_shard(settings(generate=keys), "prompts", "depth", "generate")["generate"]
     assert [recipe["pipeline"] for recipe in recipes(made)] == ["sd-depth2img"] * 4
     assert recipes(made)[0]["conditioning_scale"] is None
     with pytest.raises(SettingsError, match=r"conditioning_scale = 1\.0: a depth2img model"):
@@ -107,7 +109,7 @@ def test_a_safety_checkers_score_is_written_down_and_drops_nothing(
         def scores(self, pictures):
             return [0.5 + number for number, _ in enumerate(pictures)]
 
-    plain = run_shard(settings(generate=QUICK), "depth", "prompts", "generate")["generate"]
+    plain = run_shard(settings(generate=QUICK), "prompts", "depth", "generate")["generate"]
     assert plain["safety_score"].null_count() == 5
     monkeypatch.setattr(safety, "SafetyChecker", Strict)
     keys = QUICK | {"safety_checker": "/models/checker"}
@@ -121,7 +123,7 @@ def test_depth_maps_of_another_size_stop_the_stage_before_a_model_runs(
     run_shard, shard, settings, monkeypatch
 ):
     config = settings(generate=QUICK)
-    run_shard(config, "depth", "prompts")
+    run_shard(config, "prompts", "depth")
     rows = tables.read(shard["depth"]).rows(named=True)
     rows[2]["image"] = tables.encode_png(np.zeros((96, 96), np.uint16), "small.png")
     tables.write(shard["depth"], tables.frame("depth", rows), "depth")
@@ -130,18 +132,58 @@ def test_depth_maps_of_another_size_stop_the_stage_before_a_model_runs(
         run_shard(config, "generate")
 
 
-def test_variants_share_their_sources_pictures(run_shard, settings, monkeypatch):
-    from aacsfnet.augmentation.diffusion import sources
+def test_variants_share_their_sources_latents(run_shard, settings, monkeypatch):
+    from aacsfnet.augmentation.diffusion.latents import SourceLatents
 
-    read = []
-    decode = sources.Sources._read
+    encoded = []
+    encode = SourceLatents._encode
     monkeypatch.setattr(
-        sources.Sources, "_read", lambda self, frame: read.append(frame) or decode(self, frame)
+        SourceLatents,
+        "_encode",
+        lambda self, pictures, batch: encoded.extend(pictures) or encode(self, pictures, batch),
     )
-    plan = {"prompts": {"neutral_share": 1.0, "variants": 3}}
-    made = run_shard(settings(generate=QUICK, **plan), "depth", "prompts", "generate")["generate"]
+    plan = {"prompts": {"keep": {"neutral_share": 1.0, "variants": 3}}}
+    made = run_shard(settings(generate=QUICK, **plan), "prompts", "depth", "generate")["generate"]
     assert made["status"].to_list().count("ok") == 12
-    assert sorted(read) == [f"s1/a/{number:04d}" for number in range(4)]
+    assert len(encoded) == 1  # the four frames of this shard show one picture
+
+
+def test_each_kind_of_picture_is_made_with_its_own_strength(run_shard, settings):
+    plan = {
+        "prompts": {
+            "keep": {"variants": 1, "neutral_share": 0.0},
+            "person": {"variants": 1, "neutral_share": 0.0},
+            "level": {"pictures": 1, "levels": [6, 12], "max_variants": 1},
+        }
+    }
+    config = settings(generate=QUICK | {"level_strength": 0.3, "batch": 3}, **plan)
+    made = run_shard(config, "prompts", "depth", "generate")["generate"].filter(status="ok")
+    told = {recipe["kind"]: recipe for recipe in recipes(made)}
+    assert {kind: recipe["strength"] for kind, recipe in told.items()} == {
+        "keep": 0.5,
+        "level": 0.3,
+        "person": 1.0,
+    }
+    assert told["level"]["label"] in (6.0, 12.0)
+    assert told["level"]["source_units"] == dict.fromkeys(PSPI_UNITS, 0.0)
+    levels = made.filter(kind="level")
+    assert set(levels["frame_id"]) <= {"s1/a/0000", "s1/a/0001"}  # those without pain
+    assert (levels["warp"] > 0.02).all()
+    assert made.filter(pl.col("kind") != "level")["warp"].null_count() == 4
+    # A person's picture comes from noise, a level's stays with its source.
+    moved = {
+        kind: np.mean([_difference(row, made) for row in made.filter(kind=kind).rows(named=True)])
+        for kind in ("level", "person")
+    }
+    assert moved["level"] < moved["person"]
+
+
+def _difference(row, made):
+    from aacsfnet.augmentation.gate.resemblance import difference
+
+    others = made.filter(pl.col("kind") == "keep")
+    first = tables.decode_png(others["image"][0])
+    return difference(tables.decode_png(row["image"]), first)
 
 
 @pytest.mark.slow
@@ -149,12 +191,12 @@ def test_a_job_killed_after_40_of_100_goes_on_and_equals_an_uninterrupted_one(
     run_shard, shard, settings, models
 ):
     config = settings(
-        prompts={"neutral_share": 1.0, "variants": 25},
+        prompts={"keep": {"neutral_share": 1.0, "variants": 25}},
         generate={"model": str(models / "sd"), "steps": 4, "batch": 8, "scheduler": "model"},
     )
-    run_shard(config, "depth", "prompts")
+    run_shard(config, "prompts", "depth")
     command = [sys.executable, "-m", "aacsfnet", "generate", "--config", config.model_dump_json()]
-    for name in ("crop", "landmarks", "depth", "prompts"):
+    for name in ("crop", "landmarks", "prompts", "depth"):
         command += [f"--{name}", str(shard[name])]
     command += ["--output", str(shard["generate"])]
     kept = shard["generate"].parent
@@ -194,7 +236,7 @@ def test_progress_tells_rate_and_time_left(run_shard, settings, monkeypatch, cap
 
     monkeypatch.setattr(generate, "_REPORT_SECONDS", 0)
     with caplog.at_level("INFO", logger="aacsfnet"):
-        run_shard(settings(generate=QUICK | {"batch": 2}), "depth", "prompts", "generate")
+        run_shard(settings(generate=QUICK | {"batch": 2}), "prompts", "depth", "generate")
     told = [record.getMessage() for record in caplog.records if "pictures," in record.getMessage()]
     assert [line.split(",")[0] for line in told] == ["2 of 4 pictures", "4 of 4 pictures"]
     assert all(re.search(r"\d+\.\d a second, \d+ s to go$", line) for line in told)

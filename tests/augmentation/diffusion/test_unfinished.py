@@ -16,7 +16,7 @@ def config(settings):
 def test_a_killed_job_goes_on_and_equals_an_uninterrupted_one(
     run_shard, shard, config, monkeypatch
 ):
-    run_shard(config, "depth", "prompts")
+    run_shard(config, "prompts", "depth")
     whole = run_shard(config, "generate")["generate"]
     assert whole["status"].to_list().count("ok") == 4
     shard["generate"].unlink()
@@ -49,7 +49,7 @@ def test_other_settings_do_not_take_what_was_finished(
 ):
     from aacsfnet.augmentation.diffusion.unfinished import Unfinished
 
-    run_shard(config, "depth", "prompts")
+    run_shard(config, "prompts", "depth")
     whole = run_shard(config, "generate")["generate"]
     Unfinished(shard["generate"], "other settings").add(0, whole.rows(named=True)[:2])
     tables.write(shard["generate"], whole, "generate")

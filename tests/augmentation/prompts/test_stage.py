@@ -3,16 +3,18 @@ import polars as pl
 import pytest
 
 from aacsfnet import tables
+from aacsfnet.augmentation.plan.pictures import Picture
 from aacsfnet.augmentation.prompts.stage import texts_of, token_counter
 from aacsfnet.datasets import Label
 from aacsfnet.errors import ModelFileError, SettingsError
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.pose import pose_of
-from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.facs import ACTION_UNITS, PSPI_UNITS
+from aacsfnet.tables import KINDS
 
 
 def texts(run_shard, settings, **keys):
-    config = settings(prompts={"neutral_share": 1.0} | keys)
+    config = settings(prompts={"keep": {"neutral_share": 1.0}} | keys)
     return run_shard(config, "prompts")["prompts"].filter(status="ok").rows(named=True)
 
 
@@ -53,13 +55,13 @@ def test_a_model_without_tokenizer_is_named(run_shard, settings):
 
 
 def test_frames_without_a_picture_keep_one_row(run_shard, settings):
-    rows = run_shard(settings(prompts={"neutral_share": 0.0}), "prompts")["prompts"]
+    rows = run_shard(settings(prompts={"keep": {"neutral_share": 0.0}}), "prompts")["prompts"]
     assert rows["status"].to_list() == ["not_selected", "not_selected", "ok", "ok", "no_face"]
     assert rows["variant"].to_list() == [None, None, 0, 0, None]
 
 
 def test_nobody_elses_labels_decide_what_is_made_of_a_persons_frames(run_shard, shard, settings):
-    config = settings(prompts={"balance": 1.0, "neutral_share": 0.5})
+    config = settings(prompts={"keep": {"balance": 1.0, "neutral_share": 0.5}})
     alone = run_shard(config, "prompts")["prompts"]
     own = tables.read(shard["index"])
     random = np.random.default_rng(0)
@@ -116,13 +118,17 @@ def test_no_prompt_is_above_the_limit_whatever_the_face(count, tokenizer, face_l
         }
         frame |= {"sex": str(random.choice(("", "f", "m"))), "age_group": "middle-aged adult"}
         limit = int(random.integers(45, 78))
-        block, roomy = (
-            settings(prompts={"template": LONG, "max_tokens": limit, "overflow": overflow}).prompts
+        strict, roomy = (
+            settings(prompts={"template": LONG, "max_tokens": limit, "overflow": overflow})
             for overflow in ("drop", "chunk")
         )
+        kind = KINDS[number % 3]
+        codes_of_target = dict(zip(PSPI_UNITS, random.uniform(0, 5, 6), strict=True))
+        picture = Picture(kind, 0, face["label"], codes_of_target, None)
         known_face = usual if number % 3 else None
         texts, whole = (
-            texts_of(frame, face, known_face, each, label, counter) for each in (block, roomy)
+            texts_of(frame, face, picture, known_face, each, label, counter)
+            for each in (strict, roomy)
         )
         tokens = len(tokenizer(texts["prompt"], truncation=False).input_ids)
         assert tokens == texts["tokens"] <= limit <= 77

@@ -1,0 +1,92 @@
+"""What diffusion starts from: a frame's face as it is, or given the action units of the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aacsfnet import tables
+from aacsfnet.augmentation.edit.expressions import edited
+from aacsfnet.augmentation.edit.folds import folded
+from aacsfnet.augmentation.edit.warp import warped
+from aacsfnet.faces.geometry import eye_distance
+
+
+@dataclass(frozen=True)
+class Start:
+    """A face to start from.
+
+    Attributes:
+        image: `(H, W, 3)` uint8 RGB.
+        points: `(478, 3)`, its mesh, pixels.
+    """
+
+    image: NDArray[np.uint8]
+    points: NDArray[np.float64]
+
+
+def target_of(row: Mapping[str, Any], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mesh `(478, 3)` that a planned picture shall have.
+
+    Args:
+        row: of the plan: `kind`, `units`, `source_units`.
+        points: `(478, 3)`, the frame's landmarks, pixels.
+    """
+    mesh = np.asarray(points, np.float64)
+    return edited(mesh, row["units"], row["source_units"]) if row["kind"] == "level" else mesh
+
+
+def warp_of(row: Mapping[str, Any], points: NDArray[np.floating]) -> float | None:
+    """Return the largest move of a landmark by editing, eye distances; None where there is none."""
+    if row["kind"] != "level":
+        return None
+    mesh = np.asarray(points, np.float64)
+    moved = np.linalg.norm(target_of(row, mesh) - mesh, axis=1).max()
+    return float(moved / eye_distance(mesh))
+
+
+def start_of(
+    row: Mapping[str, Any], image: NDArray[np.uint8], points: NDArray[np.floating]
+) -> Start:
+    """Return what a planned picture is made from.
+
+    Args:
+        row: of the plan, as `target_of` takes it.
+        image: the frame's crop, `(H, W, 3)` uint8 RGB.
+        points: `(478, 3)`, its landmarks, pixels.
+    """
+    mesh = np.asarray(points, np.float64)
+    if row["kind"] != "level":
+        return Start(image, mesh)
+    target = target_of(row, mesh)
+    picture = folded(warped(image, mesh, target), target, row["units"], row["source_units"])
+    return Start(picture, target)
+
+
+class Faces:
+    """The faces of a shard, and what the pictures planned of them start from.
+
+    Args:
+        crop: table of face crops.
+        landmarks: table of their landmarks.
+    """
+
+    def __init__(self, crop: Path, landmarks: Path) -> None:
+        self._images = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
+        self._points = dict(tables.read(landmarks, ["frame_id", "landmarks_px"]).iter_rows())
+
+    def size(self, row: Mapping[str, Any]) -> tuple[int, int]:
+        """Return height and width of a planned picture."""
+        return tables.png_size(self._images[row["frame_id"]])
+
+    def target(self, row: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return the mesh of a planned picture, see `target_of`."""
+        return target_of(row, np.asarray(self._points[row["frame_id"]], np.float64))
+
+    def start(self, row: Mapping[str, Any]) -> Start:
+        """Return what a planned picture is made from, see `start_of`."""
+        image = tables.decode_png(self._images[row["frame_id"]])
+        return start_of(row, image, np.asarray(self._points[row["frame_id"]], np.float64))
