@@ -217,7 +217,7 @@ def picture_tables(config: Config, shard: str) -> None:
     if at("quality").exists():
         return
     prompts(config, layout.index, at("landmarks"), at("prompts"))
-    depth(config, at("crop"), at("landmarks"), at("depth"))
+    depth(config, at("crop"), at("landmarks"), at("prompts"), at("depth"))
     generate(config, at("crop"), at("landmarks"), at("depth"), at("prompts"), at("generate"))
     quality(config, at("crop"), at("landmarks"), at("generate"), at("quality"))
 

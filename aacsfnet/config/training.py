@@ -1,11 +1,12 @@
 """The blocks `merge` and `train`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from aacsfnet.config.block import Block
+from aacsfnet.config.kinds import Kind
 from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 
 
@@ -83,6 +84,9 @@ class Train(Block):
         0.0, ge=0.0, lt=1.0, description="EMA decay of the weights, per step; 0: no EMA"
     )
     synthetic: bool = Field(True, description="train on the accepted generated pictures too")
+    kinds: tuple[Kind, ...] = Field(
+        get_args(Kind), min_length=1, description="kinds of generated pictures in training"
+    )
     synthetic_share: float | None = Field(
         None,
         gt=0.0,
@@ -106,6 +110,10 @@ class Train(Block):
     def _laid_over_the_demo_network(cls, given: Any) -> Any:
         # The class's own defaults are of full size: a file that names one key must not get those.
         return DEMO_NETWORK.model_dump() | given if isinstance(given, dict) else given
+
+    def taken(self) -> tuple[Kind, ...]:
+        """Return the kinds of generated pictures that training takes."""
+        return self.kinds if self.synthetic else ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

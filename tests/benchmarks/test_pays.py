@@ -35,7 +35,7 @@ def merged(tmp_path):
 
 def arm(merged, tmp_path, pictures):
     folder = pays.arranged(merged, pictures, ["p000", "p001"], tmp_path / pictures)
-    chosen = read_material(Merged(folder), 0, True, pays.LABEL).chosen
+    chosen = read_material(Merged(folder), 0, tables.KINDS, pays.LABEL).chosen
     return chosen, np.load(Merged(folder).images)[:, 0, 0, 0]
 
 
