@@ -52,6 +52,7 @@ def _stages(tmp_path):
                 row = frame | {
                     "image_id": f"{frame['frame_id']}#{variant}",
                     "source_frame_id": frame["frame_id"],
+                    "kind": "keep",
                     "status": status,
                     "reason": accepted[status],
                 }
