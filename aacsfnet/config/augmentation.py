@@ -138,12 +138,7 @@ class Generate(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":
         steps = steps_of(self)
-        for name in ("strength", "level_strength", "person_strength"):
-            if int(getattr(self, name) * steps) < 1:
-                raise ValueError(
-                    f"{name} {getattr(self, name)} x steps {steps} is below 1, so no step would "
-                    "run; raise one of them"
-                )
+        _check_steps("strength", self.strength, steps)
         if self.model == "bundled" and (self.controlnet or self.pipeline != "auto"):
             raise ValueError(
                 "the bundled model has its own ControlNet; leave controlnet empty, pipeline auto"
@@ -231,6 +226,26 @@ class Quality(Block):
         if self.min_identity is not None and not self.identity_model:
             raise ValueError("min_identity needs identity_model, the folder of a model")
         return self
+
+
+def check_strengths(plan: Prompts, settings: Generate) -> None:
+    """Raise where a kind of picture is planned whose strength leaves no denoising step.
+
+    Raises:
+        ValueError: which one.
+    """
+    steps = steps_of(settings)
+    if plan.level.pictures:
+        _check_steps("generate.level_strength", settings.level_strength, steps)
+    if plan.person.variants:
+        _check_steps("generate.person_strength", settings.person_strength, steps)
+
+
+def _check_steps(name: str, strength: float, steps: int) -> None:
+    if int(strength * steps) < 1:
+        raise ValueError(
+            f"{name} {strength} x steps {steps} is below 1, so no step would run; raise one of them"
+        )
 
 
 def preset_of(settings: Generate) -> Preset:

@@ -64,7 +64,7 @@ def read_plan(files: Sequence[Path], index: Path, label: Label) -> list[Share]:
     plan = pl.concat([tables.read(file, columns) for file in files])
     usable = plan.filter(pl.col("status").is_in(["ok", "not_selected"])).select("frame_id").unique()
     frames = tables.read(index, ["frame_id", "label"]).join(usable, on="frame_id", how="semi")
-    return budget(plan, frames, label)
+    return budget(plan, frames.drop_nulls(), label)
 
 
 def plan_in_words(config: Config, results: Path) -> str:

@@ -33,7 +33,9 @@ def test_frames_and_pictures_are_counted_by_level():
 
 
 def write_index(folder, *shards):
-    rows = [{"frame_id": f"{shard}/1", "status": "ok", "shard": shard} for shard in shards]
+    rows = [
+        {"frame_id": f"{shard}/1", "label": 2.0, "status": "ok", "shard": shard} for shard in shards
+    ]
     tables.write(folder / "index.parquet", tables.frame("index", rows), "index")
 
 
@@ -45,7 +47,6 @@ def test_without_a_plan_the_stage_to_run_is_named(tmp_path):
 
 def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, capsys):
     planned = run_shard(settings(), "prompts")["prompts"]
-    write_index(tmp_path, "s1.00")
     (tmp_path / "prompts").mkdir()
     # A person who was removed from the data set does not count.
     tables.write(tmp_path / "prompts" / "gone.00.parquet", planned, "prompts")
@@ -56,15 +57,14 @@ def test_the_command_prints_pictures_and_time(run_shard, settings, tmp_path, cap
     assert end.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
     made = len(planned.filter(status="ok"))
-    assert f"all 4 {made} {made}" in words
+    assert f"all 4 {made} 0 0 {made}" in words
     assert "about" in words
 
 
 def test_each_experiments_own_plan_is_told(run_shard, settings, tmp_path):
     for number, variants in enumerate((1, 3)):
-        run_shard(
-            settings(prompts={"keep": {"variants": variants, "neutral_share": 1.0}}), "prompts"
-        )
+        keep = {"variants": variants, "neutral_share": 1.0}
+        run_shard(settings(prompts={"keep": keep}), "prompts")
         folder = tmp_path / ("prompts", "experiments/many/prompts")[number]
         folder.mkdir(parents=True)
         (tmp_path / "prompts.parquet").rename(folder / "s1.00.parquet")
@@ -95,8 +95,8 @@ def test_the_time_told_is_that_of_the_device_asked_for(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("AACSFNET_DEVICE", wanted)
     (tmp_path / "prompts").mkdir()
-    row = {"frame_id": "a/1", "label": 2.0, "status": "ok"}
-    pl.DataFrame([row]).write_parquet(tmp_path / "prompts" / "a.00.parquet")
+    row = {"frame_id": "a.00/1", "label": 2.0, "status": "ok", "kind": "keep"}
+    tables.write(tmp_path / "prompts/a.00.parquet", tables.frame("prompts", [row]), "prompts")
     write_index(tmp_path, "a.00")
     with pytest.raises(SystemExit) as end:
         main(["plan", "--results", str(tmp_path), "--config", "{}"])

@@ -295,9 +295,8 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
 
 
 def test_rare_levels_that_get_more_pictures_are_counted():
-    config = validate(
-        {"prompts": {"keep": {"balance": 0.5, "neutral_share": 0.0}}, "experiments": {"a": {}}}
-    )
+    keep = {"balance": 0.5, "neutral_share": 0.0}
+    config = validate({"prompts": {"keep": keep}, "experiments": {"a": {}}})
     # 20 frames where the person's commonest level has 80: sqrt(80 / 20) = 2 pictures each
     plan = estimates.plan_of(config, usable({0.0: 900, 1.0: 80, 4.0: 20}), PSPI)
     assert plan.generated == 80 + 2 * 20
@@ -339,7 +338,7 @@ def test_every_finding_about_the_machine_or_the_data_that_is_bad_says_what_to_do
 
 def test_generation_takes_longer_with_more_steps_and_without_a_gpu():
     def seconds(gpu, **keys):
-        return estimates.generation_seconds(validate({"generate": keys}), gpu, 2)
+        return estimates.generation_seconds(validate({"generate": keys}), gpu, 2)["keep"]
 
     assert seconds(False, steps=40) == 2 * seconds(False, steps=20)
     assert seconds(False, model="sd15") > 100 * seconds(True, model="sd15")

@@ -13,7 +13,6 @@ import torch
 
 from aacsfnet.augmentation.depth import annotators
 from aacsfnet.augmentation.depth.annotators import FILES, Annotator
-from aacsfnet.augmentation.depth.stage import depth
 from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError
 from aacsfnet.tables import decode_png, read
@@ -119,13 +118,13 @@ def test_maps_lie_where_the_picture_does_and_near_is_bright(models, method, monk
 
 
 @pytest.mark.parametrize("method", FILES)
-def test_the_stage_runs_with_it(models, folder, shard, method, monkeypatch):
+def test_the_stage_runs_with_it(models, folder, shard, run_shard, method, monkeypatch):
     loaded = {(method, folder): model for method, model in models.items()}  # loading takes seconds
     monkeypatch.setattr(annotators, "Annotator", lambda *args: loaded[args[:2]])
     config = validate({"depth": {"method": method, "model": str(folder)}})
-    depth(config, shard["crop"], shard["landmarks"], shard["depth"])
+    run_shard(config, "prompts", "depth")
     rows = read(shard["depth"]).rows(named=True)
-    picture = decode_png(rows[0]["image"])
+    picture = decode_png(next(row for row in rows if row["status"] == "ok")["image"])
     assert (picture.shape, picture.dtype) == ((128, 128), np.uint16)
     assert (picture.min(), picture.max()) == (0, 65535)
     assert rows[-1]["status"] == "no_face"

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from aacsfnet.augmentation.depth import scene_depth
-from aacsfnet.augmentation.depth.stage import depth
 from aacsfnet.config import validate
 from aacsfnet.errors import ModelFileError, SettingsError
 from aacsfnet.tables import decode_png, read
@@ -240,11 +239,11 @@ def test_without_a_face_the_scene_stays():
 
 
 @pytest.mark.parametrize("method", ["model", "composite"])
-def test_the_stage_runs_with_a_model(folder, shard, method):
+def test_the_stage_runs_with_a_model(folder, shard, run_shard, method):
     config = validate({"depth": {"method": method, "model": str(folder)}})
-    depth(config, shard["crop"], shard["landmarks"], shard["depth"])
+    run_shard(config, "prompts", "depth")
     rows = read(shard["depth"]).rows(named=True)
-    picture = decode_png(rows[0]["image"])
+    picture = decode_png(next(row for row in rows if row["status"] == "ok")["image"])
     assert (picture.dtype, picture.min(), picture.max()) == (np.uint16, 0, 65535)
     assert rows[-1]["status"] == "no_face"
 

@@ -156,7 +156,7 @@ def test_each_kind_of_picture_is_made_with_its_own_strength(run_shard, settings)
             "level": {"pictures": 1, "levels": [6, 12], "max_variants": 1},
         }
     }
-    config = settings(generate=QUICK | {"level_strength": 0.3, "batch": 3}, **plan)
+    config = settings(generate={"steps": 4, "level_strength": 0.3, "batch": 3}, **plan)
     made = run_shard(config, "prompts", "depth", "generate")["generate"].filter(status="ok")
     told = {recipe["kind"]: recipe for recipe in recipes(made)}
     assert {kind: recipe["strength"] for kind, recipe in told.items()} == {
