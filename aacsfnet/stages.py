@@ -45,7 +45,7 @@ STAGES = {
     "merge": Stage(
         4, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
-    "train": Stage(2, ("data", "seed", "train"), ("merge",)),
+    "train": Stage(3, ("data", "seed", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(

@@ -52,6 +52,7 @@ def merged_rows(subjects, frames, synthetic):
             "image_id": f"{source['frame_id']}#0",
             "source_frame_id": source["frame_id"],
             "synthetic": True,
+            "kind": "keep",
         }
         for source in sources
     ]

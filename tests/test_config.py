@@ -6,6 +6,7 @@ import yaml
 
 from aacsfnet.config import Config, files, load, validate
 from aacsfnet.errors import SettingsError
+from aacsfnet.tables import KINDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -122,6 +123,12 @@ def test_a_file_that_names_one_key_of_the_network_has_the_demos_size_otherwise()
     listed = yaml.safe_load((ROOT / "config.yaml").read_text())["train"]["network"]
     found = validate({"train": {"network": {"depth": 4}}}).train.network
     assert found.model_dump(mode="json") == listed | {"depth": 4}
+
+
+def test_training_knows_the_kinds_that_tables_hold():
+    assert validate({}).train.taken() == KINDS
+    assert validate({"train": {"kinds": ["level"]}}).train.taken() == ("level",)
+    assert validate({"train": {"synthetic": False}}).train.taken() == ()
 
 
 def test_null_takes_an_experiment_away():

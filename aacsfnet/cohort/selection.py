@@ -3,6 +3,7 @@
 Training data is a filter over one merged table; this module is the only place that filters.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +26,16 @@ class Selection:
     test: pl.DataFrame
 
 
-def select(index: pl.DataFrame, splits: pl.DataFrame, fold: int, synthetic: bool) -> Selection:
+def select(
+    index: pl.DataFrame, splits: pl.DataFrame, fold: int, kinds: Collection[str]
+) -> Selection:
     """Return the rows that one fold trains on, selects on and tests on.
 
     Args:
         index: the merged table; only rows with a place in the array of pictures are used.
         splits: columns `fold`, `subject`, `role`.
         fold: which fold.
-        synthetic: whether training takes generated pictures too; the others never do.
+        kinds: of the generated pictures that training takes too; the others take none.
 
     Raises:
         LeakError: a subject has two roles, or a picture is not from whom it says.
@@ -45,7 +48,8 @@ def select(index: pl.DataFrame, splits: pl.DataFrame, fold: int, synthetic: bool
     if unknown:
         raise LeakError(f"fold {fold} gives no role to subjects {unknown[:5]}; run merge again")
     role = pl.col("subject").replace_strict(roles, return_dtype=pl.String)
-    train = used.filter((role == "train") & (pl.lit(synthetic) | ~pl.col("synthetic")))
+    taken = ~pl.col("synthetic") | pl.col("kind").is_in(list(kinds)).fill_null(False)
+    train = used.filter((role == "train") & taken)
     validation = used.filter((role == "validation") & ~pl.col("synthetic"))
     test = used.filter((role == "test") & ~pl.col("synthetic"))
     if not len(train):

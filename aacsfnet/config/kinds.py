@@ -1,8 +1,12 @@
 """How many pictures of each kind are made: the blocks `prompts.keep`, `.level` and `.person`."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from aacsfnet.config.block import Block
+
+Kind = Literal["keep", "level", "person"]
 
 
 class Keep(Block):

@@ -1,11 +1,12 @@
 """The blocks `merge` and `train`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from aacsfnet.config.block import Block
+from aacsfnet.config.kinds import Kind
 from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 
 
@@ -63,6 +64,11 @@ class Train(Block):
         (), description="balanced sampling over label levels, subjects or both; [] is none"
     )
     epochs: int = Field(8, ge=1, description="training epochs")
+    epoch_steps: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps of an epoch; null: as many as show every picture once",
+    )
     batch: int = Field(16, ge=2, description="batch size")
     learning_rate: float = Field(5e-4, gt=0.0, description="peak learning rate of AdamW")
     warm_up: float = Field(0.1, ge=0.0, lt=1.0, description="learning-rate warm-up, share of steps")
@@ -78,6 +84,9 @@ class Train(Block):
         0.0, ge=0.0, lt=1.0, description="EMA decay of the weights, per step; 0: no EMA"
     )
     synthetic: bool = Field(True, description="train on the accepted generated pictures too")
+    kinds: tuple[Kind, ...] = Field(
+        get_args(Kind), min_length=1, description="kinds of generated pictures in training"
+    )
     synthetic_share: float | None = Field(
         None,
         gt=0.0,
@@ -101,6 +110,10 @@ class Train(Block):
     def _laid_over_the_demo_network(cls, given: Any) -> Any:
         # The class's own defaults are of full size: a file that names one key must not get those.
         return DEMO_NETWORK.model_dump() | given if isinstance(given, dict) else given
+
+    def taken(self) -> tuple[Kind, ...]:
+        """Return the kinds of generated pictures that training takes."""
+        return self.kinds if self.synthetic else ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

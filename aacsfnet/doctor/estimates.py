@@ -67,14 +67,16 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
     subjects = people["subject"].n_unique()
     training = []
     for own in owners:
-        trained = 0.0
+        shown = 0.0  # in an epoch
         folds, held_out = _folds(own.merge.folds, subjects)
         kept = max(0.0, 1 - held_out - own.merge.validation_subjects / max(1, subjects))
         for frames, share in ((people, kept), (pool, 1.0)):
-            generated = pictures_of(own, frames, label) if own.train.synthetic else 0
-            shown = share * (len(frames) + generated) * own.train.epochs * folds
-            trained += shown * len(config.training_seeds)
-        training.append((own, round(trained)))
+            made = pictures_by_kind(own, frames, label)
+            shown += share * (len(frames) + sum(made[kind] for kind in own.train.taken()))
+        if own.train.epoch_steps is not None:
+            shown = own.train.epoch_steps * own.train.batch
+        runs = folds * len(config.training_seeds)
+        training.append((own, round(shown * own.train.epochs * runs)))
     return Plan(
         frames=len(usable),
         rows={

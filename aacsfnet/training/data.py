@@ -42,11 +42,12 @@ def open_images(path: Path) -> np.ndarray:
     return images
 
 
-def epoch_order(weights: np.ndarray, batch: int, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(
+    weights: np.ndarray, batch: int, seed: int, epoch: int, steps: int | None = None
+) -> np.ndarray:
     """Return which pictures an epoch samples, `(steps, batch)`, as places in `weights`.
 
-    An epoch has as many steps as show every picture once. With equal weights each picture comes
-    once, but for the last batch, which is filled up from the start of the same order: all batches
+    With equal weights all pictures come once before any comes again, in another order. All batches
     have one size. Weights of 0 leave pictures out, and the others come more often. With other
     weights, pictures are drawn by weight, with repeats.
 
@@ -55,14 +56,17 @@ def epoch_order(weights: np.ndarray, batch: int, seed: int, epoch: int) -> np.nd
         batch: pictures a step.
         seed: of the training run.
         epoch: from 0; each has an order of its own that depends on nothing before it.
+        steps: None: as many as show every picture once.
     """
     random = np.random.default_rng(seed_of(seed, "order", epoch))
-    steps = -(-len(weights) // batch)
+    steps = steps or -(-len(weights) // batch)
+    places = steps * batch
     shown = np.flatnonzero(weights)
     if np.ptp(weights[shown]) == 0:
-        order = random.permutation(shown)
-        return np.resize(order, steps * batch).reshape(steps, batch)
-    drawn = random.choice(len(weights), size=steps * batch, p=weights / weights.sum())
+        passes = [random.permutation(shown) for _ in range(-(-places // len(shown)))]
+        drawn: np.ndarray = np.concatenate(passes)[:places]
+    else:
+        drawn = random.choice(len(weights), size=places, p=weights / weights.sum())
     return drawn.reshape(steps, batch)
 
 
@@ -81,6 +85,7 @@ class Batches:
         *,
         batch: int,
         seed: int,
+        epoch_steps: int | None = None,
         draw_weights: Callable[[int], np.ndarray] | None = None,
         loss_weights: np.ndarray | None = None,
         measures: np.ndarray | None = None,
@@ -93,6 +98,7 @@ class Batches:
             labels: `(n,)`.
             batch: pictures a step.
             seed: of the order.
+            epoch_steps: steps of an epoch; None: as many as show every picture once.
             draw_weights: gives for an epoch how often each picture comes, `(n,)`; None: once each.
             loss_weights: `(n,)`, passed on with each picture; None: none.
             measures: `(n, measures)` float32, likewise.
@@ -105,11 +111,12 @@ class Batches:
         self._measures = measures
         self._batch = batch
         self._seed = seed
+        self._steps = epoch_steps or -(-len(rows) // batch)
         self._step = 0  # the next step to give
 
     def __len__(self) -> int:
         """Return the steps of an epoch."""
-        return -(-len(self._rows) // self._batch)
+        return self._steps
 
     def state_dict(self) -> dict[str, int]:
         """Return where this run is, for a checkpoint."""
@@ -122,7 +129,7 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """Yield the rest of the current epoch."""
         epoch, first = divmod(self._step, len(self))
-        order = epoch_order(self._draw(epoch), self._batch, self._seed, epoch)
+        order = epoch_order(self._draw(epoch), self._batch, self._seed, epoch, len(self))
         with ThreadPoolExecutor(1) as thread:
             coming: list[Future[Batch]] = [
                 thread.submit(self._fetch, members) for members in order[first : first + 2]

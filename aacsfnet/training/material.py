@@ -1,5 +1,6 @@
 """The merged data as one fold uses it, and the loaders over it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +68,8 @@ def _measures(rows: pl.DataFrame) -> np.ndarray:
     return rows["measures"].struct.unnest().select(tables.MEASURES).cast(pl.Float64).to_numpy()
 
 
-def read_material(merged: Merged, fold: int, synthetic: bool, label: Label) -> Material:
-    """Read the merged data and choose the fold's rows.
+def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Label) -> Material:
+    """Read the merged data and choose the fold's rows, of generated pictures those of some kinds.
 
     Raises:
         DataError: a file is missing, or array and table do not fit together.
@@ -77,7 +78,7 @@ def read_material(merged: Merged, fold: int, synthetic: bool, label: Label) -> M
     """
     index = tables.read(merged.index)
     splits = tables.read(merged.splits)
-    chosen = select(index, splits, fold, synthetic)
+    chosen = select(index, splits, fold, kinds)
     images = open_images(merged.images)
     if len(images) != index["row"].count():
         raise DataError(
@@ -116,6 +117,7 @@ def training_batches(settings: Train, material: Material, seed: int) -> Batches:
         labels,
         batch=settings.batch,
         seed=seed,
+        epoch_steps=settings.epoch_steps,
         draw_weights=lambda epoch: phase_weights(
             drawn, synthetic, epoch, settings.pretraining_epochs
         ),

@@ -55,7 +55,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     _speak()
     settings = config.train
     merged = Merged(merge)
-    material = read_material(merged, fold, settings.synthetic, open_dataset(config).label)
+    material = read_material(merged, fold, settings.taken(), open_dataset(config).label)
     if not len(material.chosen.test):
         _skip(output, fold, seed, material)
         return

@@ -52,6 +52,7 @@ def _stages(tmp_path):
                 row = frame | {
                     "image_id": f"{frame['frame_id']}#{variant}",
                     "source_frame_id": frame["frame_id"],
+                    "kind": "keep",
                     "status": status,
                     "reason": accepted[status],
                 }
@@ -175,7 +176,9 @@ def test_a_given_split_keeps_the_tested_people_and_pictures_made_from_them_out(s
     split = pl.col("subject").replace_strict(said)
     tables.write(stages / "index.parquet", index.with_columns(split=split), "index")
     run(stages, validate({"merge": SETTINGS | {"folds": "given"}}))
-    chosen = read_material(Merged(stages / "merge"), 0, True, Label("pspi", 0, 16, "")).chosen
+    chosen = read_material(
+        Merged(stages / "merge"), 0, tables.KINDS, Label("pspi", 0, 16, "")
+    ).chosen
     assert set(chosen.train["subject"]) == {"a", "b"}
     assert chosen.train["synthetic"].sum() == 2
     assert set(chosen.train["source_frame_id"].drop_nulls().str.slice(0, 1)) == {"a", "b"}

@@ -33,7 +33,7 @@ def rows():
 
 
 def choose(some_rows, splits=SPLITS):
-    return select(tables.frame("merge", some_rows), splits, 0, synthetic=True)
+    return select(tables.frame("merge", some_rows), splits, 0, tables.KINDS)
 
 
 def with_role(subject, role):
@@ -165,7 +165,7 @@ def test_merge_deals_the_pool_to_training_and_statistics_leave_it_out(stages, fo
     merged = run(stages, folds, {"a": "test", "b": "train", "c": "val", "d": "pool"})
     count = {"loso": 3, "given": 1}.get(folds, folds)
     for fold in range(count):
-        material = read_material(merged, fold, True, Label("pspi", 0, 16, ""))
+        material = read_material(merged, fold, tables.KINDS, Label("pspi", 0, 16, ""))
         train, own = material.chosen.train, material.own()
         assert train.filter(pl.col("subject") == "d")["pool"].to_list() == [True] * 3
         assert "d" not in own["subject"].to_list() or set(train["subject"]) == {"d"}

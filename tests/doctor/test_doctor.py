@@ -267,6 +267,10 @@ def test_a_plan_counts_what_a_run_makes():
     assert plan.generated == 2 * 20 + 2 * 20
     # half of 8 people train in each of 4 folds, 3 epochs, 2 seeds; with and without generated
     assert plan.trained == round(0.5 * (180 + 100) * 3 * 4 * 2)
+    fixed = validate(
+        {"train": {"epochs": 3, "epoch_steps": 50, "batch": 8}, "experiments": {"a": {}}}
+    )
+    assert estimates.plan_of(fixed, own, PSPI).trained == 50 * 8 * 3 * 4
     pool = usable({3.0: 10}).with_columns(subject=pl.lit("pool"), split=pl.lit("Pool "))
     more = estimates.plan_of(config, pl.concat([own, pool]), PSPI)
     assert more.trained == plan.trained + (30 + 10) * 3 * 4 * 2  # in every fold

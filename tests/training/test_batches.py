@@ -45,6 +45,16 @@ def test_weights_of_zero_leave_pictures_out_and_keep_the_epochs_length():
     assert set(counts[weights == 1]) == {1, 2}  # nine pictures in sixteen places
 
 
+def test_an_epoch_of_fixed_length_shows_all_as_often_and_in_new_orders():
+    order = epoch_order(np.ones(12), 4, 7, 0, steps=6)
+    assert order.shape == (6, 4)
+    first, second = order.reshape(2, 12)
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert not np.array_equal(first, second)
+    assert len(set(epoch_order(np.ones(12), 4, 7, 0, steps=2).ravel().tolist())) == 8
+    assert len(list(batches(epoch_steps=2))) == len(batches(epoch_steps=2)) == 2
+
+
 def test_each_epoch_has_weights_of_its_own():
     even = np.arange(13) % 2 == 0
     loader = batches(draw_weights=lambda epoch: np.where(even == (epoch == 0), 1.0, 0.0))

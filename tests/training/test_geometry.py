@@ -36,7 +36,7 @@ def measured(merge, value=None):
 
 
 def material_of(merge):
-    return read_material(Merged(merge), 0, True, Label("pspi", 0.0, 16.0, ""))
+    return read_material(Merged(merge), 0, tables.KINDS, Label("pspi", 0.0, 16.0, ""))
 
 
 def test_the_loss_is_the_mean_over_what_is_known():
