@@ -1,7 +1,7 @@
 """What diffusion starts from and how it is finished: a face as it is, or given a plan's units.
 
 A face given another level is warped before diffusion, and its folds are shaded in after it: an
-autoencoder loses fine lines, the bundled one more than half of them.
+autoencoder loses fine lines, the bundled one half of those beside the eyes.
 """
 
 from collections.abc import Mapping
