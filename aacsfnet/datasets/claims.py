@@ -127,9 +127,7 @@ class Claims:
             for row in rows[1:]:
                 self._check_two_wholes(rows[0], row)
             for row in by_frame.get(video, ()):
-                subjects = self.subjects[rows[0]], self.subjects[row]
-                if "" not in subjects and subjects[0] != subjects[1]:
-                    raise self._contradiction(rows[0], row, "belongs to the subjects", *subjects)
+                self.check_pair(rows[0], row)
 
     def _meant(self, row: int) -> object:
         """Return what a row's label means: its number, else what is wrong with it."""

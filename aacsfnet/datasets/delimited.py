@@ -231,6 +231,12 @@ class _Reader:
                     if form.commented:
                         row[0] = row[0].lstrip("# ")
                     header = row
+                    if any("\n" in name and form.delimiter in name for name in row):
+                        shown = shorten(parts[0].strip(), 60)
+                        raise DataError(
+                            f"{self.path.name} row {number}: a quote {form.quote} is lost in the"
+                            f" header {shown!r}; close it or take it away"
+                        )
                     self.names = check_names(self.path, row)
                     wide, plain = len(row), not quoted
                     continue

@@ -78,6 +78,7 @@ def person_key(subject: str) -> str:
     name = unicodedata.normalize("NFKC", name).casefold().translate(_DASHES)
     name = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     name = " ".join(name.split()).strip("'\"“”‘’` ") or name
+    name = re.sub(r"^[0-9]{1,3}(,[0-9]{3})+$", lambda found: found[0].replace(",", ""), name)
     name = re.sub(r"^([0-9]+)[.,]0+$", r"\1", name)
     return re.sub(r"(?<![0-9.,])0+(?=[0-9])", "", name)
 

@@ -164,8 +164,11 @@ class Times:
         return ""
 
     def _seconds(self, role: str, row: int) -> float | None:
-        """Return a row's time in a role; several columns of one role must say the same."""
-        found: list[tuple[str, float]] = []
+        """Return a row's time in a role; several columns of one role must say the same.
+
+        The first that tells parts of a second counts: some exports hold whole seconds beside them.
+        """
+        found: list[tuple[str, float, bool]] = []
         for column in self._roles.get(role, ()):
             text = self.sheet.columns[column.name][row]
             if is_missing(text):
@@ -176,13 +179,15 @@ class Times:
                     f"{self.sheet.at(row)}: {column.name} {shorten(text, 40)!r} is neither seconds"
                     " nor mm:ss nor hh:mm:ss.mmm"
                 )
-            if found and abs(value - found[0][1]) > 0.05:
-                raise DataError(
-                    f"{self.sheet.at(row)}: {found[0][0]!r} is {found[0][1]:g} s and"
-                    f" {column.name!r} is {value:g} s; keep one of the two columns"
-                )
-            found.append((column.name, value))
-        return found[0][1] if found else None
+            whole = value == int(value)
+            for name, other, also_whole in found:
+                if abs(value - other) >= (1.0 if whole or also_whole else 0.05):
+                    raise DataError(
+                        f"{self.sheet.at(row)}: {name!r} is {other:g} s and {column.name!r} is"
+                        f" {value:g} s; keep one of the two columns"
+                    )
+            found.append((column.name, value, whole))
+        return min(found, key=lambda each: each[2])[1] if found else None
 
     def refuse_mixed_forms(self, rows: Sequence[int]) -> None:
         """Refuse a column that holds `1:30` and `1.30`: the latter may be seconds or minutes.

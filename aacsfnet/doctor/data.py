@@ -153,6 +153,13 @@ def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
                 f"{', '.join(sorted(names))} differ in case or blanks only",
                 "if they are one person, give them one name, or that person leaks between folds",
             )
+    for column in ("sex", "age_group"):
+        said = rows.filter(pl.col(column) != "", pl.col("subject") != "").group_by("subject")
+        several = said.agg(pl.col(column).n_unique()).filter(pl.col(column) > 1)
+        if mixed := sorted(several["subject"]):
+            message = f"{len(mixed)} with more than one {column}: {', '.join(mixed[:8])}"
+            advice = "see whether one name stands for two people; if so, give each a name"
+            yield Finding("warning", "subjects", message, advice)
     levels = usable.group_by("subject").agg(pl.col("label").n_unique()).filter(pl.col("label") == 1)
     if len(levels):
         shown = ", ".join(sorted(levels["subject"])[:8])

@@ -23,16 +23,23 @@ BORIS = (
     "Media file,Subject,label,Behavior type,Start (s),Stop (s),Duration (s)\n"
     "v.mp4,p1,0,STATE,0.000,1.000,1.000\nv.mp4,p1,4,STATE,1.600,2.400,0.800\n"
 )
+BORIS_TABULAR = (
+    "Observation id,Observation date,Media duration (s),FPS (frame/s),Subject,Behavior,"
+    "Behavioral category,Behavior type,Time,Media file name,Image index,Comment\n"
+    "o,2024-05-01,3.0,24,p1,0,pain,START,0.0,v.mp4,0,\no,2024-05-01,3.0,24,p1,0,pain,STOP,1.0,v.mp4,24,\n"
+    "o,2024-05-01,3.0,24,p1,4,pain,START,1.6,v.mp4,38,\no,2024-05-01,3.0,24,p1,4,pain,STOP,2.4,v.mp4,57,\n"
+)
 BORIS_EVENTS = (
     "Time;Media file path;Subject;label;Status\n0,0;v.mp4;p1;0;START\n1,0;v.mp4;p1;0;STOP\n"
     "1,6;v.mp4;p1;4;START\n2,4;v.mp4;p1;4;STOP\n"
 )
 OBSERVER = (
-    '"Time_Relative_hms";"Duration_sf";"Subject";"label";"Event_Type";"Video file"\n'
-    '"00:00:00";"1.000";"p1";"0";"State start";"v.mp4"\n'
-    '"00:00:01";"";"p1";"0";"State stop";"v.mp4"\n'
-    '"00:00:01.600";"0.800";"p1";"4";"State start";"v.mp4"\n'
-    '"00:00:02.400";"";"p1";"4";"State stop";"v.mp4"\n'
+    '"Time_Relative_hms";"Time_Relative_f";"Time_Relative_sf";"Duration_sf";"Subject";"label";'
+    '"Event_Type";"Video file"\n'
+    '"00:00:00";"0";"0.000";"1.000";"p1";"0";"State start";"v.mp4"\n'
+    '"00:00:01";"0";"1.000";"";"p1";"0";"State stop";"v.mp4"\n'
+    '"00:00:01";"600";"1.600";"0.800";"p1";"4";"State start";"v.mp4"\n'
+    '"00:00:02";"400";"2.400";"";"p1";"4";"State stop";"v.mp4"\n'
 )
 
 #: name -> (file name, its content, what it becomes, settings)
@@ -209,6 +216,22 @@ TABLES = {
     "ELAN": ("m.txt", ELAN, WITH_GAPS),
     "BORIS, aggregated": ("m.csv", BORIS, WITH_GAPS),
     "BORIS, events": ("m.csv", BORIS_EVENTS, WITH_GAPS),
+    "BORIS, tabular": ("m.csv", BORIS_TABULAR, WITH_GAPS, {"label": "behavior"}),
+    "two columns of one time that differ": (
+        "m.csv",
+        "path,subject,label,start,start_ms,stop\nv.mp4,p,0,0.5,900.5,1\n",
+        "row 2: 'start' is 0.5 s and 'start_ms' is 0.9005 s",
+    ),
+    "a whole video and a frame of it": (
+        "m.csv",
+        "path,subject,label,frame\nv.mp4,p,0,NA\nv.mp4,p,4,7\n",
+        "rows 2 and 3: v.mp4 has the labels '0' and '4'",
+    ),
+    "a lost quote in the header": (
+        "m.csv",
+        'path,"subject,label\na.png,s1,0\nb.png,"s2",1\n',
+        "row 1: a quote",
+    ),
     "Observer XT": ("m.txt", OBSERVER.encode("utf-16"), WITH_GAPS),
     "overlapping intervals that differ": (
         "m.csv",

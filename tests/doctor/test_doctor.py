@@ -358,3 +358,14 @@ def test_a_gpu_that_may_not_be_used_is_not_counted_on(quick, monkeypatch, tmp_pa
     monkeypatch.setenv("AACSFNET_DEVICE", wanted)
     (time,) = [finding for finding in diagnose(study(tmp_path)) if finding.about == "time"]
     assert ("and a GPU" in time.message) == (wanted == "auto")
+
+
+def test_one_name_with_two_sexes_is_told(quick, tmp_path):
+    names = [f"{subject}{i}.png" for subject in "abcd" for i in range(2)]
+    lines = [f"{name},{name[0]},{i % 3},{'fm'[i in (0, 3)]}\n" for i, name in enumerate(names)]
+    findings = diagnose(
+        manifest(tmp_path, "path,subject,label,sex\n" + "".join(lines), names, **SMALL)
+    )
+    (found,) = about(findings, "with more than one sex")
+    assert found.message == "2 with more than one sex: a, b"
+    assert found.level == "warning"
