@@ -1,7 +1,7 @@
 """Which column of a user's table is which, where tools call them otherwise or write two of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aacsfnet.datasets.files import shorten
@@ -39,11 +39,24 @@ _SECOND = re.compile(" ?([0-9]+|x|y)")
 
 _TIMES = {
     "time": {"time", "timestamp", "time stamp", "timecode", "time code", "t", "video time"}
-    | {"media time", "time relative", "zeit"},
+    | {"media time", "time relative", "zeit", "elapsed", "elapsed time"}
+    | {"frame time", "tc"},
     "start": {"start", "start time", "time start", "begin", "begin time", "onset", "onset time"}
-    | {"from", "starttime", "begintime", "t start", "tmin", "xmin", "anfang", "beginn"},
+    | {
+        "from",
+        "starttime",
+        "begintime",
+        "t start",
+        "tmin",
+        "xmin",
+        "anfang",
+        "beginn",
+        "von",
+        "in",
+    },
     "stop": {"stop", "stop time", "end", "end time", "time end", "time stop", "offset"}
-    | {"offset time", "to", "until", "endtime", "stoptime", "t end", "tmax", "xmax", "ende"},
+    | {"offset time", "to", "until", "endtime", "stoptime", "t end", "tmax", "xmax", "ende"}
+    | {"bis", "out"},
     "duration": {"duration", "dauer"},
     # Numbers of frames from and to; nobody has said at which rate they were counted.
     "frames": {
@@ -53,6 +66,12 @@ _TIMES = {
     },
     "event": {"event type", "status", "behavior type", "behaviour type"},
 }
+#: Words beside those that change nothing: `interval_start`, `start timestamp`.
+_BESIDE = frozenset(
+    {"interval", "segment", "label", "event", "annotation", "episode", "bout", "timestamp", "time"}
+)
+_BOUNDS = ({"start", "begin", "onset"}, {"stop", "end", "offset"})
+
 #: Seconds in a unit that a header names; a clock's form needs none.
 _UNITS = {
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1e-3),
@@ -87,8 +106,23 @@ def time_column(name: str) -> TimeColumn | None:
         if words.endswith(f" {word}") and words not in _TIMES["time"]:
             words, unit = words.removesuffix(word).strip(), _UNITS[word]
             break
+    if found := re.fullmatch("(start|begin|onset|stop|end|offset|time)(sec|msec|ms|s)", words):
+        words, unit = found[1], _UNITS[found[2]]
+    bare = " ".join(word for word in words.split() if word not in _BESIDE)
     role = next((role for role, names in _TIMES.items() if words in names), None)
+    if role is None and bare:
+        role = next((role for role in ("start", "stop") if bare in _TIMES[role]), None)
     return None if role is None else TimeColumn(name, role, unit)
+
+
+def bounds(names: Iterable[str]) -> list[str]:
+    """Return columns that seem to bound something, where there is a start and a stop among them.
+
+    >>> bounds(["path", "pain start", "pain end", "weekend"])
+    ['pain start', 'pain end']
+    """
+    found = [[name for name in names if word & {*_words(name).split()}] for word in _BOUNDS]
+    return found[0] + found[1] if all(found) else []
 
 
 def is_needed(name: str, own_label: str) -> bool:
@@ -99,6 +133,7 @@ def is_needed(name: str, own_label: str) -> bool:
         or words in _PATHS
         or _SUBJECT.fullmatch(words) is not None
         or time_column(name) is not None
+        or any(word & {*words.split()} for word in _BOUNDS)
         or any(_is_second(name, first) for first in ("label", own_label))
     )
 

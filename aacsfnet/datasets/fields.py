@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import PurePosixPath
 
 from aacsfnet.datasets.base import Label, check_label
@@ -69,8 +70,8 @@ def person_key(subject: str) -> str:
 
     >>> person_key("07") == person_key("7.0"), person_key("Anna") == person_key("anna")
     (True, True)
-    >>> person_key("s01") == person_key("S 1"), person_key("s-01") == person_key("S_1")
-    (False, True)
+    >>> person_key("s01") == person_key("S 1"), person_key("1_1") == person_key("11")
+    (True, False)
     """
     name = unicodedata.normalize("NFKC", subject)
     with suppress(UnicodeError):
@@ -79,7 +80,10 @@ def person_key(subject: str) -> str:
     name = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     name = " ".join(name.split()).strip("'\"“”‘’` ") or name
     name = re.sub(r"^[0-9]{1,3}(,[0-9]{3})+$", lambda found: found[0].replace(",", ""), name)
-    name = re.sub(r"^([0-9]+)[.,]0+$", r"\1", name)
+    name = re.sub(r"^([0-9]+),0+$", r"\1", name)
+    if re.fullmatch(r"[+-]?[0-9]{1,25}(\.[0-9]{0,25})?(e[+-]?[0-9]{1,2})?", name):
+        return f"{Decimal(name).normalize():f}"
+    name = re.sub(r"(?<=[^0-9]) | (?=[^0-9])", "", name)  # `s 1` is `s1`, but `1 1` is not `11`
     return re.sub(r"(?<![0-9.,])0+(?=[0-9])", "", name)
 
 

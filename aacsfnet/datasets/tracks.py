@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from aacsfnet.datasets.columns import TimeColumn, time_column
+from aacsfnet.datasets.columns import TimeColumn, bounds, time_column
 from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.numerals import Numerals, is_missing
 from aacsfnet.datasets.sheet import Sheet
@@ -88,11 +88,13 @@ class Times:
         for column in found:
             self._roles.setdefault(column.role, []).append(column)
         # What bounds a label without saying from when on, in seconds.
-        self._lone = self._roles.pop("frames", [])
+        self._lone = [column.name for column in self._roles.pop("frames", [])]
+        known = {column.name for column in found}
+        self._lone += bounds([name for name in sheet.columns if name not in known])
         if "start" in self._roles:
             self._roles.pop("time", None)
         elif "time" not in self._roles:
-            self._lone += self._roles.get("stop", [])
+            self._lone += [column.name for column in self._roles.get("stop", [])]
             self._roles = {}
         self.columns = [column.name for columns in self._roles.values() for column in columns]
 
@@ -111,10 +113,11 @@ class Times:
         Raises:
             DataError: it names the column.
         """
-        for column in self._lone:
-            if not is_missing(text := self.sheet.columns[column.name][row]):
+        for name in self._lone:
+            text = self.sheet.columns[name][row]
+            if seconds_of(text, 1.0, Numerals()) is not None:
                 raise DataError(
-                    f"{self.sheet.at(row)}: {column.name} {shorten(text, 40)!r} bounds the label of"
+                    f"{self.sheet.at(row)}: {name} {shorten(text, 40)!r} bounds the label of"
                     " a video, but from when to when in seconds is not said; give the columns start"
                     " and stop in seconds, or frame, one row a frame"
                 )

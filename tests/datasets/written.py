@@ -268,6 +268,11 @@ TABLES = {
         "path,subject,label,start_frame,end_frame\nv.mp4,p,0,0,24\n",
         "row 2: start_frame '0' bounds the label",
     ),
+    "bounds that nobody has told the meaning of": (
+        "m.csv",
+        "path,subject,label,pain start,pain end\nv.mp4,p,0,0:01,0:02\n",
+        "row 2: pain start '0:01' bounds the label",
+    ),
     "one video under two people": (
         "m.csv",
         "path,subject,label\nv.mp4,p,0\nv.mp4,q,0\n",
