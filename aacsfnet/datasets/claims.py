@@ -16,6 +16,16 @@ from aacsfnet.errors import DataError
 _VIDEOS = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))})$"
 
 
+def _by_video(rows: pl.DataFrame) -> dict[str, list[int]]:
+    """Return the numbers of rows by the video that they name, in whatever spelling of its path."""
+    found: dict[str, list[int]] = {}
+    grouped = rows.group_by("path", maintain_order=True).agg("row")
+    for path, numbers in grouped.select("path", "row").iter_rows():
+        if is_video(path):
+            found.setdefault(posixpath.normpath(path), []).extend(numbers)
+    return {video: sorted(numbers) for video, numbers in found.items()}
+
+
 class Claims:
     """The rows of a table by what they name; no file is looked at.
 
@@ -37,7 +47,6 @@ class Claims:
         fields.refuse_doubtful_people(sheet)
         names = {text: fields.subject_of(text) for text in set(sheet.columns["subject"])}
         self.subjects = [names[text] for text in sheet.columns["subject"]]
-        self.whole: dict[str, list[int]] = {}
         self.tracks: dict[str, list[Segment]] = {}
         self.timed: dict[int, str] = {}
         self.times = Times(sheet)
@@ -89,9 +98,7 @@ class Claims:
             .alias("frame"),
             video=pl.col("path").str.contains(_VIDEOS),
         )
-        for row, path in table.filter(pl.col("video"), frame="").select("row", "path").iter_rows():
-            if is_video(path):
-                self.whole.setdefault(posixpath.normpath(path), []).append(row)
+        self.whole = _by_video(table.filter(pl.col("video"), frame=""))
         single = table.filter(~pl.col("video") | (pl.col("frame") != ""), pl.col("path") != "")
         single = single.with_columns(pl.when("video").then("frame").otherwise(pl.lit("")))
         repeated = single.filter(pl.struct("path", "frame").is_duplicated())
@@ -99,10 +106,7 @@ class Claims:
         for row, path, number in repeated.select("row", "path", "frame").iter_rows():
             if (before := first.setdefault((path, number), row)) != row:
                 self.check_pair(before, row)
-        by_frame: dict[str, list[int]] = {}
-        for row, path in single.filter("video").select("row", "path").iter_rows():
-            by_frame.setdefault(posixpath.normpath(path), []).append(row)
-        return by_frame
+        return _by_video(single.filter("video"))
 
     def _check_whole(self, by_frame: dict[str, list[int]]) -> None:
         """Find the tracks among rows of whole videos; refuse what is said twice of one video."""

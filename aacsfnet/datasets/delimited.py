@@ -209,19 +209,22 @@ class _Reader:
         numbers: list[int] = []
         number = before = comments = again = 0
         header: list[str] = []
-        wide, plain = 0, False
+        wide = -1
+        parts: list[str] = []
         try:
             for number, row in enumerate(reader, start=1):
+                if quoted:
+                    parts, self._parts = self._parts, []
                 # Nearly all rows of most tables; what is odd goes the longer way below.
                 if (
-                    (plain and len(row) == wide and (first := row[0]))
+                    (len(row) == wide and (first := row[0]))
+                    and (not quoted or (len(parts) == 1 and not parts[0].count(form.quote) % 2))
                     and (first[0] != "#" and first != header[0])
                     and (not self._shift and len(rows) < MOST_ROWS)
                 ):
                     numbers.append(number)
                     rows.append(row)
                     continue
-                parts, self._parts = self._parts, []
                 if not row or not any(row):
                     continue
                 if not self.names:
@@ -238,7 +241,7 @@ class _Reader:
                             f" header {shown!r}; close it or take it away"
                         )
                     self.names = check_names(self.path, row)
-                    wide, plain = len(row), not quoted
+                    wide = len(row)
                     continue
                 if row[0][:1] == "#" and not is_missing(row[0].strip()):
                     comments += 1

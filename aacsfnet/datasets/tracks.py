@@ -96,16 +96,17 @@ class Times:
         elif "time" not in self._roles:
             self._lone += [column.name for column in self._roles.get("stop", [])]
             self._roles = {}
+        self._timing = [
+            column.name
+            for role, columns in self._roles.items()
+            for column in columns
+            if role != "event"
+        ]
         self.columns = [column.name for columns in self._roles.values() for column in columns]
 
     def has(self, row: int) -> bool:
         """Return whether a row says when its label holds."""
-        return any(
-            not is_missing(self.sheet.columns[name][row])
-            for role, columns in self._roles.items()
-            if role != "event"
-            for name in (column.name for column in columns)
-        )
+        return any(not is_missing(self.sheet.columns[name][row]) for name in self._timing)
 
     def refuse_lone(self, row: int) -> None:
         """Refuse a row of a whole video that bounds its label in a way that is not understood.
@@ -171,8 +172,10 @@ class Times:
 
         The first that tells parts of a second counts: some exports hold whole seconds beside them.
         """
+        if role not in self._roles:
+            return None
         found: list[tuple[str, float, bool]] = []
-        for column in self._roles.get(role, ()):
+        for column in self._roles[role]:
             text = self.sheet.columns[column.name][row]
             if is_missing(text):
                 continue
