@@ -13,7 +13,7 @@ from aacsfnet.workflow import Workflow
 
 ROOT = Path(__file__).parent.parent.parent
 
-SHARD_STAGES = ["crop", "landmarks", "depth", "prompts", "generate", "quality"]
+SHARD_STAGES = ["crop", "landmarks", "prompts", "depth", "generate", "quality"]
 
 
 def test_every_frame_has_a_row_in_every_table(finished):
@@ -90,7 +90,10 @@ def test_one_target_a_stage(study, tiny):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"prompts": {"varants": 1}}, "prompts.varants: unknown key; did you mean 'variants'?"),
+        (
+            {"prompts": {"varants": 1}},
+            "prompts.varants: unknown key; did you mean 'prompts.keep.variants'?",
+        ),
         ({"crop": {"size": -3}}, "crop.size = -3"),
         ({"merge": {"folds": 50}}, "merge.folds = 50"),
         ({"merge": {"folds": 2, "validation_subjects": 6}}, "merge.validation_subjects = 6"),
