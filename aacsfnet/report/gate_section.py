@@ -62,7 +62,7 @@ def reasons_table(rows: pl.DataFrame, names: Names) -> list[Section]:
 def gate_section(results: Results, names: Names, label: Label) -> Section:
     """Return what the gate let through and why not, and its bounds, for one view of results."""
     limits = results.config("quality").quality
-    columns = ["label", "subject", "status", "reason", *SCORES]
+    columns = ["label", "subject", "kind", "status", "reason", *SCORES]
     rows = results.columns("quality", columns)
     seen = rows.filter(judged())
     levels = level_of(seen["label"].fill_null(label.low).to_numpy(), label.low, label.high)
@@ -77,6 +77,7 @@ def gate_section(results: Results, names: Names, label: Label) -> Section:
         "by_level": _shares(seen.with_columns(pl.Series("level", levels)), "level"),
         "by_subject": by_subject,
         "by_kind": by_kind(results),
+        "unchecked": unchecked(results) if len(seen.filter(kind="level")) else [],
         "reasons": reasons_table(
             rows.filter(pl.col("status").is_in(["rejected", "failed"])), names
         ),
@@ -120,6 +121,12 @@ def by_kind(results: Results) -> list[Section]:
     ]
     rows = pl.concat([_NO_VERDICT, *parts])
     return _shares(rows.drop_nulls(["kind", "strength"]), "kind", "strength")
+
+
+def unchecked(results: Results) -> list[str]:
+    """Return the action units of pictures of another level that nobody could check."""
+    noted = [tables.notes(path).get("unchecked_units", []) for path in results.paths("quality")]
+    return sorted({unit for units in noted for unit in units})
 
 
 _NO_VERDICT = pl.DataFrame(schema={"status": pl.String, "kind": pl.String, "strength": pl.Float64})

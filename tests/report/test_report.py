@@ -192,6 +192,15 @@ def test_the_gate_is_shown_by_level_subject_kind_and_strength(finished, made):
     assert f"keep 0.5 {len(judged)} {len(accepted)} " in words  # at its strength
 
 
+def test_units_that_nobody_checked_are_named(made):
+    assert "Nobody checked" not in written(made)
+    for path in (made.folder / "quality").glob("*.parquet"):
+        rows = tables.read(path).with_columns(kind=pl.lit("level"))
+        notes = tables.notes(path) | {"unchecked_units": ["au6", "au9"]}
+        tables.write(path, rows, "quality", notes)
+    assert "Nobody checked AU6 and AU9 of the pictures of another level" in written(made)
+
+
 def test_each_experiments_own_figures_are_shown(made):
     made = made.with_own("strong", generate={"strength": 0.75})
     for path in (made.experiment("strong") / "generate").glob("*.parquet"):
