@@ -54,6 +54,7 @@ WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
+MIXTURE = "mixture"  # the arm whose comparison with the reference counts
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,9 @@ def doubled(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def shuffled(table: pl.DataFrame) -> pl.DataFrame:
-    """Return a merged table whose generated rows have each other's labels."""
-    rows = table.with_row_index("place")
-    generated = rows.filter("synthetic")
-    order = np.random.default_rng(seed_of("pays", "shuffled")).permutation(len(generated))
-    changed = generated.with_columns(label=generated["label"].gather(order))
-    return pl.concat([rows.filter(~pl.col("synthetic")), changed]).sort("place").drop("place")
+    """Return a merged table whose generated rows of each kind have each other's labels."""
+    label = pl.col("label").shuffle(seed_of("pays", "shuffled")).over("kind")
+    return table.with_columns(label=pl.when("synthetic").then(label).otherwise("label"))
 
 
 def of_others(table: pl.DataFrame) -> pl.DataFrame:
@@ -175,8 +173,10 @@ def name_of(condition: Mapping[str, Any]) -> str:
 
 
 def arms_of(plan: Mapping[str, Any], condition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the arms of a condition: those of all, and its own mixtures."""
-    return {**plan["arms"], **condition.get("mixtures", {})}
+    """Return the arms of a condition: all of the plan, or some by name, and its own mixture."""
+    arms = plan["arms"]
+    chosen = {name: arms[name] for name in condition.get("arms", arms)}
+    return chosen | ({MIXTURE: condition[MIXTURE]} if MIXTURE in condition else {})
 
 
 def runs_of(
