@@ -284,8 +284,7 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
     """
     table = pl.read_csv(folder / "manifest.csv").filter(expression="neutral")
     seen = [units for units in ALONE if not units.keys() & {"au6", "au9"}]
-    levels = [units for units in seen if max(units.values()) in (0.5, 1, 3, 5)]
-    ladder = (*levels, *mixtures(3))
+    ladder = (*seen, *mixtures(3))
     with FaceExtractor(Crop(size=512)) as extractor:
         found = [extractor.find(folder / path) for path in table["path"]]
     with CropLandmarker(0.5) as landmarker:

@@ -19,6 +19,8 @@ from benchmarks.observer import MEASURES, Observer, accuracy, like_pairs
 
 #: Action unit that each of the observer's measures shows.
 UNITS = dict(zip(MEASURES, ("au43", "au4", "au10"), strict=True))
+#: What a picture that repeats its source's expression shall show.
+KEEP = {"kind": "keep", "units": None, "source_units": None}
 _OTHER_LOOKS = 16
 #: A depth map whose face lies farther from the source's than this is clearly a wrong one.
 _CLEARLY_WRONG = 0.1
@@ -48,7 +50,7 @@ def judged(
                 continue
             judge = Judge(landmarker, _usual(points[people == people[number]]))
             judge.turn_to("source", image, points[number])
-            score = judge.scores(picture)
+            score = KEEP | judge.scores(picture, KEEP)
             found = faults(score, limits, limits.max_measure_difference)
             reasons.append([re.split(r" [\d.]+ | by ", reason)[0] for reason in found])
             if score.get("landmark_error") is not None:

@@ -32,6 +32,7 @@ from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
 from aacsfnet.software import commit, versions
+from benchmarks.gate import KEEP
 from benchmarks.observer import accuracy
 from tools.miniature.data import FRAME_SIZE, circumstances, expression_of
 
@@ -131,7 +132,8 @@ def photographs(folder: Path, size: int) -> dict:
         def refused(source: Face, picture: np.ndarray) -> list[str]:
             judge = Judge(landmarker, None)
             judge.turn_to("source", source.crop, source.points)
-            return faults(judge.scores(picture), limits, limits.max_measure_difference)
+            scores = KEEP | judge.scores(picture, KEEP)
+            return faults(scores, limits, limits.max_measure_difference)
 
         def share(refusals: list[list[str]]) -> dict:
             return {"pictures": len(refusals), "refused": sum(map(bool, refusals))}

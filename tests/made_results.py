@@ -111,7 +111,7 @@ def mesh() -> np.ndarray:
 
 
 def write_frames(folder: Path, subjects, rows) -> None:
-    """Write index, crop, landmarks and depth."""
+    """Write index, crop and landmarks."""
     shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     of_subject = dict(zip(sorted(subjects), shards, strict=True))
     index = [
@@ -121,7 +121,7 @@ def write_frames(folder: Path, subjects, rows) -> None:
     ]
     tables.write(folder / "index.parquet", tables.frame("index", index), "index")
     for subject, shard in of_subject.items():
-        rows_of: dict[str, list] = {"crop": [], "landmarks": [], "depth": []}
+        rows_of: dict[str, list] = {"crop": [], "landmarks": []}
         for number, row in enumerate(one for one in rows if one["subject"] == subject):
             kept = {key: row[key] for key in ("frame_id", "subject", "sequence", "label")}
             kept |= {"status": "ok", "reason": ""}
@@ -131,20 +131,18 @@ def write_frames(folder: Path, subjects, rows) -> None:
                     stage.append(dict(kept))
                 continue
             picture = tables.encode_png(face(row["label"], number), "crop.png")
-            height = np.add.outer(np.arange(SIZE), np.arange(SIZE)).astype(np.uint16) * 500
             rows_of["crop"].append(kept | {"image": picture, "faces": 1, "confidence": 0.9})
             rows_of["landmarks"].append(kept | {"landmarks_px": mesh()})
-            rows_of["depth"].append(kept | {"image": tables.encode_png(height, "depth.png")})
         for stage, found in rows_of.items():
             tables.write(folder / stage / f"{shard}.parquet", tables.frame(stage, found), stage)
 
 
 def write_generated(folder: Path, subjects, rows, accept: bool) -> None:
-    """Write prompts, generate and quality: one picture from each frame with pain."""
+    """Write prompts, depth, generate and quality: one picture from each frame with pain."""
     recipe = json.dumps({"model": {"name": "bundled"}, "steps": 20, "strength": 0.5})
     shards = shards_of(dict.fromkeys(subjects, 2 * FRAMES), 10_000)
     for subject, shard in zip(sorted(subjects), shards, strict=True):
-        prompts, generate, quality = [], [], []
+        prompts, depth, generate, quality = [], [], [], []
         for number, row in enumerate(one for one in rows if one["subject"] == subject):
             kept = {key: row[key] for key in ("frame_id", "subject", "sequence", "label")}
             kept |= {"image_id": f"{row['frame_id']}#0", "status": "ok", "reason": ""}
@@ -155,9 +153,13 @@ def write_generated(folder: Path, subjects, rows, accept: bool) -> None:
             source = {"source_frame_id": row["frame_id"]}
             if kept["status"] != "ok":
                 prompts.append(kept)
+                depth.append(kept)
                 generate.append(kept | source)
                 quality.append(kept | source)
                 continue
+            kept |= {"kind": "keep"}
+            height = np.add.outer(np.arange(SIZE), np.arange(SIZE)).astype(np.uint16) * 500
+            depth.append(kept | {"image": tables.encode_png(height, "depth.png")})
             words = {"prompt": "lowered brows, photo of a face", "negative_prompt": "blurred"}
             prompts.append(kept | words | {"tokens": 12, "variant": 0, "seed": number})
             picture = tables.encode_png(face(row["label"], 1000 + number), "picture.png")
@@ -172,7 +174,8 @@ def write_generated(folder: Path, subjects, rows, accept: bool) -> None:
             scores = {"landmark_error": error, "measure_difference": 0.02, "sharpness": 0.8}
             quality.append(kept | source | scores | verdict)
         notes = {"quality": {"calibration": calibration_notes()}}
-        for stage, found in (("prompts", prompts), ("generate", generate), ("quality", quality)):
+        made = {"prompts": prompts, "depth": depth, "generate": generate, "quality": quality}
+        for stage, found in made.items():
             path = folder / stage / f"{shard}.parquet"
             tables.write(path, tables.frame(stage, found), stage, notes.get(stage))
 

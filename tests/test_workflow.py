@@ -7,6 +7,7 @@ import pytest
 import aacsfnet.workflow
 from aacsfnet.config import OVERRIDABLE, validate
 from aacsfnet.errors import DataError, SettingsError, WorkError
+from aacsfnet.labels import Label
 from aacsfnet.stages import STAGES, lineage_of, settings_of
 from aacsfnet.workflow import Workflow
 
@@ -15,8 +16,13 @@ from aacsfnet.workflow import Workflow
 def plan(monkeypatch):
     """Plan a run over subjects that no data set needs to hold."""
     words: dict[str, set[str]] = {}
+    label = ["pspi", 0.0, 16.0, ""]
 
     class Names:
+        @property
+        def label(self):
+            return Label(*label)
+
         def subjects(self):
             return {"a": 5, "b": 2, "../c": 3}
 
@@ -31,6 +37,7 @@ def plan(monkeypatch):
     def make(**settings):
         few = {"merge": {"folds": 3, "validation_subjects": 1}, "index": {"shard_frames": 2}}
         words.update(settings.pop("words", {}))
+        label[:] = settings.pop("label", label)
         return Workflow(few | settings)
 
     return make
@@ -200,3 +207,10 @@ def test_a_killed_run_leaves_the_results_folder_free(tmp_path):
             run.hold()
         process.kill()
     run.hold().close()
+
+
+def test_levels_of_labels_that_no_units_make_are_refused_before_the_first_job(plan):
+    wanted = {"experiments": {"full": {}, "more": {"prompts": {"level": {"pictures": 3}}}}}
+    assert plan(**wanted).experiments == ["full", "more"]
+    with pytest.raises(SettingsError, match=r"are vas, 0 to 10: set it to 0 \(experiment more\)"):
+        plan(label=["vas", 0.0, 10.0, ""], **wanted)

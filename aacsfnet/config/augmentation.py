@@ -122,7 +122,7 @@ class Generate(Block):
         0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
     level_strength: float = Field(
-        0.3, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
+        0.2, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
     )
     person_strength: float = Field(
         1.0, gt=0.0, le=1.0, description="likewise of pictures with another face (kind person)"
@@ -178,6 +178,12 @@ class Quality(Block):
         gt=0.0,
         description="largest upper confidence bound (95 %, one-sided) of that change, likewise",
     )
+    max_target_error: float = Field(
+        3.0,
+        gt=0.0,
+        description="largest such change from what a picture of another level (kind level) should "
+        "show, as a multiple of the mesh's own error of each measure",
+    )
     max_corner_difference: float = Field(
         0.022,
         gt=0.0,
@@ -206,6 +212,41 @@ class Quality(Block):
         description="minimum cosine similarity of the embeddings of source and picture; null: only "
         "recorded",
     )
+    max_person_identity: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="likewise the maximum for pictures of another face (kind person); null: the "
+        "two distances below decide",
+    )
+    max_pixel_distance: float = Field(
+        0.5,
+        gt=0.0,
+        description="largest difference of the face's evened grey values from the source's, kinds "
+        "keep and level",
+    )
+    max_shape_distance: float = Field(
+        0.07,
+        gt=0.0,
+        description="largest difference of outline and eye corners likewise, interocular distances",
+    )
+    min_person_pixels: float = Field(
+        0.5, ge=0.0, description="another face differs more than this in its pixels, or ..."
+    )
+    min_person_shape: float = Field(
+        0.07, ge=0.0, description="... more than this in its shape (kind person)"
+    )
+    witness: str = Field(
+        "auto",
+        description="second witness, who reads units off pixels: 'bundled' (knows rendered faces "
+        "only), a folder, or empty: none; 'auto': bundled for the demo, none for other data",
+    )
+    witness_kinds: tuple[Literal["keep", "level", "person"], ...] = Field(
+        ("level",), description="kinds of pictures that the witness may refuse"
+    )
+    max_witness_error: float = Field(
+        1.4, gt=0.0, description="largest error of a unit read, as a multiple of its bounds"
+    )
     min_sharpness: float = Field(
         0.2, ge=0.0, description="minimum variance of the Laplacian, share of the source's"
     )
@@ -225,6 +266,8 @@ class Quality(Block):
     def _identity_has_a_model(self) -> "Quality":
         if self.min_identity is not None and not self.identity_model:
             raise ValueError("min_identity needs identity_model, the folder of a model")
+        if self.max_person_identity is not None and not self.identity_model:
+            raise ValueError("max_person_identity needs identity_model, the folder of a model")
         return self
 
 

@@ -76,7 +76,7 @@ def gate_section(results: Results, names: Names, label: Label) -> Section:
         "failed": len(rows.filter(pl.col("status") == "failed")),
         "by_level": _shares(seen.with_columns(pl.Series("level", levels)), "level"),
         "by_subject": by_subject,
-        "by_strength": by_strength(results),
+        "by_kind": by_kind(results),
         "reasons": reasons_table(
             rows.filter(pl.col("status").is_in(["rejected", "failed"])), names
         ),
@@ -110,8 +110,8 @@ def _distributions(seen: pl.DataFrame, limits: Quality) -> dict[str, Any]:
     return found
 
 
-def by_strength(results: Results) -> list[Section]:
-    """Return acceptance at each strength that pictures were made with."""
+def by_kind(results: Results) -> list[Section]:
+    """Return acceptance of each kind of picture, at each strength it was made with."""
     recipes = {path.name: path for path in results.paths("generate")}
     parts = [
         _verdicts(path, recipes[path.name])
@@ -119,19 +119,19 @@ def by_strength(results: Results) -> list[Section]:
         if path.name in recipes
     ]
     rows = pl.concat([_NO_VERDICT, *parts])
-    return _shares(rows.drop_nulls("strength"), "strength")
+    return _shares(rows.drop_nulls(["kind", "strength"]), "kind", "strength")
 
 
-_NO_VERDICT = pl.DataFrame(schema={"status": pl.String, "strength": pl.Float64})
+_NO_VERDICT = pl.DataFrame(schema={"status": pl.String, "kind": pl.String, "strength": pl.Float64})
 
 
 def _verdicts(judged_pictures: Path, made: Path) -> pl.DataFrame:
-    """Return verdict and strength of each judged picture of a shard."""
+    """Return verdict, kind and strength of each judged picture of a shard."""
     recipes = tables.read(made, ["image_id", "recipe"])
     strength = pl.col("recipe").str.json_path_match("$.strength").cast(pl.Float64, strict=False)
     recipes = recipes.select("image_id", strength.alias("strength"))
-    rows = tables.read(judged_pictures, ["image_id", "status"]).filter(judged())
-    return rows.join(recipes, on="image_id", how="left").select("status", "strength")
+    rows = tables.read(judged_pictures, ["image_id", "status", "kind"]).filter(judged())
+    return rows.join(recipes, on="image_id", how="left").select("status", "kind", "strength")
 
 
 def calibration(results: Results, limits: Quality) -> Section | None:

@@ -49,7 +49,7 @@ def data_section(results: Results, names: Names, label: Label) -> Section:
         },
         "reasons": {
             of: reasons_table(_all_reasons(view), names)
-            for of, view in results.views("depth").items()
+            for of, view in results.views("landmarks").items()
         },
         "notes": _note_counts(index),
         "histogram": figures.histogram(
@@ -72,13 +72,13 @@ def _status_row(stage: str, of: str, rows: pl.DataFrame) -> Section:
         "rows": len(rows),
         "ok": counts.pop("ok", 0),
         "others": dict(sorted(counts.items(), key=lambda item: -item[1])),
-        "unit": "pictures" if stage in ("prompts", "generate", "quality") else "frames",
+        "unit": "pictures" if "image_id" in tables.SCHEMAS[stage] else "frames",
     }
 
 
 def _all_reasons(results: Results) -> pl.DataFrame:
-    """Return status and reason of every frame as the last stage of faces and depth knew it."""
-    last = next((stage for stage in ("depth", "landmarks", "crop") if results.paths(stage)), None)
+    """Return status and reason of every frame as the last stage of faces knew it."""
+    last = next((stage for stage in ("landmarks", "crop") if results.paths(stage)), None)
     if last is None:
         return results.index.select("status", "reason")
     return results.columns(last, ["status", "reason"])
@@ -100,7 +100,7 @@ def _by_subject(results: Results, names: Names, label: Label) -> list[Section]:
         pl.col("label").max().alias("highest"),
     )
     counted = {
-        "usable": results.columns("depth", ["subject", "status"]),
+        "usable": results.columns("landmarks", ["subject", "status"]),
         "generated": results.columns("generate", ["subject", "status"]),
         "accepted": results.columns("quality", ["subject", "status"]),
     }
@@ -116,12 +116,11 @@ def _by_subject(results: Results, names: Names, label: Label) -> list[Section]:
 
 
 def faces_section(results: Results, names: Names, count: int) -> Section:
-    """Return examples of crops with their landmarks and depth maps."""
-    usable = results.columns("depth", ["frame_id", "subject", "label", "status"])
+    """Return examples of crops with their landmarks."""
+    usable = results.columns("landmarks", ["frame_id", "subject", "label", "status"])
     chosen = spread(usable.filter(pl.col("status") == "ok"), count, "frame_id")
     crops = results.rows("crop", chosen, ["subject", "label", "image"])
     landmarks = results.rows("landmarks", chosen, ["landmarks_px"])
-    depths = results.rows("depth", chosen, ["image"])
     side = side_for(6 * count)
     examples = []
     for frame in chosen:
@@ -134,7 +133,6 @@ def faces_section(results: Results, names: Names, count: int) -> Section:
                 "subject": names.subject(crops[frame]["subject"]),
                 "label": crops[frame]["label"],
                 "crop": data_uri(with_landmarks(picture, points, side)),
-                "depth": data_uri(thumbnail(tables.decode_png(depths[frame]["image"]), side)),
             }
         )
     return {"examples": examples, "side": side}
@@ -146,12 +144,15 @@ def prompts_section(results: Results, names: Names, count: int) -> Section:
     rows = results.columns("prompts", columns)
     planned = rows.filter(pl.col("status") == "ok")
     chosen = spread(planned, count, "image_id")
-    found = results.rows("prompts", chosen, ["subject", "label", "prompt", "negative_prompt"])
+    found = results.rows(
+        "prompts", chosen, ["subject", "label", "kind", "prompt", "negative_prompt"]
+    )
     tokens = dict(zip(planned["image_id"], planned["tokens"], strict=True))
     examples = [
         {
             "subject": names.subject(found[key]["subject"]),
             "label": found[key]["label"],
+            "kind": found[key]["kind"],
             "prompt": names.text(found[key]["prompt"] or ""),
             "tokens": tokens[key],
         }
@@ -173,30 +174,35 @@ def prompts_section(results: Results, names: Names, count: int) -> Section:
 
 def generated_section(results: Results, names: Names, count: int) -> Section:
     """Return examples of generated pictures beside their sources, with the gate's verdicts."""
-    columns = ["image_id", "subject", "label", "status"]
-    rows = results.columns("quality", columns)
-    accepted = spread(rows.filter(pl.col("status") == "ok"), count - count // 2, "image_id")
-    refused = spread(rows.filter(pl.col("status") == "rejected"), count - len(accepted), "image_id")
-    chosen = accepted + refused
+    rows = results.columns("quality", ["image_id", "subject", "label", "status", "kind"])
+    kinds = [kind for kind in tables.KINDS if len(rows.filter(judged(), kind=kind))]
+    chosen = [
+        key
+        for kind in kinds
+        for key in _accepted_and_refused(rows.filter(kind=kind), -(-count // len(kinds)))
+    ]
     scores = [name for name in SCORES if name in tables.SCHEMAS["quality"]]
     verdicts = results.rows(
-        "quality", chosen, ["subject", "label", "status", "reason", "frame_id", *scores]
+        "quality", chosen, ["subject", "label", "kind", "status", "reason", "frame_id", *scores]
     )
     made = results.rows("generate", chosen, ["image"])
     frames = [verdicts[key]["frame_id"] for key in chosen]
-    crops, depths = (results.rows(stage, frames, ["image"]) for stage in ("crop", "depth"))
+    crops = results.rows("crop", frames, ["image", "label"])
+    depths = results.rows("depth", chosen, ["image"])
     side = side_for(6 * count)
     examples = []
     for key, frame in zip(chosen, frames, strict=True):
-        if not (key in made and frame in crops and frame in depths):
+        if not (key in made and frame in crops and key in depths):
             continue  # a stage was run again alone and its pictures are not there yet
         verdict = verdicts[key]
-        sources = (crops[frame]["image"], depths[frame]["image"], made[key]["image"])
+        sources = (crops[frame]["image"], depths[key]["image"], made[key]["image"])
         pictures = [data_uri(thumbnail(tables.decode_png(one), side)) for one in sources]
         examples.append(
             {
                 "subject": names.subject(verdict["subject"]),
                 "label": verdict["label"],
+                "kind": verdict["kind"],
+                "source_label": crops[frame]["label"],
                 "accepted": verdict["status"] == "ok",
                 "reason": names.text(verdict["reason"] or ""),
                 "scores": {
@@ -206,3 +212,10 @@ def generated_section(results: Results, names: Names, count: int) -> Section:
             }
         )
     return {"examples": examples, "side": side, "made": bool(len(rows.filter(judged())))}
+
+
+def _accepted_and_refused(rows: pl.DataFrame, count: int) -> list[str]:
+    """Return ids of about as many accepted as refused pictures, people and labels spread."""
+    accepted = spread(rows.filter(pl.col("status") == "ok"), count - count // 2, "image_id")
+    refused = spread(rows.filter(pl.col("status") == "rejected"), count - len(accepted), "image_id")
+    return accepted + refused

@@ -51,7 +51,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         confidence=config.evaluate.confidence,
         summary=result_sections.summary_section(found),
         data=picture_sections.data_section(found, names, label),
-        faces=by_view("depth", picture_sections.faces_section, names, count),
+        faces=by_view("landmarks", picture_sections.faces_section, names, count),
         prompts=by_view("prompts", picture_sections.prompts_section, names, count),
         generated=by_view("quality", picture_sections.generated_section, names, count),
         gate=by_view("quality", gate_section, names, label),

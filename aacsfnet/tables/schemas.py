@@ -150,11 +150,14 @@ SCHEMAS: dict[str, Columns] = {
         "eyes_error": pl.Float32,
         "brows_error": pl.Float32,
         "mouth_error": pl.Float32,
+        # Of a kind "level" all of these are against the source given the planned units.
         # Changes of the measures that pain moves, generated minus source, interocular distances:
         **{f"{name}_change": pl.Float32 for name in PAIN_MEASURES},
         "measure_difference": pl.Float32,  # largest of these, without sign
         "possible_difference": pl.Float32,  # likewise, each with its error margin
         "worst_measure": pl.String,  # which one that is
+        "target_error": pl.Float32,  # of a level: largest of these over what the mesh itself errs
+        "missed_measure": pl.String,  # which one that is
         "corner_difference": pl.Float32,  # of the height of the mouth's corners, eye distances
         "pspi_change": pl.Float32,  # of the PSPI estimated from the measures; null: too few frames
         "pspi_difference": pl.Float32,  # the same without sign
@@ -163,6 +166,7 @@ SCHEMAS: dict[str, Columns] = {
         # Likewise without a model: recorded alone, see `augmentation.gate.likeness`.
         "pixel_distance": pl.Float32,
         "shape_distance": pl.Float32,
+        "read_change": _UNITS,  # read by the witness, generated minus source; null without one
         "sharpness": pl.Float32,  # variance of the Laplacian over the source's
         "brightness": pl.Float32,  # mean grey value, 0 to 1
         "contrast": pl.Float32,  # standard deviation of grey values, 0 to 1

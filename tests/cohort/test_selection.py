@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from aacsfnet import tables
-from aacsfnet.cohort.selection import Selection, check_apart, select
-from aacsfnet.errors import LeakError, WorkError
+from aacsfnet.cohort.selection import Selection, check_apart, check_labels, select
+from aacsfnet.errors import DataError, LeakError, WorkError
+from aacsfnet.facs import PSPI_UNITS
 from tests.merged_data import merged_rows
 
 SPLITS = pl.DataFrame(
@@ -134,3 +135,26 @@ def test_a_selection_made_otherwise_is_checked_too():
 def test_a_fold_that_is_not_there_is_named():
     with pytest.raises(WorkError, match=r"fold 5: splits hold folds \[0\]"):
         select(index_of(rows()), SPLITS, 5, tables.KINDS)
+
+
+def test_a_label_that_a_picture_was_not_made_to_show_is_refused():
+    units = dict.fromkeys(PSPI_UNITS, 0.0) | {"au4": 3.0, "au10": 2.0}
+    frame = rows()[4]
+    level = frame | {
+        "image_id": f"{frame['frame_id']}#level0",
+        "source_frame_id": frame["frame_id"],
+        "synthetic": True,
+        "kind": "level",
+        "label": 5.0,
+        "units": units,
+    }
+    check_labels(index_of([*rows(), level]))
+    wrong = (
+        {"label": 4.0},  # its frame's
+        {"units": None},
+        {"kind": "keep"},
+        {"kind": "other", "label": frame["label"]},
+    )
+    for change in wrong:
+        with pytest.raises(DataError, match="label"):
+            check_labels(index_of([*rows(), level | change]))

@@ -76,6 +76,12 @@ def test_an_altered_label_is_found(made):
     assert any("another label than in the index" in line for line in lines(made))
 
 
+def test_a_label_that_a_picture_was_not_made_to_show_is_found(made):
+    path = first_shard(made, "quality")
+    change(path, lambda rows: rows.with_columns(kind=pl.lit("level")))
+    assert any("another label than in the index" in line for line in lines(made))
+
+
 def test_a_subject_in_two_roles_is_found(made):
     planted = pl.DataFrame({"fold": [0], "subject": ["anna-1"], "role": ["train"]})
     planted = planted.with_columns(pl.col("fold").cast(pl.Int32))

@@ -103,7 +103,7 @@ def test_nothing_is_loaded_from_anywhere(finished):
 
 def test_every_picture_decodes_at_its_stated_size(finished):
     pictures = Page(finished[1]).all("img")
-    assert len(pictures) == 4 * 2 + 4 * 3
+    assert len(pictures) == 4 + 4 * 3
     for attributes in pictures:
         kind, data = attributes["src"].split(";base64,")
         assert kind == "data:image/webp"
@@ -180,7 +180,7 @@ def section(text: str, name: str) -> str:
     return Page(found.group()).text
 
 
-def test_the_gate_is_shown_by_level_subject_and_strength(finished, made):
+def test_the_gate_is_shown_by_level_subject_kind_and_strength(finished, made):
     words = section(finished[1], "gate")
     rows = pl.concat([tables.read(path) for path in (made.folder / "quality").glob("*.parquet")])
     judged = rows.filter(pl.col("status").is_in(["ok", "rejected"]))
@@ -189,7 +189,7 @@ def test_the_gate_is_shown_by_level_subject_and_strength(finished, made):
         counts = [len(part.filter(subject=subject)) for part in (judged, accepted)]
         assert f"S{number} {counts[0]} {counts[1]} " in words
         assert subject not in words
-    assert f"0.5 {len(judged)} {len(accepted)} " in words  # the strength
+    assert f"keep 0.5 {len(judged)} {len(accepted)} " in words  # at its strength
 
 
 def test_each_experiments_own_figures_are_shown(made):
@@ -280,7 +280,7 @@ def test_weights_learned_beforehand_are_told(finished):
         (("generate", "quality"), "No picture was generated and judged"),
         (("quality",), "The gate had no picture to judge"),
         (("prompts",), "No picture is planned"),
-        (("depth",), "No frame has a face with landmarks and a depth map"),
+        (("landmarks",), "No frame has a face with landmarks"),
         (("merge",), "Training"),
         (
             (*SHARDED, "merge", "experiments"),

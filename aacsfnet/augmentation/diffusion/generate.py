@@ -3,7 +3,7 @@
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +165,11 @@ class _Job:
         start = told = time.monotonic()
         with ThreadPoolExecutor(1) as encoder:
             stored, first = [], 0
-            for batch in self.generator.generate(tasks):
+            for drawn in self.generator.generate(tasks):
+                batch = [
+                    _complete(task, result)
+                    for task, result in zip(tasks[first:], drawn, strict=False)
+                ]
                 scores = self._scores(batch)
                 stored.append(encoder.submit(self._finish, wanted, first, batch, scores))
                 first += len(batch)
@@ -198,6 +202,13 @@ def _tell(done: int, total: int, seconds: float) -> None:
     log.info(
         "%d of %d pictures, %.1f a second, %.0f s to go", done, total, rate, (total - done) / rate
     )
+
+
+def _complete(task: "StoredTask", result: "Result") -> "Result":
+    """Return a result with its picture finished, see `edit.start.finished_of`."""
+    if result.picture is None:
+        return result
+    return replace(result, picture=task.finished(result.picture))
 
 
 def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:

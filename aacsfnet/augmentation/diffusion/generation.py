@@ -62,7 +62,7 @@ class Generator:
         self.encode_texts({text for t in tasks for text in (t.prompt, t.negative_prompt)})
         done = 0
         while done < len(tasks):
-            part = _of_one_strength(tasks[done : done + self._batch])
+            part = _alike(tasks[done : done + self._batch])
             check_sizes(part)
             try:
                 with torch.inference_mode():
@@ -94,7 +94,7 @@ class Generator:
         padded = tasks + tasks[-1:] * (self._batch - len(tasks))
         with torch.inference_mode():
             latents = self._denoise(padded)
-            results = self._results(latents[: len(tasks)], self._decode(latents)[: len(tasks)])
+            results = self._results(latents, self._decode(latents, padded), len(tasks))
             broken = [number for number, result in enumerate(results) if result.fault]
             if broken and self._precision() != "float32":
                 log.warning(
@@ -110,13 +110,13 @@ class Generator:
     ) -> list[Result]:
         """Return results with the VAE in fp32 where the latents allow it, else all in fp32."""
         with self._in_fp32(self._pipeline.vae):
-            results = self._results(latents[:count], self._decode(latents)[:count])
+            results = self._results(latents, self._decode(latents, tasks), count)
         if any(result.fault for result in results):
             # The text encoders too: the pipeline casts embeddings to their dtype.
             encoders = [encoder for _, encoder in text_encoders(self._pipeline)]
             with self._in_fp32(*networks(self._pipeline), *encoders):
                 latents = self._denoise(tasks)
-                complete = self._results(latents[:count], self._decode(latents)[:count])
+                complete = self._results(latents, self._decode(latents, tasks), count)
             results = [
                 new if old.fault else old for old, new in zip(results, complete, strict=True)
             ]
@@ -213,14 +213,25 @@ class Generator:
             return tokens, encoded.pooled
         return torch.zeros_like(tokens), torch.zeros_like(encoded.pooled)
 
-    def _decode(self, latents: "torch.Tensor") -> "torch.Tensor":
+    def _decode(self, latents: "torch.Tensor", tasks: list[AnyTask]) -> "torch.Tensor":
         """Return pictures `(B, 3, H, W)`, float32, about -1..1; NaN where they went wrong."""
-        return decode(self._pipeline.vae, latents)
-
-    def _results(self, latents: "torch.Tensor", pictures: "torch.Tensor") -> list[Result]:
-        """Return each picture `(3, H, W)` as a result, or what is wrong with it."""
         import torch
 
+        pictures = decode(self._pipeline.vae, latents)
+        if tasks[0].restored:
+            images = torch.from_numpy(np.stack([task.image for task in tasks]))
+            sources = images.to(pictures.device).permute(0, 3, 1, 2) / 127.5 - 1
+            through = decode(self._pipeline.vae, self._sources.of(tasks, self._batch))
+            pictures = pictures + sources - through
+        return pictures
+
+    def _results(
+        self, latents: "torch.Tensor", pictures: "torch.Tensor", count: int
+    ) -> list[Result]:
+        """Return each of the first pictures `(3, H, W)` as a result, or what is wrong with it."""
+        import torch
+
+        latents, pictures = latents[:count], pictures[:count]
         precision = self._precision()
         sound = latents.isfinite().flatten(1).all(1) & pictures.isfinite().flatten(1).all(1)
         levels = ((pictures.nan_to_num().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -235,9 +246,10 @@ class Generator:
         ]
 
 
-def _of_one_strength(tasks: Sequence[AnyTask]) -> list[AnyTask]:
-    """Return the first tasks, as far as they have one strength, and so take the same steps."""
-    return list(takewhile(lambda task: task.strength == tasks[0].strength, tasks))
+def _alike(tasks: Sequence[AnyTask]) -> list[AnyTask]:
+    """Return the first tasks, as far as they take the same steps."""
+    first = (tasks[0].strength, tasks[0].restored)
+    return list(takewhile(lambda task: (task.strength, task.restored) == first, tasks))
 
 
 def _without_black(result: Result) -> Result:

@@ -53,12 +53,12 @@ class Sources:
         drawn: bool = False,
         threads: int = 2,
     ) -> None:
-        self._faces = Faces(crop, landmarks)
+        self.faces = Faces(crop, landmarks)
         self._depths = dict(tables.read(depth, ["image_id", "image"]).iter_rows())
         self._drawn = drawn
         self._plan = plan
         self._places = {row["image_id"]: place for place, row in enumerate(plan)}
-        sizes = {self._faces.size(row) for row in plan}
+        sizes = {self.faces.size(row) for row in plan}
         one_size(sizes | {tables.png_size(self._depths[row["image_id"]]) for row in plan})
         self._threads = ThreadPoolExecutor(threads)
         self._decoded: OrderedDict[str, Future[_Pictures]] = OrderedDict()
@@ -76,7 +76,7 @@ class Sources:
         return pictures
 
     def _read(self, row: Row) -> _Pictures:
-        start = self._faces.start(row)
+        start = self.faces.start(row)
         drawing = draw_face(start.points, *start.image.shape[:2]) if self._drawn else None
         depth = tables.decode_png(self._depths[row["image_id"]])
         return _Pictures(start.image, content_key(start.image), depth, drawing)
@@ -90,8 +90,14 @@ class StoredTask:
         self.negative_prompt: str = row["negative_prompt"]
         self.seed: int = row["seed"]
         self.strength: float = row["strength"]
+        self.restored: bool = row["kind"] == "level"
+        self._row = row
         self._image_id: str = row["image_id"]
         self._sources = sources
+
+    def finished(self, drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what becomes of the picture `(H, W, 3)` that was drawn."""
+        return self._sources.faces.finished(self._row, drawn)
 
     @property
     def image(self) -> NDArray[np.uint8]:

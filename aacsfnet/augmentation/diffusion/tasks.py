@@ -39,6 +39,10 @@ class AnyTask(Source, Protocol):
         """How far it may leave the source (image-to-image strength); None: as the recipe says."""
 
     @property
+    def restored(self) -> bool:
+        """Whether what the autoencoder loses of the source is added back to the picture."""
+
+    @property
     def drawing(self) -> NDArray[np.uint8] | None:
         """The landmarks drawn, `(H, W, 3)` uint8 RGB, for a second ControlNet."""
 
@@ -54,6 +58,7 @@ class Task:
     seed: int
     drawing: NDArray[np.uint8] | None = None
     strength: float | None = None
+    restored: bool = False
 
     @cached_property
     def source_key(self) -> str:

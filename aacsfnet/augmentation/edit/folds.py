@@ -12,8 +12,9 @@ from aacsfnet.rendering.head import skin_texture
 
 #: Side of the texture that the folds are drawn on.
 _TEXELS = 400
-#: Share of the renderer's depth, and blur in texels: its sharp lines look drawn on a photograph.
-_STRENGTH, _BLUR = 0.65, 2.2
+#: Blur in texels, since the renderer's sharp lines look drawn on a photograph, and how many times
+#: its depth, since blurred lines are fainter: the pixel witness then reads most of what is asked.
+_BLUR, _STRENGTH = 2.2, 1.1
 
 
 def folded(

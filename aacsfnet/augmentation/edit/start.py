@@ -1,4 +1,8 @@
-"""What diffusion starts from: a frame's face as it is, or given the action units of the plan."""
+"""What diffusion starts from and how it is finished: a face as it is, or given a plan's units.
+
+A face given another level is warped before diffusion, and its folds are shaded in after it: an
+autoencoder loses fine lines, and a bundled one more than half of them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,8 +66,22 @@ def start_of(
     if row["kind"] != "level":
         return Start(image, mesh)
     target = target_of(row, mesh)
-    picture = folded(warped(image, mesh, target), target, row["units"], row["source_units"])
-    return Start(picture, target)
+    return Start(warped(image, mesh, target), target)
+
+
+def finished_of(
+    row: Mapping[str, Any], drawn: NDArray[np.uint8], points: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Return a picture that diffusion made from `start_of`, with the folds of its units.
+
+    Args:
+        row: of the plan, as `target_of` takes it.
+        drawn: `(H, W, 3)` uint8 RGB.
+        points: `(478, 3)`, the frame's landmarks, pixels.
+    """
+    if row["kind"] != "level":
+        return drawn
+    return folded(drawn, target_of(row, points), row["units"], row["source_units"])
 
 
 class Faces:
@@ -90,3 +108,7 @@ class Faces:
         """Return what a planned picture is made from, see `start_of`."""
         image = tables.decode_png(self._images[row["frame_id"]])
         return start_of(row, image, np.asarray(self._points[row["frame_id"]], np.float64))
+
+    def finished(self, row: Mapping[str, Any], drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what becomes of what diffusion made of a planned picture, see `finished_of`."""
+        return finished_of(row, drawn, np.asarray(self._points[row["frame_id"]], np.float64))

@@ -1,10 +1,11 @@
 """The quality stage: the gate that a generated picture passes or not, with every reason.
 
-A picture is of use only if it still shows what its label says. So the landmarks are found again,
-on the picture alone, and compared with those of the frame that it was made from.
+A picture is of use only if it shows what its label says. So the landmarks are found again, on the
+picture alone, and compared with those of the frame that it was made from, given the planned units
+where it shall have others; a second witness reads the units off its pixels.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,8 @@ from aacsfnet.augmentation.gate.resemblance import (
     seen,
     shift_of,
 )
+from aacsfnet.augmentation.gate.targets import MOVED_BY, UNSEEN, asked_change, expected
+from aacsfnet.augmentation.gate.witness import Witness, agreement
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
 from aacsfnet.faces.action_units import usual_face
@@ -34,6 +37,9 @@ from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.tables import PAIN_MEASURES
 
 Scores = dict[str, Any]
+#: How much of a change that is asked of a measure its error may grow by: on right pictures errors
+#: grow by 0.04 (brows, upper lip) to 0.13 (lower lid) of it.
+_GROWS = 0.1
 
 
 def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output: Path) -> None:
@@ -58,11 +64,12 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
     usual = usual_face([face["measures"] for face in sources.values() if face["status"] == "ok"])
     crops = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
     rows = []
+    witness = witness_of(config)
     with (
         CropLandmarker(config.landmarks.min_confidence) as landmarker,
         _embedding(config.quality) as embed,
     ):
-        judge = Judge(landmarker, usual, embed)
+        judge = Judge(landmarker, usual, embed, witness)
         for row in tables.read(generate).iter_rows(named=True):
             kept = tables.carry(row, "quality") | {"source_frame_id": row["source_frame_id"]}
             rows.append(kept)
@@ -72,18 +79,34 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
             source = tables.decode_png(crops[frame_id])
             points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
             judge.turn_to(frame_id, source, points)
-            kept |= judge.scores(tables.decode_png(row["image"]))
-            reasons = faults(kept, config.quality, bound)
+            kept |= judge.scores(tables.decode_png(row["image"]), row)
+            reasons = faults(kept, config.quality, bound, witness and witness.bounds)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
-    notes = _notes(config.quality, bound, pairs)
+    notes = _notes(config.quality, bound, pairs, witness)
     tables.write(output, tables.frame("quality", rows), "quality", notes)
 
 
-def _notes(settings: Quality, bound: float, pairs: dict[str, Pairs]) -> dict[str, Any]:
+def witness_of(config: Config) -> Witness | None:
+    """Return the second witness that the settings name, if any.
+
+    Raises:
+        ModelFileError: `quality.witness` is missing or no witness.
+    """
+    name = config.quality.witness
+    if name == "auto":  # the bundled one knows rendered faces, which only the demo is known to show
+        name = "bundled" if config.dataset == "demo" else ""
+    return Witness(name) if name else None
+
+
+def _notes(
+    settings: Quality, bound: float, pairs: dict[str, Pairs], witness: Witness | None
+) -> dict[str, Any]:
     """Return what the table notes of the whole shard."""
     counted = {score: each.noted() for score, each in pairs.items()}
     notes: dict[str, Any] = {"calibration": {"bound": bound, "pairs": counted}}
+    notes["witness"] = witness.facts if witness else None
+    notes["unchecked_units"] = [] if witness else list(UNSEEN)
     if settings.identity_model:
         from aacsfnet.augmentation.local_models import checksum_of
 
@@ -112,6 +135,7 @@ class Judge:
         landmarker: finds landmarks.
         usual: the person's usual measures, None when they are not known.
         embed: picture to embedding of length 1; None without a model.
+        witness: reads units off pixels; None without one.
     """
 
     def __init__(
@@ -119,8 +143,10 @@ class Judge:
         landmarker: CropLandmarker,
         usual: dict[str, float] | None,
         embed: Callable[[np.ndarray], np.ndarray] | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._landmarker, self._usual, self._embed = landmarker, usual, embed
+        self._witness = witness
         self._frame_id = ""
 
     def turn_to(self, frame_id: str, source: np.ndarray, points: np.ndarray) -> None:
@@ -134,15 +160,17 @@ class Judge:
         if frame_id == self._frame_id:
             return
         self._frame_id, self._source = frame_id, source
-        self._seen = seen(self._landmarker.looks(source, points), self._usual)
+        self._looks = self._landmarker.looks(source, points)
+        self._read = self._witness.read(source, points) if self._witness else None
         self._embedding = self._embed(source) if self._embed else None
         self._others: list[np.ndarray] = []  # pictures of this frame already judged
 
-    def scores(self, picture: np.ndarray) -> Scores:
+    def scores(self, picture: np.ndarray, row: Mapping[str, Any]) -> Scores:
         """Return every score of a picture made from the frame that was turned to.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
+            row: what it shall show: `kind`, `units`, `source_units`.
         """
         scores = look_scores(picture, self._source, self._others)
         self._others.append(picture)
@@ -153,8 +181,14 @@ class Judge:
         if self._landmarker.accepts(mesh):
             looks = self._landmarker.looks(picture, mesh.points)
             found = seen(looks, self._usual)
-            scores |= face_scores(self._seen, found)
-            scores |= asdict(likeness(self._source, picture, self._seen.points, found.points))
+            source = seen(self._looks, self._usual)
+            scores |= face_scores(source, expected(self._looks, row, self._usual), found)
+            if row["kind"] != "level":
+                scores |= {"target_error": None, "missed_measure": None}
+            scores |= asdict(likeness(self._source, picture, source.points, found.points))
+            if self._witness is not None and self._read is not None:
+                read = self._witness.read(picture, mesh.points)
+                scores["read_change"] = {unit: read[unit] - self._read[unit] for unit in read}
             measured = measure_all(mesh.points)  # by one look, as a frame's are
             scores["measures"] = {name: float(value) for name, value in measured.items()}
         return scores
@@ -178,45 +212,64 @@ def look_scores(picture: np.ndarray, source: np.ndarray, others: list[np.ndarray
     }
 
 
-def face_scores(source: Seen, found: Seen) -> Scores:
+def face_scores(source: Seen, wanted: Seen, found: Seen) -> Scores:
     """Return the scores of a found face.
 
     Args:
         source: the face that the picture was made from.
+        wanted: what is to be seen on the picture; the source where nothing shall change.
         found: the face on the picture.
     """
     changes = {
-        name: change(source.measures[name], found.measures[name], MESH_ERROR[name])
+        name: change(wanted.measures[name], found.measures[name], MESH_ERROR[name])
         for name in PAIN_MEASURES
     }
-    possible = {name: abs(by) + margin for name, (by, margin) in changes.items()}
+    asked = {
+        name: float((wanted.measures[name] - source.measures[name]).mean())
+        for name in PAIN_MEASURES
+    }
+    off = {name: max(0.0, abs(by) - _GROWS * abs(asked[name])) for name, (by, _) in changes.items()}
+    missed = {name: off[name] / MESH_ERROR[name] for name in off}
+    possible = {name: off[name] + margin for name, (_, margin) in changes.items()}
     worst = max(possible, key=lambda name: possible[name])
     scores: Scores = {
         f"{region}_error": error
-        for region, error in landmark_errors(source.points, found.points).items()
+        for region, error in landmark_errors(wanted.points, found.points).items()
     }
     scores |= {f"{name}_change": each for name, (each, _) in changes.items()}
     scores |= {
-        "measure_difference": max(abs(each) for each, _ in changes.values()),
+        "measure_difference": max(off.values()),
         "possible_difference": possible[worst],
         "worst_measure": worst,
-        "corner_difference": abs(change(source.corners, found.corners)[0]),
-        "shift": float(np.linalg.norm(shift_of(source.points, found.points))),
+        "target_error": max(missed.values()),
+        "missed_measure": max(missed, key=lambda name: missed[name]),
+        "corner_difference": max(
+            0.0,
+            abs(change(wanted.corners, found.corners)[0]) - _GROWS * abs(asked["upper_lip_raise"]),
+        ),
+        "shift": float(np.linalg.norm(shift_of(wanted.points, found.points))),
         "pose_difference": pose_difference(source.points, found.points),
     }
-    if source.pspi is not None and found.pspi is not None:
-        by, _ = change(source.pspi, found.pspi)
+    if wanted.pspi is not None and found.pspi is not None:
+        by, _ = change(wanted.pspi, found.pspi)
         scores |= {"pspi_change": by, "pspi_difference": abs(by)}
     return scores
 
 
-def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
+def faults(
+    scores: Scores,
+    limits: Quality,
+    bound: float,
+    read_bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> list[str]:
     """Return everything that is wrong with a picture, in words; empty when it passes.
 
     Args:
-        scores: of `look_scores`, and of `face_scores` when a face was found.
+        scores: of `Judge.scores`, with what the picture shall show: `kind`, `units` and
+            `source_units`.
         limits: the gate's settings.
         bound: on the change of measures for this person, see `calibration.bound_of`.
+        read_bounds: the witness's, see `Witness.bounds`; None without one.
     """
     found: list[str] = []
 
@@ -236,15 +289,31 @@ def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
             above(f"{region}_error", limits.max_region_error, f"{region} error")
         above("shift", limits.max_shift, "face moved by")
         above("measure_difference", bound, "measures differ by")
-        may = f"{scores['worst_measure']} may differ by"
+        worst = scores["worst_measure"]
+        may = f"{worst} ({MOVED_BY[worst]}) may differ by"
         above("possible_difference", limits.max_possible_difference, may)
+        if (missed := scores.get("missed_measure")) is not None:
+            asked = f"{missed} ({MOVED_BY[missed]}) misses its target, in errors of the mesh,"
+            above("target_error", limits.max_target_error, f"{asked} by")
         above("corner_difference", limits.max_corner_difference, "mouth's corners moved by")
         above("pspi_difference", limits.max_pspi_difference, "estimated PSPI differs by")
         above("pose_difference", limits.max_pose_difference, "head turned by")
     if scores["faces"] > 1:
         found.append(f"{scores['faces']} faces found")
-    if limits.min_identity is not None:
-        below("identity", limits.min_identity, "identity")
+    if scores["kind"] == "person":
+        found += _same_person(scores, limits)
+    else:
+        if limits.min_identity is not None:
+            below("identity", limits.min_identity, "identity")
+        above("pixel_distance", limits.max_pixel_distance, "face differs in its pixels by")
+        above("shape_distance", limits.max_shape_distance, "face differs in its shape by")
+    read = scores.get("read_change")
+    if read is not None and read_bounds is not None and scores["kind"] in limits.witness_kinds:
+        allowed = {
+            name: (limits.max_witness_error * low, limits.max_witness_error * high)
+            for name, (low, high) in read_bounds.items()
+        }
+        found += agreement(asked_change(scores), read, allowed)
     below("sharpness", limits.min_sharpness, "sharpness")
     below("brightness", limits.min_brightness, "brightness")
     above("brightness", limits.max_brightness, "brightness")
@@ -252,3 +321,24 @@ def faults(scores: Scores, limits: Quality, bound: float) -> list[str]:
     below("source_difference", limits.min_difference, "differs from its source by")
     below("variant_difference", limits.min_difference, "differs from another variant by")
     return found
+
+
+def _same_person(scores: Scores, limits: Quality) -> list[str]:
+    """Return whether a picture of somebody else shows the source's person, in words.
+
+    A model of identity decides where there is one, otherwise the two plain distances.
+    """
+    if limits.max_person_identity is not None:
+        identity = scores["identity"]
+        far = identity <= limits.max_person_identity
+        return [] if far else [f"identity {identity:.3f} > {limits.max_person_identity:g}"]
+    pixels, shape = scores.get("pixel_distance"), scores.get("shape_distance")
+    if pixels is None or shape is None:  # no face was found, which is told already
+        return []
+    if pixels > limits.min_person_pixels or shape > limits.min_person_shape:
+        return []
+    return [
+        f"the source's own face: differs in its pixels by {pixels:.3f} <= "
+        f"{limits.min_person_pixels:g} and in its shape by {shape:.3f} <= "
+        f"{limits.min_person_shape:g}"
+    ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from aacsfnet.augmentation.local_models import check_folder
+from aacsfnet.augmentation.local_models import check_folder, checksum_of
 from aacsfnet.errors import ModelFileError, first_line
 from aacsfnet.faces.sampling import sample, square_matrix
 from aacsfnet.facs import HIGHEST, PSPI_UNITS, pspi
@@ -92,6 +92,7 @@ class Witness:
             "bundled" for the one that the package carries, which knows rendered faces only.
 
     Attributes:
+        facts: its name and checksum.
         bounds: by unit and for "pspi" how far a read change may be from the one asked for: where
             none is asked, and where the highest is.
 
@@ -103,7 +104,7 @@ class Witness:
         from safetensors.torch import load_file
 
         path = BUNDLED if folder == "bundled" else Path(folder).expanduser()
-        check_folder("witness", path)
+        check_folder("quality.witness", path)
         try:
             description: Any = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
             if description["format"] != FORMAT or description["units"] != list(PSPI_UNITS):
@@ -115,8 +116,12 @@ class Witness:
             self._network = network()
             self._network.load_state_dict(load_file(path / WEIGHTS))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise ModelFileError(f"witness = '{path}': no witness: {first_line(error)}") from error
+            raise ModelFileError(
+                f"quality.witness = '{path}': no witness: {first_line(error)}"
+            ) from error
         self._network.eval()
+        name = "bundled" if path == BUNDLED else path.name
+        self.facts = {"name": name, "sha256": checksum_of(path)}
 
     def read(self, crop: NDArray[np.uint8], landmarks_px: NDArray[np.floating]) -> dict[str, float]:
         """Return the intensity of each unit of PSPI, 0 to 5 (AU43: 1); see `read_all`."""

@@ -156,12 +156,12 @@ def test_each_kind_of_picture_is_made_with_its_own_strength(run_shard, settings)
             "level": {"pictures": 1, "levels": [6, 12], "max_variants": 1},
         }
     }
-    config = settings(generate={"steps": 4, "level_strength": 0.3, "batch": 3}, **plan)
+    config = settings(generate=QUICK | {"steps": 5, "batch": 3}, **plan)
     made = run_shard(config, "prompts", "depth", "generate")["generate"].filter(status="ok")
     told = {recipe["kind"]: recipe for recipe in recipes(made)}
     assert {kind: recipe["strength"] for kind, recipe in told.items()} == {
         "keep": 0.5,
-        "level": 0.3,
+        "level": 0.2,
         "person": 1.0,
     }
     assert told["level"]["label"] in (6.0, 12.0)

@@ -72,6 +72,33 @@ def test_seed_depth_prompt_and_source_all_matter(pipeline):
         assert (picture != reference).any(), name
 
 
+def test_what_the_autoencoder_loses_of_a_source_is_added_back_where_asked(pipeline):
+    (task,) = tasks(1)
+    plain, restored = (
+        make(pipeline, [replace(task, restored=asked)])[0].picture.astype(int)
+        for asked in (False, True)
+    )
+    image = torch.from_numpy(task.image.copy()).permute(2, 0, 1)[None] / 127.5 - 1
+    with torch.inference_mode():
+        through = pipeline.vae.decode(pipeline.vae.encode(image).latent_dist.mode()).sample
+    lost = ((image - through) * 127.5)[0].permute(1, 2, 0).numpy()
+    whole = (plain > 0) & (plain < 255)  # what was cut off at black and white is not known
+    expected = np.clip(plain + lost, 0, 255)
+    assert np.abs(restored - expected)[whole].max() < 2
+    assert np.abs(restored - plain).mean() > 10
+
+
+def test_a_batch_holds_pictures_of_one_strength_and_one_kind(pipeline):
+    todo = [
+        replace(task, strength=strength, restored=restored)
+        for task, (strength, restored) in zip(
+            tasks(6), ((0.5, False),) * 2 + ((1.0, False),) * 3 + ((1.0, True),), strict=True
+        )
+    ]
+    batches = list(Generator(pipeline, RECIPE).generate(todo))
+    assert [len(batch) for batch in batches] == [2, 3, 1]
+
+
 def test_each_distinct_text_is_encoded_once(pipeline, monkeypatch):
     encoded = []
     encode = generation.encode_texts
@@ -153,8 +180,8 @@ def test_half_precision_is_retried_with_the_vae_in_fp32_then_all_in_fp32(monkeyp
             latents[2] = float("inf")
         return latents
 
-    def bad_vae(self, latents):
-        pictures = decode(self, latents)
+    def bad_vae(self, latents, tasks):
+        pictures = decode(self, latents, tasks)
         if self._pipeline.vae.dtype == torch.bfloat16:
             pictures[0] = float("nan")
         return pictures
@@ -174,8 +201,8 @@ def test_half_precision_is_retried_with_the_vae_in_fp32_then_all_in_fp32(monkeyp
 def test_a_black_picture_is_a_fault(pipeline, monkeypatch):
     decode = Generator._decode
 
-    def black(self, latents):
-        pictures = decode(self, latents)
+    def black(self, latents, tasks):
+        pictures = decode(self, latents, tasks)
         pictures[0] = -1.0
         return pictures
 

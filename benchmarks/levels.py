@@ -1,0 +1,276 @@
+"""Pictures of another level, measured after generation: what they show, and what the gate says.
+
+    python -m benchmarks.levels draw --people 40
+    python -m benchmarks.levels judge --people 40
+
+Each person is rendered at rest; the workflow's own functions give the face each unit of PSPI alone
+at 1 to 5 (AU43 0.5 and 1), ten of 50 mixtures, and a quarter of four strong expressions, and the
+bundled miniature draws them. `draw` keeps them in build/levels, a file a person, so it can be
+stopped. `judge` reads them with the observer that knows no mesh, with the pixel witness, and with
+the gate, which also gets wrong ones: asked for a PSPI of 8 and given a quarter, asked for brows and
+given lips, and mixtures under each other's label. Writes benchmarks/results/levels-<date>.json.
+"""
+
+import argparse
+import json
+import platform
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from aacsfnet.augmentation.depth.mesh import mesh_depth
+from aacsfnet.augmentation.diffusion.tasks import Task
+from aacsfnet.augmentation.edit.start import finished_of, start_of
+from aacsfnet.augmentation.gate.quality import Judge, faults
+from aacsfnet.augmentation.gate.witness import Witness
+from aacsfnet.config import Crop, Generate, Prompts, Quality
+from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.pose import pose_of
+from aacsfnet.facs import PSPI_UNITS, pspi
+from aacsfnet.rendering.people import Person
+from aacsfnet.seeds import seed_of
+from aacsfnet.software import commit, versions
+from benchmarks.editing import ALONE, Units, fit, mixtures, person
+from benchmarks.editing import MEASURES as TRUE_MEASURES
+from benchmarks.generation import RESULTS, generator_of
+from benchmarks.observer import MEASURES as OBSERVED
+from benchmarks.observer import load_or_train
+from benchmarks.witness import strong
+from tools.miniature.data import prompt_of
+
+#: Numbers of people that set no gain, strength or bound.
+FIRST = 3000
+MIXTURES_EACH, WEAK_EACH = 10, 4
+#: What the observer's measures show of units.
+SHOWS = {
+    "au4": "brow_height",
+    "au7": "lid_opening",
+    "au10": "upper_lip_raise",
+    "au43": "lid_opening",
+}
+REST = dict.fromkeys(PSPI_UNITS, 0.0)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One person's pictures.
+
+    Attributes:
+        crop: `(H, W, 3)`, at rest.
+        points: `(478, 3)`, found on it.
+        pictures: `(n, H, W, 3)`, in the order of `shown_by`.
+        true: `(n, measures)`, changes that the renderer gives for those expressions.
+    """
+
+    crop: np.ndarray
+    points: np.ndarray
+    pictures: np.ndarray
+    true: np.ndarray
+
+
+def shown_by(number: int) -> list[Units]:
+    """Return what a person shall show: the ladder, mixtures, a quarter of what is strong."""
+    every = mixtures(50)
+    mixed = [every[(number * MIXTURES_EACH + at) % len(every)] for at in range(MIXTURES_EACH)]
+    weak = [
+        {unit: value / 4 for unit, value in strong(number, at).items()} for at in range(WEAK_EACH)
+    ]
+    return [*ALONE, *mixed, *weak]
+
+
+def row_of(units: Units) -> dict[str, Any]:
+    """Return the plan's row of a face at rest that shall show units."""
+    return {"kind": "level", "units": REST | dict(units), "source_units": REST}
+
+
+def draw(people: int, folder: Path) -> None:
+    """Make pictures of so many people; those that are there are not made again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, size, negative = Generate(), Crop().size, Prompts().negative
+    generator = generator_of(settings)
+    with CropLandmarker(0.5) as landmarker:
+        for number in range(FIRST, FIRST + people):
+            file = folder / f"{number}.npz"
+            if file.is_file():
+                continue
+            crop, rest = person(number, {}, size)
+            points = landmarker.find(crop).points
+            someone = Person.from_seed(seed_of("editing", number))
+            tasks, true = [], []
+            for at, units in enumerate(shown_by(number)):
+                start = start_of(row_of(units), crop, points)
+                depth = mesh_depth(start.points, size, size)
+                prompt = prompt_of(someone, dict(units), pose_of(start.points))
+                seed = seed_of("levels", number, at)
+                task = Task(
+                    start.image, depth, prompt, negative, seed, None, settings.level_strength, True
+                )
+                tasks.append(task)
+                true.append(person(number, units, size)[1] - rest)
+            made = [result.picture for batch in generator.generate(tasks) for result in batch]
+            pictures = [
+                finished_of(row_of(units), picture, points)
+                for units, picture in zip(shown_by(number), made, strict=True)
+                if picture is not None
+            ]
+            np.savez(file, crop=crop, points=points, pictures=pictures, true=true)
+
+
+def verdicts(
+    drawn: Drawn, wanted: Sequence[tuple[int, Units]], judge: Judge
+) -> list[tuple[list[str], dict[str, Any]]]:
+    """Return what is wrong with pictures, and their scores.
+
+    Args:
+        drawn: the person's pictures.
+        wanted: which of them, and what each is taken to show.
+        judge: for these pictures only, since it tells copies.
+    """
+    limits = Quality()
+    bounds = Witness().bounds
+    judge.turn_to(str(id(drawn)), drawn.crop, drawn.points)
+    found = []
+    for at, units in wanted:
+        row = row_of(units)
+        scores = row | judge.scores(drawn.pictures[at], row)
+        found.append((faults(scores, limits, limits.max_measure_difference, bounds), scores))
+    return found
+
+
+def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
+    """Return pictures of a person under what they do not show."""
+    shown = shown_by(number)
+    first_weak = len(shown) - WEAK_EACH
+    first_mixture = first_weak - MIXTURES_EACH
+    shuffled = []
+    for at in range(first_mixture, first_weak):
+        other = shown[first_mixture + (at - first_mixture + 3) % MIXTURES_EACH]
+        if abs(float(pspi(other)) - float(pspi(shown[at]))) >= 3:
+            shuffled.append((at, other))
+    lips = [(at, {"au4": units["au10"]}) for at, units in enumerate(ALONE) if "au10" in units]
+    return {
+        "asked_8_given_2": [(first_weak + at, strong(number, at)) for at in range(WEAK_EACH)],
+        "brows_asked_lips_given": [each for each in lips if each[1]["au4"] >= 3],
+        "labels_shuffled_pspi_3_or_more_apart": shuffled,
+    }
+
+
+def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
+    """Return all figures of the pictures that are there."""
+    numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
+    observer = load_or_train(observer_file, 4000)
+    seen: list[tuple[Units, np.ndarray, np.ndarray, np.ndarray]] = []
+    right: list[list[str]] = []
+    refused: dict[str, list[bool]] = {}
+    with CropLandmarker(0.5) as landmarker:
+
+        def new_judge() -> Judge:
+            return Judge(landmarker, None, None, Witness())
+
+        for number in numbers:
+            with np.load(folder / f"{number}.npz") as stored:
+                drawn = Drawn(**{name: stored[name] for name in Drawn.__annotations__})
+            shown = shown_by(number)
+            judged = verdicts(drawn, list(enumerate(shown)), new_judge())
+            right += [reasons for reasons, _ in judged]
+            for kind, wanted in wrong_of(number).items():
+                told = verdicts(drawn, wanted, new_judge())
+                refused.setdefault(kind, []).extend(bool(reasons) for reasons, _ in told)
+            observed = observer.measures(np.concatenate([drawn.crop[None], drawn.pictures]))
+            for at, (units, (_, scores)) in enumerate(zip(shown, judged, strict=True)):
+                read = scores.get("read_change") or dict.fromkeys(PSPI_UNITS, np.nan)
+                read_units = np.array([read[unit] for unit in PSPI_UNITS])
+                seen.append((units, drawn.true[at], observed[1 + at] - observed[0], read_units))
+    reasons = Counter(reason.split(":")[0].split(" 0.")[0] for each in right for reason in each)
+    return {
+        "people": len(numbers),
+        "pictures": len(right),
+        "strength": Generate().level_strength,
+        "observer_against_true_change": {
+            unit: {
+                kind: _observed(seen, name, chosen)
+                for kind, chosen in (("alone", _alone(unit)), ("mixtures", _mixed))
+            }
+            for unit, name in SHOWS.items()
+        }
+        | {name: {"all": _observed(seen, name, lambda _: True)} for name in OBSERVED},
+        "witness_against_asked": {
+            unit: {
+                "alone": _read(seen, unit, _alone(unit)),
+                "all": _read(seen, unit, lambda _: True),
+            }
+            for unit in PSPI_UNITS
+        },
+        "gate": {
+            "right_passed": _share([not reasons for reasons in right]),
+            "refused_for": dict(reasons.most_common()),
+        }
+        | {f"{kind}_refused": _share(each) for kind, each in refused.items()},
+    }
+
+
+def _alone(unit: str) -> Callable[[Units], bool]:
+    return lambda units: set(units) == {unit}
+
+
+def _mixed(units: Units) -> bool:
+    return len(units) > 1
+
+
+def _observed(seen: list, name: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
+    rows = [(true, found) for units, true, found, _ in seen if chosen(units)]
+    true, found = (np.array(each) for each in zip(*rows, strict=True))
+    return fit(true[:, TRUE_MEASURES.index(name)], found[:, OBSERVED.index(name)])
+
+
+def _read(seen: list, unit: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
+    rows = [
+        (units.get(unit, 0.0), read[PSPI_UNITS.index(unit)])
+        for units, _, _, read in seen
+        if chosen(units)
+    ]
+    return fit(*np.array(rows).T)
+
+
+def _share(truths: Sequence[bool]) -> dict[str, float]:
+    return {"pictures": len(truths), "share": round(float(np.mean(truths)), 3)}
+
+
+def main() -> None:
+    """Do one step."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=("draw", "judge"))
+    parser.add_argument("--people", type=int, default=40)
+    parser.add_argument("--folder", type=Path, default=Path("build/levels"))
+    parser.add_argument("--observer", type=Path, default=Path("build/observer.safetensors"))
+    given = parser.parse_args()
+    if given.step == "draw":
+        draw(given.people, given.folder)
+        return
+    results = judge(given.people, given.folder, given.observer)
+    today = datetime.now(UTC).date().isoformat()
+    report = {
+        "date": today,
+        "commit": commit(),
+        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
+        "versions": versions("torch", "diffusers", "mediapipe"),
+        "gate": Quality().model_dump(),
+        "results": results,
+    }
+    path = RESULTS / f"levels-{today}.json"
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
