@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+TOLD = > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
 .PHONY: install demo test test-all check docs schemas miniature
@@ -14,11 +16,10 @@ install: $(VENV)/installed
 
 $(VENV)/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing into $(VENV); this takes some minutes"
+	@$(PIP) --editable '.[dev]' $(TOLD)
 # mediapipe brings an OpenCV that needs libGL; the headless one, laid over it, does not.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
-	  --constraint constraints.txt opencv-python-headless
+	@$(PIP) --no-deps --force-reinstall opencv-python-headless $(TOLD)
 	touch $@
 
 demo: install

@@ -335,7 +335,9 @@ def film(folder: Path, frames: int, shards: int = 1, **blocks: dict) -> Config:
             # Forwards and backwards, so that the film has no cuts.
             turn = number % (2 * len(encoded) - 2)
             name = f"{shard}-{number:05d}.jpg"
-            (folder / name).write_bytes(encoded[min(turn, 2 * len(encoded) - 2 - turn)])
+            # The shard behind the picture: no picture may be two people's.
+            mark = f"{shard}".encode()
+            (folder / name).write_bytes(encoded[min(turn, 2 * len(encoded) - 2 - turn)] + mark)
             rows.append(f"{name},p{shard},0,s,{number}")
     (folder / "film.csv").write_text("\n".join(rows) + "\n")
     settings = {"manifest": {"file": str(folder / "film.csv")}, "shard_frames": frames}

@@ -14,12 +14,13 @@ given lips, and mixtures under each other's label. Writes benchmarks/results/lev
 import argparse
 import json
 import platform
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -55,6 +56,8 @@ SHOWS = {
     "au10": "upper_lip_raise",
     "au43": "lid_opening",
 }
+#: Where a reason begins to tell its figures.
+_FIGURE = re.compile(r":| -?\d")
 REST = dict.fromkeys(PSPI_UNITS, 0.0)
 
 
@@ -73,6 +76,24 @@ class Drawn:
     points: np.ndarray
     pictures: np.ndarray
     true: np.ndarray
+
+
+class Seen(NamedTuple):
+    """What is said of one picture, each a change from the face at rest.
+
+    Attributes:
+        units: that it shall show.
+        true: `(measures,)` of the renderer's mesh for them.
+        found: `(3,)` of the observer, on the picture.
+        own: likewise on the picture that the renderer draws of them.
+        read: `(6,)` of the witness, on the picture.
+    """
+
+    units: Units
+    true: np.ndarray
+    found: np.ndarray
+    own: np.ndarray
+    read: np.ndarray
 
 
 def shown_by(number: int) -> list[Units]:
@@ -149,16 +170,18 @@ def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
     shown = shown_by(number)
     first_weak = len(shown) - WEAK_EACH
     first_mixture = first_weak - MIXTURES_EACH
-    shuffled = []
+    shuffled, apart = [], []
     for at in range(first_mixture, first_weak):
         other = shown[first_mixture + (at - first_mixture + 3) % MIXTURES_EACH]
+        shuffled.append((at, other))
         if abs(float(pspi(other)) - float(pspi(shown[at]))) >= 3:
-            shuffled.append((at, other))
+            apart.append((at, other))
     lips = [(at, {"au4": units["au10"]}) for at, units in enumerate(ALONE) if "au10" in units]
     return {
         "asked_8_given_2": [(first_weak + at, strong(number, at)) for at in range(WEAK_EACH)],
         "brows_asked_lips_given": [each for each in lips if each[1]["au4"] >= 3],
-        "labels_shuffled_pspi_3_or_more_apart": shuffled,
+        "labels_shuffled": shuffled,
+        "labels_shuffled_pspi_3_or_more_apart": apart,
     }
 
 
@@ -166,7 +189,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
     """Return all figures of the pictures that are there."""
     numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
     observer = load_or_train(observer_file, 4000)
-    seen: list[tuple[Units, np.ndarray, np.ndarray, np.ndarray]] = []
+    seen: list[Seen] = []
     right: list[list[str]] = []
     refused: dict[str, list[bool]] = {}
     with CropLandmarker(0.5) as landmarker:
@@ -183,24 +206,21 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
             for kind, wanted in wrong_of(number).items():
                 told = verdicts(drawn, wanted, new_judge())
                 refused.setdefault(kind, []).extend(bool(reasons) for reasons, _ in told)
-            observed = observer.measures(np.concatenate([drawn.crop[None], drawn.pictures]))
+            size = drawn.crop.shape[0]
+            own = [person(number, units, size)[0] for units in shown]  # by the renderer
+            rest, *observed = observer.measures(np.stack([drawn.crop, *drawn.pictures, *own]))
             for at, (units, (_, scores)) in enumerate(zip(shown, judged, strict=True)):
                 read = scores.get("read_change") or dict.fromkeys(PSPI_UNITS, np.nan)
+                changes = observed[at] - rest, observed[len(shown) + at] - rest
                 read_units = np.array([read[unit] for unit in PSPI_UNITS])
-                seen.append((units, drawn.true[at], observed[1 + at] - observed[0], read_units))
-    reasons = Counter(reason.split(":")[0].split(" 0.")[0] for each in right for reason in each)
+                seen.append(Seen(units, drawn.true[at], *changes, read_units))
+    reasons = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)
     return {
         "people": len(numbers),
         "pictures": len(right),
         "strength": Generate().level_strength,
-        "observer_against_true_change": {
-            unit: {
-                kind: _observed(seen, name, chosen)
-                for kind, chosen in (("alone", _alone(unit)), ("mixtures", _mixed))
-            }
-            for unit, name in SHOWS.items()
-        }
-        | {name: {"all": _observed(seen, name, lambda _: True)} for name in OBSERVED},
+        "observer_against_true_change": _observations(seen, "found"),
+        "observer_on_the_renderers_own_pictures": _observations(seen, "own"),
         "witness_against_asked": {
             unit: {
                 "alone": _read(seen, unit, _alone(unit)),
@@ -224,18 +244,21 @@ def _mixed(units: Units) -> bool:
     return len(units) > 1
 
 
-def _observed(seen: list, name: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
-    rows = [(true, found) for units, true, found, _ in seen if chosen(units)]
-    true, found = (np.array(each) for each in zip(*rows, strict=True))
-    return fit(true[:, TRUE_MEASURES.index(name)], found[:, OBSERVED.index(name)])
+def _observations(seen: list[Seen], which: str) -> dict[str, dict]:
+    def fitted(name: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
+        rows = [(each.true, getattr(each, which)) for each in seen if chosen(each.units)]
+        true, found = (np.array(values) for values in zip(*rows, strict=True))
+        return fit(true[:, TRUE_MEASURES.index(name)], found[:, OBSERVED.index(name)])
+
+    return {
+        unit: {"alone": fitted(name, _alone(unit)), "mixtures": fitted(name, _mixed)}
+        for unit, name in SHOWS.items()
+    } | {name: {"all": fitted(name, lambda _: True)} for name in OBSERVED}
 
 
-def _read(seen: list, unit: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
-    rows = [
-        (units.get(unit, 0.0), read[PSPI_UNITS.index(unit)])
-        for units, _, _, read in seen
-        if chosen(units)
-    ]
+def _read(seen: list[Seen], unit: str, chosen: Callable[[Units], bool]) -> dict[str, float]:
+    at = PSPI_UNITS.index(unit)
+    rows = [(each.units.get(unit, 0.0), each.read[at]) for each in seen if chosen(each.units)]
     return fit(*np.array(rows).T)
 
 

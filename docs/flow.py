@@ -18,11 +18,11 @@ TITLES = ["index", "crop", "landmarks", "depth", "generate", "quality"]
 
 
 def main(results: Path) -> None:
-    """Draw the frame with the highest label of which a generated picture was accepted."""
+    """Draw the accepted picture of the highest level that a frame without pain was given."""
     judged = pl.concat(
         tables.read(path) for path in sorted((results / "quality").glob("*.parquet"))
     )
-    accepted = judged.filter(pl.col("status") == "ok").sort("label", descending=True)
+    accepted = judged.filter(status="ok", kind="level").sort("label", descending=True)
     best = accepted.row(0, named=True)
     frame_id, shard = best["frame_id"], best["subject"]
 
@@ -35,19 +35,20 @@ def main(results: Path) -> None:
 
     crop = tables.decode_png(row("crop", "frame_id", frame_id)["image"])
     points = np.array(row("landmarks", "frame_id", frame_id)["landmarks_px"])
-    depth = tables.decode_png(row("depth", "frame_id", frame_id)["image"])
+    depth = tables.decode_png(row("depth", "image_id", best["image_id"])["image"])
     prompt = row("prompts", "image_id", best["image_id"])["prompt"]
     made = tables.decode_png(row("generate", "image_id", best["image_id"])["image"])
     index = tables.read(results / "index.parquet").filter(pl.col("frame_id") == frame_id)
     picture = next(iter(open_dataset(Config()).pictures(index)))
 
+    shown_units = [(unit, value) for unit, value in best["units"].items() if value]
     captions = [
-        f"PSPI {best['label']:.1f}, known",
+        f"PSPI {index['label'].item():g}, known",
         "levelled, cut out",
         "478 points",
-        "near = white",
-        "from depth and words",
-        f"accepted: landmarks within\n{best['landmark_error']:.3f} eye distances",
+        f"of the mesh for PSPI {best['label']:g}",
+        "from warped crop, depth, words",
+        "accepted:\n" + ", ".join(f"{u.upper()} {v:g}" for u, v in shown_units),
     ]
     figure, axes = plt.subplots(1, 6, figsize=(12, 2.75), dpi=110)
     for axis, title, caption in zip(axes, TITLES, captions, strict=True):

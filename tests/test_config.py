@@ -33,7 +33,10 @@ def test_every_key_has_a_comment():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"prompts": {"varants": 1}}, ["prompts.varants", "unknown key", "'variants'"]),
+        (
+            {"prompts": {"varants": 1}},
+            ["prompts.varants", "unknown key", "'prompts.keep.variants'"],
+        ),
         ({"crop": {"size": -8}}, ["crop.size", "-8", "greater than or equal to 64"]),
         ({"crop": {"size": "big"}}, ["crop.size", "'big'", "integer"]),
         ({"dataset": "unbk"}, ["dataset", "'unbk'", "'demo'"]),

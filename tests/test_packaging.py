@@ -99,6 +99,7 @@ UNIMPORTED = {
     "mkdocstrings-python": "mkdocs' plugin for the Python names, in mkdocs.yml",
     "peft": "diffusers loads LoRA weights by it",
     "pytest-xdist": "pytest's --numprocesses, in the Makefile",
+    "snakemake-logger-plugin-rich": "the bar in profiles/default",
     "snakemake-executor-plugin-slurm": "snakemake's executor in profiles/slurm",
     "tensorboard": "lightning's logger writes by it",
     "torchvision": "timm is built on it",

@@ -220,7 +220,7 @@ class Quality(Block):
         "two distances below decide",
     )
     max_pixel_distance: float = Field(
-        0.5,
+        0.4,
         gt=0.0,
         description="largest difference of the face's evened grey values from the source's, kinds "
         "keep and level",

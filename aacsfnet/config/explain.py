@@ -38,7 +38,7 @@ def _keys_near(location: tuple[int | str, ...], root: type[BaseModel]) -> dict[s
         block, path = blocks[str(part)], f"{path}{part}."
     below = {
         key: f"{path}{name}.{key}"
-        for name, nested in _blocks(block).items()
+        for name, nested in reversed(_blocks(block).items())  # of several the first is meant
         for key in nested.model_fields
     }
     return below | {key: key for key in block.model_fields}

@@ -25,6 +25,8 @@ NOTES = {
     "cmyk": "CMYK, made RGB without a colour profile",
     "grey": "grey, made RGB",
     "bad_action_unit": "an action unit that is not a number or outside its range; left unknown",
+    "decimal_comma": "a label with a decimal comma in a table whose fields commas part",
+    "label_held": "long after the last time of its video's labels; the last label was kept",
     "pspi_differs": "the label is not the PSPI of the row's action units; both follow",
     "no_label_file": "a picture without a label file",
     "bad_label_file": "a label file that is empty, or holds no number",

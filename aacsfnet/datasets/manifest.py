@@ -1,13 +1,18 @@
 """A user's own frames: a CSV, TSV or Parquet table of `path, subject, label` and more.
 
-A row names a picture, or a frame of a video (with `frame`), or a whole video (without). Rows that
-cannot be used keep their place in the index with a status and a reason that names the table's
-row. What makes the whole table useless (no label column, say) raises.
+A row names a picture, or a frame of a video (with `frame`), or a stretch of a video (with `time`,
+or `start` and `stop`), or a whole video (with neither). Rows that cannot be used keep their place
+in the index with a status and a reason that names the table's row. What makes the whole table
+useless (no label column, say), and what can be read two ways, raises.
 """
 
+import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +20,18 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets import fields
+from aacsfnet.datasets import columns, fields
 from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key
+from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.files import DataFolder, shorten
+from aacsfnet.datasets.identical import same_bytes
+from aacsfnet.datasets.numerals import is_missing
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
+from aacsfnet.datasets.tracks import Segment, beyond_the_end, segments_at
 from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
-from aacsfnet.facs import pspi_if_known
+from aacsfnet.facs import ACTION_UNITS, pspi_if_known
 from aacsfnet.tables import Fault
 
 _LABEL_MEANING = "as the table's label column says"
@@ -45,44 +54,64 @@ class Manifest(Dataset):
         self.rate, self.seconds = index.videos.rate, index.videos.seconds
 
     def subjects(self) -> dict[str, int]:
-        """Return the number of frames of each subject; of whole videos, as long as is typical."""
-        own_name = self.label.name.lower()
-        sheet = read_sheet(self.file, {"path", "subject", "frame", "label", own_name})
-        labels = sheet.columns.keys() & {"label", own_name}
-        if not {"path", "subject"} <= sheet.columns.keys() or not labels or not sheet.numbers:
-            self._checked(read_sheet(self.file))
-        found: Counter[str] = Counter()
-        for i, (path, subject) in enumerate(
-            zip(sheet.columns["path"], sheet.columns["subject"], strict=True)
-        ):
-            frames = 1
-            if is_video(path) and not fields.frame_of(sheet, i):
-                frames = planned_frames(self.seconds, self.rate)
-                self.exact_scan = False
-            found[fields.subject_of(subject)] += frames
-        return dict(found)
+        """Return the number of frames of each subject; of whole videos, as long as is typical.
+
+        Raises:
+            DataError: the table can be read two ways, or two people have files of the same bytes
+                (the only files that are opened).
+        """
+        self.exact_scan = self._scan.exact
+        return dict(self._scan.subjects)
 
     def splits(self) -> dict[str, set[str]]:
         """Return what the rows of each subject say in the column `split`."""
-        sheet = read_sheet(self.file, {"subject", "split"})
-        found: dict[str, set[str]] = {}
-        for i, subject in enumerate(sheet.columns["subject"]):
-            said = fields.text_of(sheet, "split", i)
-            found.setdefault(fields.subject_of(subject), set()).add(said)
-        return found
+        return {subject: set(said) for subject, said in self._scan.splits.items()}
+
+    @cached_property
+    def _scan(self) -> "_Scan":
+        own_name = self.label.name.lower()
+        sheet = self._sheet(lambda name: columns.is_needed(name, own_name))
+        claims = Claims(sheet, self.label)
+        self._refuse_same_bytes(claims)
+        found = Counter(claims.subjects)
+        if claims.timed:
+            found = Counter(s for i, s in enumerate(claims.subjects) if i not in claims.timed)
+        length = planned_frames(self.seconds, self.rate)
+        for rows in claims.whole.values():
+            for row in rows:
+                found[claims.subjects[row]] += length - 1
+        for track in claims.tracks.values():
+            for subject in {claims.subjects[segment.row] for segment in track}:
+                found[subject] += length
+        said: dict[str, set[str]] = {subject: set() for subject in found}
+        for subject, word in set(
+            zip(claims.subjects, sheet.columns.get("split", []), strict=False)
+        ):
+            said[subject].add("" if is_missing(word) else word)
+        for words in said.values():
+            words.update([] if words else [""])
+        return _Scan(dict(found), not (claims.whole or claims.tracks), said)
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
-        sheet = self._checked(read_sheet(self.file))
+        sheet = self._sheet()
         self._remarks: dict[str, int] = dict(sheet.remarks)
+        claims = Claims(sheet, self.label)
         units = fields.action_unit_columns(sheet)
-        unused = sheet.columns.keys() - fields.KNOWN_COLUMNS - units.keys() - {""}
-        for name in sorted(unused - {self.label.name.lower()}):
+        used = fields.KNOWN_COLUMNS | units.keys() | {"", self.label.name.lower()}
+        if claims.tracks:
+            used |= set(claims.times.columns)
+        for name in sorted(sheet.columns.keys() - used):
             self._remarks[f"column {shorten(name, 40)!r} that is not known, and not used"] = 1
-        names = _Names(sheet)
-        rows = []
+        table = _Table(claims, units, self.label)
+        tracks = dict(claims.tracks)
+        rows: list[dict[str, Any]] = []
         for i in range(len(sheet.numbers)):
-            rows += self._rows_of(sheet, i, units, names)
+            video = claims.timed.get(i)
+            if video is None:
+                rows += self._rows_of(table, i)
+            elif video in tracks:
+                rows += self._rows_of_track(table, tracks.pop(video))
         _number(rows)
         return index_table(rows)
 
@@ -99,80 +128,134 @@ class Manifest(Dataset):
         """Close the video that was read last."""
         self.videos.close()
 
-    def _checked(self, sheet: Sheet) -> Sheet:
-        """Return the table with its label column named `label`.
+    def _sheet(self, wanted: Callable[[str], bool] | None = None) -> Sheet:
+        """Return the table with its columns named `path`, `subject` and `label`.
 
         Raises:
-            DataError: a column is missing, or there is no row.
+            DataError: a column is missing, or two could be it, or there is no row.
         """
-        own_name = self.label.name.lower()
-        if "label" not in sheet.columns and own_name in sheet.columns:
-            sheet.columns["label"] = sheet.columns[own_name]
+        sheet = read_sheet(self.file, wanted, columns.is_header, columns.path_place)
+        columns.settle(sheet, self.label.name.lower())
         for needed in ("path", "subject", "label"):
             if needed not in sheet.columns:
-                found = ", ".join(shorten(name, 40) for name in [*sheet.columns][:20]) or "none"
-                raise DataError(
-                    f"{self.file}: no column {needed!r}; found {found}; rename or add it"
-                )
+                names = [*(sheet if wanted is None else read_sheet(self.file)).columns]
+                raise DataError(f"{self.file}: {columns.lacking(needed, names)}")
         if not sheet.numbers:
-            raise DataError(f"{self.file}: a header but no row; expected one row a frame")
+            met = "".join(f"; {remark}: {count}" for remark, count in sheet.remarks.items())
+            raise DataError(f"{self.file}: a header but no row; expected one row a frame{met}")
         return sheet
 
-    def _rows_of(
-        self, sheet: Sheet, i: int, units: dict[str, str], names: "_Names"
-    ) -> list[dict[str, Any]]:
-        """Return the index rows of one row of the table: several only for a whole video."""
-        path, real = self._found_path(sheet.columns["path"][i])
-        value, wrong_label = fields.label_of(sheet, i, self.label)
-        found_units, notes = fields.action_units_of(sheet, i, units)
-        common: dict[str, Any] = {
-            "subject": fields.subject_of(sheet.columns["subject"][i]),
-            "sequence": fields.sequence_of(sheet, i),
-            "label": value,
-            "sex": fields.sex_of(fields.text_of(sheet, "sex", i)),
-            "age_group": fields.text_of(sheet, "age_group", i),
-            "split": fields.text_of(sheet, "split", i),
-            **found_units,
-        }
-        pspi = pspi_if_known(found_units)
-        if self.label.name == "pspi" and None not in (pspi, value) and pspi != value:
-            notes = [*notes, f"pspi_differs: {value:g} as label, {pspi:g} from action units"]
-        frame = fields.frame_of(sheet, i)
-        rows = []
-        for name, picture, fault, found in self._frames(path, frame, common["subject"]):
-            key, taken = names.take(common, name, _identity(real, picture), i)
-            fault = taken or fault
-            if fault is None and wrong_label:
-                fault = Fault("bad_label", f"{wrong_label}; check the label column")
-            rows.append(
-                {
-                    **common,
-                    "frame_id": key,
-                    "path": picture,
-                    **self.verdict(fault, f"{sheet.at(i)}: "),
-                    "notes": notes + found,
-                }
-            )
-        return rows
+    def _refuse_same_bytes(self, claims: Claims) -> None:
+        """Refuse two people's files that are copies of one.
 
-    def _frames(
-        self, path: str, frame: str, subject: str
-    ) -> list[tuple[str, str, Fault | None, list[str]]]:
-        """Return name, path, fault and notes of each frame that a row of the table stands for."""
+        Raises:
+            DataError: it names both rows.
+        """
+        if len({subject for subject in claims.subjects if subject}) < 2:
+            return
+        paths = [path.replace("\\", "/") for path in claims.sheet.columns["path"]]
+        files = ((p, s) for p, s in zip(paths, claims.subjects, strict=True) if p and s)
+        count, same = same_bytes(self.folder, files, self._is_usable)
+        if not count:
+            return
+        rows = [paths.index(path) for path in same]
+        other = next(row for row in rows if claims.subjects[row] != claims.subjects[rows[0]])
+        subjects = [repr(shorten(claims.subjects[row], 40)) for row in (rows[0], other)]
+        more = f" ({count} such pairs)" if count > 1 else ""
+        raise DataError(
+            f"{claims.sheet.both(rows[0], other)}: {shorten(paths[rows[0]], 80)} and"
+            f" {shorten(paths[other], 80)} hold the same bytes, under the subjects {subjects[0]}"
+            f" and {subjects[1]}{more}; one person under two names leaks between folds: correct the"
+            " table"
+        )
+
+    def _is_usable(self, path: str) -> bool:
+        reader = self.videos.inspect if is_video(path) else self.reader.read
+        return not isinstance(reader(path), Fault)
+
+    def _rows_of(self, table: "_Table", i: int) -> list[dict[str, Any]]:
+        """Return the index rows of one row of the table: several only for a whole video."""
+        sheet = table.claims.sheet
+        path, real = self._found_path(sheet.columns["path"][i])
+        common = table.common(i)
+        frame = fields.frame_of(sheet, i)
+        found: list[tuple[str, str, Fault | None, list[str]]] = []
         stem = frame or fields.stem_of(path)
-        if not subject:
-            fault = Fault("bad_subject", "no subject is given; without one, folds would leak")
-            return [(stem, path, fault, [])]
-        if re.match(r"[A-Za-z]:/", path):
-            shown = shorten(path)
-            fault = Fault("missing_file", f"{shown} is an absolute Windows path; make it relative")
-            return [(stem, path, fault, [])]
-        if not is_video(path):
-            header = self.reader.inspect(path)
-            if isinstance(header, Fault):
-                return [(stem, path, header, [])]
-            return [(stem, path, None, header.notes)]
-        return [(name, picture, fault, []) for name, picture, fault in self._of_video(path, frame)]
+        written = sheet.columns["subject"][i]
+        if (fault := _refusal(path, table.claims.subjects[i], written)) is not None:
+            found = [(stem, path, fault, [])]
+        elif is_video(path):
+            found = [(*each, []) for each in self._of_video(path, frame)]
+        elif isinstance(header := self.reader.inspect(path), Fault):
+            found = [(stem, path, header, [])]
+        else:
+            found = [(stem, path, None, header.notes)]
+        return [
+            table.row(i, common, name, picture, _identity(real, picture), fault, notes)
+            for name, picture, fault, notes in found
+        ]
+
+    def _rows_of_track(self, table: "_Table", track: list[Segment]) -> list[dict[str, Any]]:
+        """Return the index rows of a video whose labels the table gives by time.
+
+        Frames are taken as of any video, and one more from each interval that would have none. A
+        frame in a gap is a row without a label, of the person before it.
+        """
+        claims, sheet = table.claims, table.claims.sheet
+        path, real = self._found_path(sheet.columns["path"][track[0].row])
+        stem = fields.stem_of(path)
+        people = {claims.subjects[segment.row]: segment.row for segment in reversed(track)}
+        video = _refusal(path, "any") or self.videos.inspect(path)
+        if isinstance(video, Fault):
+            return [
+                table.row(row, table.common(row), stem, path, "", _refusal(path, who) or video, [])
+                for who, row in people.items()
+            ]
+        late = beyond_the_end(track, video.frames / video.rate)
+        numbers, missed = _numbers_of(video, self.rate, track)
+        if missed:
+            words = f"{sheet.name}: intervals between two frames of their video, which label none"
+            self._remarks[words] = self._remarks.get(words, 0) + missed
+        rows, before = [], track[0]
+        commons: dict[int, dict[str, Any]] = {}
+        moments = [number / video.rate for number in numbers]
+        for number, moment, segment in zip(
+            numbers, moments, segments_at(track, moments), strict=True
+        ):
+            before = segment or before
+            i = before.row
+            if i not in commons:
+                commons[i] = table.common(i)
+            common = commons[i]
+            fault, notes = _refusal(path, claims.subjects[i]), []
+            if segment is None:
+                place = "before" if before.start <= moment else "after"
+                words = (
+                    f"the nearest {place} {moment:.3f} s of {shorten(path, 80)}; none holds there"
+                )
+                fault = fault or Fault("bad_label", words)
+                common = common | {"label": None, "notes": []} | dict.fromkeys(ACTION_UNITS)
+            elif moment > segment.last:
+                notes = [f"label_held: since {segment.start:g} s"]
+            if late is not None:
+                i, fault = late[0], Fault("bad_label", late[1])
+            picture = name_of(path, number)
+            name = f"{stem}-{number:06d}"
+            rows.append(table.row(i, common, name, picture, _identity(real, picture), fault, notes))
+            people.pop(common["subject"], None)
+        nothing = Fault("bad_label", "none of the frames taken lies in the times given")
+        return rows + [
+            table.row(
+                row,
+                table.common(row),
+                f"{stem}-row{sheet.numbers[row]}",
+                path,
+                "",
+                _refusal(path, who) or nothing,
+                [],
+            )
+            for who, row in people.items()
+        ]
 
     def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Fault | None]]:
         video = self.videos.inspect(path)
@@ -199,6 +282,54 @@ class Manifest(Dataset):
         return posix, ""
 
 
+@dataclass(frozen=True)
+class _Scan:
+    """What a table plans, before any frame is read."""
+
+    subjects: dict[str, int]
+    exact: bool
+    splits: dict[str, set[str]]
+
+
+def _refusal(path: str, subject: str, written: str = "") -> Fault | None:
+    """Return why a row's file is not even looked at, or None.
+
+    Args:
+        path: of the file.
+        subject: "" for nobody.
+        written: what stands in the table for the subject.
+    """
+    if not subject:
+        instead = f" ({shorten(written, 40)!r})" if written else ""
+        words = f"no subject is given{instead}; without one, folds would leak"
+        return Fault("bad_subject", words)
+    if re.match(r"[A-Za-z]:/", path):
+        shown = shorten(path)
+        return Fault("missing_file", f"{shown} is an absolute Windows path; make it relative")
+    return None
+
+
+def _numbers_of(video: VideoHeader, rate: float, track: list[Segment]) -> tuple[list[int], int]:
+    """Return the frames taken of a video, and how many intervals lie between two of its frames.
+
+    An interval that holds none of the frames at `rate` gives the frame at its middle.
+    """
+    taken = video.taken(rate)
+    held = {id(segment) for segment in segments_at(track, (n / video.rate for n in taken))}
+    more, missed = set(), 0
+    for segment in track:
+        if id(segment) in held or not math.isinf(segment.last):
+            continue
+        middle = round((segment.start + segment.stop) / 2 * video.rate)
+        near = [n for n in (middle, middle - 1, middle + 1) if 0 <= n < video.frames]
+        inside = segments_at([segment], [n / video.rate for n in near])
+        if found := [n for n, each in zip(near, inside, strict=True) if each is not None]:
+            more.add(found[0])
+        else:
+            missed += 1
+    return sorted({*taken, *more}), missed
+
+
 def _beyond(video: VideoHeader, number: int) -> Fault | None:
     if number < video.frames:
         return None
@@ -212,22 +343,80 @@ def _identity(real: str, picture: str) -> str:
     return real
 
 
-class _Names:
-    """The frames and pictures that the table has named so far."""
+class _Table:
+    """A table on its way to the index: what its rows say, and what they have named so far."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
+    def __init__(self, claims: Claims, units: dict[str, str], label: Label) -> None:
+        self.claims, self._sheet = claims, claims.sheet
+        self._units, self._label = units, label
         self._frames: dict[str, int] = {}
         self._copies: dict[str, int] = {}  # of a name: tried from here, or many would take for ever
         self._pictures: dict[str, int] = {}
 
-    def take(
+    def common(self, i: int) -> dict[str, Any]:
+        """Return what all index rows of one row of the table share."""
+        sheet = self._sheet
+        value, wrong = self.claims.label_of(i)
+        units, notes = fields.action_units_of(sheet, i, self._units)
+        pspi = pspi_if_known(units)
+        if self._label.name == "pspi" and None not in (pspi, value) and pspi != value:
+            notes = [*notes, f"pspi_differs: {value:g} as label, {pspi:g} from action units"]
+        if sheet.comma_file and not wrong and "," in (text := sheet.columns["label"][i]):
+            notes = [*notes, f"decimal_comma: {shorten(text, 40)} read as {value:g}"]
+        return {
+            "subject": self.claims.subjects[i],
+            "sequence": fields.sequence_of(sheet, i),
+            "label": value,
+            "sex": fields.sex_of(fields.text_of(sheet, "sex", i)),
+            "age_group": fields.text_of(sheet, "age_group", i),
+            "split": fields.text_of(sheet, "split", i),
+            "notes": notes,
+            **units,
+        }
+
+    def row(
+        self,
+        i: int,
+        common: dict[str, Any],
+        name: str,
+        picture: str,
+        identity: str,
+        fault: Fault | None,
+        notes: list[str],
+    ) -> dict[str, Any]:
+        """Return one row of the index.
+
+        Args:
+            i: row of the table.
+            common: what it says.
+            name: of the frame.
+            picture: its path.
+            identity: what two rows share that name the same pixels; "" if there is no file.
+            fault: what is wrong with the picture.
+            notes: what is odd about it.
+        """
+        key, taken = self._take(common, name, identity, i)
+        fault = taken or fault
+        if fault is None and (wrong := self.claims.label_of(i)[1]):
+            fault = Fault("bad_label", f"{wrong}; check the label column")
+        return {
+            **common,
+            "frame_id": key,
+            "path": picture,
+            **Dataset.verdict(fault, f"{self._sheet.at(i)}: "),
+            "notes": common["notes"] + notes,
+        }
+
+    def _take(
         self, row: dict[str, Any], frame: str, picture: str, i: int
     ) -> tuple[str, Fault | None]:
         """Return a row's unique `frame_id`; and a fault if frame or picture were named before.
 
         Of frames without a number and with the same file name, the later are no duplicates
         unless the picture is the same: they get a name of their own.
+
+        Raises:
+            DataError: the same picture has other labels or people.
         """
         wanted = unique = frame_id(row["subject"], row["sequence"], frame)
         first = self._frames.get(wanted)
@@ -238,6 +427,7 @@ class _Names:
         self._copies[wanted] = copy
         self._frames[unique] = i
         if picture and (owner := self._pictures.setdefault(picture, i)) != i:
+            self.claims.check_pair(owner, i)
             return unique, Fault("duplicate", f"the same picture as {self._sheet.at(owner)}")
         if first is not None and (not picture or fields.frame_of(self._sheet, i)):
             return unique, Fault("duplicate", f"the same frame as {self._sheet.at(first)}")

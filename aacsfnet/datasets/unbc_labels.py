@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aacsfnet.datasets.fields import number_of
+from aacsfnet.datasets.numerals import plain_number
 from aacsfnet.facs import ACTION_UNITS
 
 #: Points of the archive's active appearance model.
@@ -22,7 +22,7 @@ def parse_scalar(data: bytes) -> tuple[float | None, str]:
     words = _text(data).split()
     if not words:
         return None, "is empty"
-    value = number_of(words[0]) if len(words) == 1 else None
+    value = plain_number(words[0]) if len(words) == 1 else None
     if value is None or math.isnan(value):
         return None, f"holds {' '.join(words)[:40]!r}, expected one number"
     return value, ""
@@ -45,8 +45,8 @@ def parse_facs(data: bytes) -> tuple[dict[str, float], list[str]]:
     if not lines:
         notes["facs_empty"] = None
     for words in lines:
-        number = number_of(words[0])
-        intensity = number_of(words[1]) if len(words) > 1 else None
+        number = plain_number(words[0])
+        intensity = plain_number(words[1]) if len(words) > 1 else None
         if number is None or not number.is_integer():
             notes["bad_facs"] = None
             unknown |= set(ACTION_UNITS)

@@ -85,7 +85,7 @@ def _states(rows: pl.DataFrame) -> Iterator[Finding]:
 _ADVICE = {
     "missing_file": "restore the files, or correct the paths and the root; otherwise left out",
     "outside_root": "name the folder in index.further_roots if you mean it to be read",
-    "duplicate": "remove the second row; the first counts",
+    "duplicate": "remove the second row, which says the same as the first",
     "bad_subject": "fill in who it is; without a subject, folds would leak",
     "bad_label": "correct the label or its range in the settings; otherwise left out",
 }
@@ -96,6 +96,7 @@ _NOTE_ADVICE = {
     "animated": "unpack the file first if its other pictures are frames too",
     "sixteen_bit": "scale 12 bits stored in 16 first, or the pictures come out dark",
     "cmyk": "convert these pictures yourself if colours matter: profiles are not applied",
+    "label_held": "add a row with a time and an empty label where the last label ends",
     "bad_action_unit": "correct them, or that unit stays unknown in prompts and the report",
     "pspi_differs": "find out which is right: training uses the label",
     "no_label_file": "restore the label files, or leave these frames out for good",
@@ -152,6 +153,13 @@ def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
                 f"{', '.join(sorted(names))} differ in case or blanks only",
                 "if they are one person, give them one name, or that person leaks between folds",
             )
+    for column in ("sex", "age_group"):
+        said = rows.filter(pl.col(column) != "", pl.col("subject") != "").group_by("subject")
+        several = said.agg(pl.col(column).n_unique()).filter(pl.col(column) > 1)
+        if mixed := sorted(several["subject"]):
+            message = f"{len(mixed)} with more than one {column}: {', '.join(mixed[:8])}"
+            advice = "see whether one name stands for two people; if so, give each a name"
+            yield Finding("warning", "subjects", message, advice)
     levels = usable.group_by("subject").agg(pl.col("label").n_unique()).filter(pl.col("label") == 1)
     if len(levels):
         shown = ", ".join(sorted(levels["subject"])[:8])

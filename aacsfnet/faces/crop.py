@@ -9,6 +9,8 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.base import shards_of
+from aacsfnet.errors import DataError
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import Mesh
 from aacsfnet.faces.sequence import Cut, SequenceCropper
@@ -23,13 +25,29 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
         index: the index table.
         shard: which shard of it.
         output: the table to write.
+
+    Raises:
+        DataError: there is no such shard.
     """
     frames = tables.read(index).filter(pl.col("shard") == shard)
+    if frames.is_empty():
+        _refuse_unknown(config, index, shard)
     rows = [tables.carry(row, "crop") for row in frames.iter_rows(named=True)]
     usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
     pictures = open_dataset(config).pictures(usable.drop("row"))
     _fill(rows, usable, pictures, config.crop)
     tables.write(output, tables.frame("crop", rows), "crop")
+
+
+def _refuse_unknown(config: Config, index: Path, shard: str) -> None:
+    """Raise DataError unless a shard without frames was planned, as for a video of fewer frames."""
+    if shard in shards_of(open_dataset(config).subjects(), config.index.shard_frames):
+        return
+    known = sorted(set(tables.read(index, ["shard"])["shard"]))
+    shown = f"{known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "none"
+    raise DataError(
+        f"{index}: no shard {shard!r}; it has {len(known)}: {shown} (column shard of the index)"
+    )
 
 
 #: In video mode the detectors look again at each frame whose position is a multiple of this, so

@@ -106,7 +106,7 @@ def test_all_of_them_together_stay_one_table(make_manifest, tmp_path):
     for number, (name, content, _) in enumerate(CONTENTS.values()):
         (tmp_path / f"{number}{name}").write_bytes(content)
         lines.append(f"{number}{name},s{number % 3},{number % 20}\n")
-    text = "path,subject,label\na.png,s0,1\n" + "".join(lines) + lines[0] + "a.png,s1,NaN\n"
+    text = "path,subject,label\na.png,s0,1\n" + "".join(lines) + lines[0] + "a.png,s0,NaN\n"
     config = make_manifest(text, ("a.png",))
     for output in ("one", "two"):
         index(config, tmp_path / output)

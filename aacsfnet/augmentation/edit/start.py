@@ -1,7 +1,7 @@
 """What diffusion starts from and how it is finished: a face as it is, or given a plan's units.
 
 A face given another level is warped before diffusion, and its folds are shaded in after it: an
-autoencoder loses fine lines, and a bundled one more than half of them.
+autoencoder loses fine lines, the bundled one half of those beside the eyes.
 """
 
 from collections.abc import Mapping
@@ -74,14 +74,19 @@ def finished_of(
 ) -> NDArray[np.uint8]:
     """Return a picture that diffusion made from `start_of`, with the folds of its units.
 
+    Another face is drawn from little but noise, which leaves none of its frame's folds: where its
+    units are known, all of them are shaded in.
+
     Args:
         row: of the plan, as `target_of` takes it.
         drawn: `(H, W, 3)` uint8 RGB.
         points: `(478, 3)`, the frame's landmarks, pixels.
     """
-    if row["kind"] != "level":
+    units = row["units"]
+    if row["kind"] == "keep" or units is None or None in units.values():
         return drawn
-    return folded(drawn, target_of(row, points), row["units"], row["source_units"])
+    now = row["source_units"] if row["kind"] == "level" else {}
+    return folded(drawn, target_of(row, points), units, now)
 
 
 class Faces:

@@ -80,7 +80,7 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
             points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
             judge.turn_to(frame_id, source, points)
             kept |= judge.scores(tables.decode_png(row["image"]), row)
-            reasons = faults(kept, config.quality, bound, witness and witness.bounds)
+            reasons = faults(kept, config.quality, bound, witness.bounds if witness else None)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
     notes = _notes(config.quality, bound, pairs, witness)

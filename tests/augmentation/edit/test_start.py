@@ -15,12 +15,11 @@ LEVEL = {"kind": "level", "units": REST | {"au4": 4.0}, "source_units": REST}
 
 
 @pytest.mark.parametrize("kind", ["keep", "person"])
-def test_only_a_level_is_edited(kind, face_picture, face_landmarks):
+def test_only_a_level_is_warped(kind, face_picture, face_landmarks):
     row = LEVEL | {"kind": kind}
     start = start_of(row, face_picture, face_landmarks)
     np.testing.assert_array_equal(start.image, face_picture)
     np.testing.assert_array_equal(start.points, face_landmarks)
-    assert finished_of(row, face_picture, face_landmarks) is face_picture
     assert warp_of(row, face_landmarks) is None
 
 
@@ -36,3 +35,18 @@ def test_a_level_is_warped_before_diffusion_and_its_folds_are_shaded_after_it(
     np.testing.assert_array_equal(made, folded(drawn, target, LEVEL["units"], REST))
     x, y = target[9, :2].astype(int)  # between the brows
     assert made[y - 4 : y + 4, x - 4 : x + 4].min() < 110
+
+
+def test_another_face_gets_the_folds_of_its_frame_where_they_are_known(
+    face_picture, face_landmarks
+):
+    person = LEVEL | {"kind": "person", "source_units": LEVEL["units"]}
+    made = finished_of(person, face_picture, face_landmarks)
+    np.testing.assert_array_equal(made, folded(face_picture, face_landmarks, LEVEL["units"], {}))
+    unknown = dict.fromkeys(PSPI_UNITS)
+    for row in (
+        person | {"units": unknown},
+        person | {"units": None},
+        person | {"kind": "keep"},
+    ):
+        assert finished_of(row, face_picture, face_landmarks) is face_picture

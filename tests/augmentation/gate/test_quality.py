@@ -56,7 +56,7 @@ def test_a_good_picture_has_no_fault():
         ("eyes_error", 1.0, "eyes error"),
         ("brows_error", 1.0, "brows error"),
         ("mouth_error", 1.0, "mouth error"),
-        ("pixel_distance", 0.6, "face differs in its pixels by 0.600 > 0.5"),
+        ("pixel_distance", 0.6, "face differs in its pixels by 0.600 > 0.4"),
         ("shape_distance", 0.1, "face differs in its shape by 0.100 > 0.07"),
         ("measure_difference", 0.051, "measures differ by 0.051 > 0.05"),
         ("possible_difference", 0.081, "lid_opening (au7 or au43) may differ by 0.081 > 0.08"),
