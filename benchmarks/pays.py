@@ -54,7 +54,7 @@ WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
-MIXTURE = "mixture"  # the arm whose comparison with the reference counts
+MIXTURE = "mixture"  # a condition's own arm
 
 
 @dataclass(frozen=True)
@@ -351,7 +351,11 @@ def study(plan: Mapping[str, Any], which: str, folder: Path, processes: int) -> 
         "seconds_of_pictures": round(pictures),
         "seconds_of_training": round(time.monotonic() - start),
         "conditions": {
-            name_of(condition): told(plan, condition, folder) for condition in plan["conditions"]
+            name_of(condition): {
+                "counts": condition.get("counts"),
+                "arms": told(plan, condition, folder),
+            }
+            for condition in plan["conditions"]
         },
     }
 
@@ -412,7 +416,7 @@ def main() -> None:
     path = RESULTS / f"pays-{given.what}-{today}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     for name, condition in found["conditions"].items():
-        print(f"\n{name}\n\n{markdown(condition)}")
+        print(f"\n{name}; what counts: {condition['counts']}\n\n{markdown(condition['arms'])}")
     print(f"\n{path}")
 
 
