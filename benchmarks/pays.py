@@ -54,6 +54,7 @@ WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
+MIXTURE = "mixture"  # a condition's own arm
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,9 @@ def doubled(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def shuffled(table: pl.DataFrame) -> pl.DataFrame:
-    """Return a merged table whose generated rows have each other's labels."""
-    rows = table.with_row_index("place")
-    generated = rows.filter("synthetic")
-    order = np.random.default_rng(seed_of("pays", "shuffled")).permutation(len(generated))
-    changed = generated.with_columns(label=generated["label"].gather(order))
-    return pl.concat([rows.filter(~pl.col("synthetic")), changed]).sort("place").drop("place")
+    """Return a merged table whose generated rows of each kind have each other's labels."""
+    label = pl.col("label").shuffle(seed_of("pays", "shuffled")).over("kind")
+    return table.with_columns(label=pl.when("synthetic").then(label).otherwise("label"))
 
 
 def of_others(table: pl.DataFrame) -> pl.DataFrame:
@@ -175,8 +173,10 @@ def name_of(condition: Mapping[str, Any]) -> str:
 
 
 def arms_of(plan: Mapping[str, Any], condition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the arms of a condition: those of all, and its own mixtures."""
-    return {**plan["arms"], **condition.get("mixtures", {})}
+    """Return the arms of a condition: all of the plan, or some by name, and its own mixture."""
+    arms = plan["arms"]
+    chosen = {name: arms[name] for name in condition.get("arms", arms)}
+    return chosen | ({MIXTURE: condition[MIXTURE]} if MIXTURE in condition else {})
 
 
 def runs_of(
@@ -351,7 +351,11 @@ def study(plan: Mapping[str, Any], which: str, folder: Path, processes: int) -> 
         "seconds_of_pictures": round(pictures),
         "seconds_of_training": round(time.monotonic() - start),
         "conditions": {
-            name_of(condition): told(plan, condition, folder) for condition in plan["conditions"]
+            name_of(condition): {
+                "counts": condition.get("counts"),
+                "arms": told(plan, condition, folder),
+            }
+            for condition in plan["conditions"]
         },
     }
 
@@ -412,7 +416,7 @@ def main() -> None:
     path = RESULTS / f"pays-{given.what}-{today}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     for name, condition in found["conditions"].items():
-        print(f"\n{name}\n\n{markdown(condition)}")
+        print(f"\n{name}; what counts: {condition['counts']}\n\n{markdown(condition['arms'])}")
     print(f"\n{path}")
 
 

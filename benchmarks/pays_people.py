@@ -28,6 +28,7 @@ from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.rendering.sequences import Frame, frames_of
 from aacsfnet.seeds import seed_of
+from aacsfnet.stages import SHARDED
 
 NAMESPACE = "pays"
 SEQUENCES, FRAMES, SIDE = 3, 24, 256
@@ -193,38 +194,29 @@ def spread(work: Callable[[Any], Any], over: Sequence[Any], processes: int) -> l
         return list(pool.map(work, over))
 
 
-def face_tables(config: Config, shard: str) -> None:
-    """Crop the faces of a shard and find their landmarks."""
-    from aacsfnet.faces.crop import crop
-    from aacsfnet.faces.landmarks import landmarks
-
-    layout = Layout(config)
-    at = partial(layout.table, "", shard=shard)
-    if not at("landmarks").exists():
-        crop(config, layout.index, shard, at("crop"))
-        landmarks(config, at("crop"), at("landmarks"))
-
-
-def picture_tables(config: Config, shard: str) -> None:
-    """Plan, generate and judge the pictures of a shard."""
+def shard_tables(work: tuple[Config, str]) -> None:
+    """Write the tables of a shard that are not there yet: faces, pictures planned, made, judged."""
     from aacsfnet.augmentation.depth.stage import depth
     from aacsfnet.augmentation.diffusion.generate import generate
     from aacsfnet.augmentation.gate.quality import quality
     from aacsfnet.augmentation.prompts.stage import prompts
+    from aacsfnet.faces.crop import crop
+    from aacsfnet.faces.landmarks import landmarks
 
+    config, shard = work
     layout = Layout(config)
-    at = partial(layout.table, "", shard=shard)
-    if at("quality").exists():
-        return
-    prompts(config, layout.index, at("landmarks"), at("prompts"))
-    depth(config, at("crop"), at("landmarks"), at("prompts"), at("depth"))
-    generate(config, at("crop"), at("landmarks"), at("depth"), at("prompts"), at("generate"))
-    quality(config, at("crop"), at("landmarks"), at("generate"), at("quality"))
-
-
-def _shard_done(work: tuple[Config, str]) -> None:
-    face_tables(*work)
-    picture_tables(*work)
+    path = {stage: layout.table("", stage, shard) for stage in SHARDED}
+    if not path["crop"].exists():
+        crop(config, layout.index, shard, path["crop"])
+    for stage, run, inputs in (
+        ("landmarks", landmarks, ("crop",)),
+        ("prompts", partial(prompts, index=layout.index), ("landmarks",)),
+        ("depth", depth, ("crop", "landmarks", "prompts")),
+        ("generate", generate, ("crop", "landmarks", "depth", "prompts")),
+        ("quality", quality, ("crop", "landmarks", "generate")),
+    ):
+        if not path[stage].exists():
+            run(config, **{name: path[name] for name in inputs}, output=path[stage])
 
 
 def merged(
@@ -262,7 +254,7 @@ def merged(
         (config_of(settings_of(subject), frames, folder), shard)
         for subject, shard in rows.iter_rows()
     ]
-    spread(_shard_done, work, processes)
+    spread(shard_tables, work, processes)
     parts = [layout.stage("", name) for name in ("crop", "landmarks", "generate", "quality")]
     merge(config, layout.index, *parts, done.folder)
     return done
