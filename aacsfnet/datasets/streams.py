@@ -114,7 +114,9 @@ class FrameStream:
             yield self._next(time, self._fault(f"cannot be decoded ({_words(error)})"))
             return
         for frame in frames:
-            yield self._next(frame.time, self._picture(frame))
+            damaged = frame.is_corrupt or packet.is_corrupt
+            picture = self._fault("is damaged") if damaged else self._picture(frame)
+            yield self._next(frame.time, picture)
 
     def _next(self, time: float | None, picture: np.ndarray | Fault) -> Decoded:
         self._number += 1
@@ -129,8 +131,6 @@ class FrameStream:
 
     def _picture(self, frame: Any) -> np.ndarray | Fault:
         """Return a frame as it is shown, `(H, W, 3)` uint8 RGB, or what is wrong with it."""
-        if frame.is_corrupt:
-            return self._fault("is damaged")
         width, height = frame.width, frame.height
         if self._aspect >= 1:
             width = round(width * self._aspect)
