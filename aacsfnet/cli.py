@@ -311,6 +311,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     try:
         app(arguments, prog_name="aacsfnet")
+    except BrokenPipeError:  # who read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except AacsfnetError as error:
         sys.stderr.write(f"aacsfnet: {error}\n")
         sys.exit(error.exit_status)

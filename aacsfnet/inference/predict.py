@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from aacsfnet.inference.paths import files_of
 from aacsfnet.inference.predictor import Predictor
 from aacsfnet.inference.progress import Progress, telling
 from aacsfnet.inference.recordings import Recording, recordings
-from aacsfnet.inference.table import Row, TextWriter, check_suffix, writing
+from aacsfnet.inference.table import Row, TextWriter, writing
 from aacsfnet.tables import Fault
 
 Mode = Literal["still", "video"]
@@ -51,23 +52,15 @@ def predict(
     Raises:
         DataError: a path is not there, or means no picture and no video.
         ModelFileError: the folder holds no usable model.
-        SettingsError: the device is not there, or the suffix is unknown.
+        SettingsError: the device is not there, or the table cannot be written.
     """
-    if output is not None:
-        check_suffix(output)
     files = files_of(given)
-    with lease(wanted=device) as leased, telling() as told:
+    table = nullcontext(TextWriter(sys.stdout, ",")) if output is None else writing(output)
+    with table as writer, lease(wanted=device) as leased, telling() as told:
         predictor = Predictor(model, leased)
         read = recordings(files, sequences=sequences)
-        rows = Scorer(predictor, people, mode).rows(read, told)
-        if output is None:
-            writer = TextWriter(sys.stdout, ",")
-            for row in rows:
-                writer.write(row)
-            return
-        with writing(output) as table:
-            for row in rows:
-                table.write(row)
+        for row in Scorer(predictor, people, mode).rows(read, told):
+            writer.write(row)
 
 
 @dataclass

@@ -15,7 +15,7 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -99,34 +99,35 @@ class ParquetWriter:
         self._rows = []
 
 
-def check_suffix(path: Path) -> None:
-    """Raise where a table's suffix does not say how to write it.
-
-    Raises:
-        SettingsError: it is not one of `SUFFIXES`.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"output = {path}: expected a name that ends in {', '.join(SUFFIXES)}")
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
     """Yield what takes the rows of a table; the file is there when the block ends well.
 
     Raises:
-        SettingsError: the suffix is not one of `SUFFIXES`.
+        SettingsError: the suffix is not one of `SUFFIXES`, or the file cannot be written.
     """
-    check_suffix(path)
-    delimiter = _DELIMITERS.get(path.suffix.lower())
-    with replacing(path) as temporary:
-        if delimiter is not None:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                yield TextWriter(file, delimiter)
-        else:
-            with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as file:
-                writer = ParquetWriter(file)
-                yield writer
-                writer.flush()
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"output = {path}: expected a name that ends in {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise SettingsError(f"output = {path}: a folder; expected a file")
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(replacing(path))
+        except OSError as error:
+            raise SettingsError(f"output = {path}: cannot be written: {error.strerror}") from None
+        yield stack.enter_context(_opened(temporary, _DELIMITERS.get(path.suffix.lower())))
+
+
+@contextmanager
+def _opened(path: Path, delimiter: str | None) -> Iterator[Writer]:
+    if delimiter is not None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield TextWriter(file, delimiter)
+        return
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as file:
+        writer = ParquetWriter(file)
+        yield writer
+        writer.flush()
 
 
 def _text(value: object) -> str:

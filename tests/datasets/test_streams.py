@@ -10,8 +10,7 @@ from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.streams import open_stream, turn
 from aacsfnet.datasets.videos import VideoReader, name_of
 from aacsfnet.tables import Fault
-
-from ..made_videos import write
+from tests.made_videos import write
 
 LEVELS = range(40, 240, 5)  # 40 frames
 
