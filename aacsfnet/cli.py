@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
@@ -207,6 +207,31 @@ def report(results: Results, output: Output, config: Settings = "config.yaml") -
     run(load(config), results, output)
 
 
+@tool("aacsfnet predict film.mp4 --model results/demo/experiments/full --output scores.csv")
+def predict(
+    paths: Annotated[list[str], Argument(help="Pictures, videos, folders or patterns.")],
+    model: Annotated[Path, Option("--model", help="A fold's folder, or an experiment's.")],
+    output: Annotated[
+        Path | None, Option("--output", help="CSV, TSV or Parquet, by its suffix.")
+    ] = None,
+    people: Annotated[
+        Literal["all", "largest"], Option("--people", help="Whose faces, of several people's.")
+    ] = "all",
+    mode: Annotated[
+        Literal["still", "video"] | None,
+        Option("--mode", help="Seek faces in each frame, or follow them; as trained, if not told."),
+    ] = None,
+    sequences: Annotated[
+        bool, Option("--sequences", help="A folder's pictures are frames of one recording.")
+    ] = False,
+    device: Annotated[str | None, Option("--device", help="auto, cpu, cuda or cuda:1.")] = None,
+) -> None:
+    """Score the faces of pictures and videos: one row a face a frame."""
+    from aacsfnet.inference.predict import predict as run
+
+    run(paths, model, output, people=people, mode=mode, sequences=sequences, device=device)
+
+
 @tool("aacsfnet doctor --config study.yaml")
 def doctor(config: Settings = "config.yaml") -> None:
     """Look at the data set and this machine before a run: what is odd, and what to do about it."""
@@ -286,6 +311,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     try:
         app(arguments, prog_name="aacsfnet")
+    except BrokenPipeError:  # who read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except AacsfnetError as error:
         sys.stderr.write(f"aacsfnet: {error}\n")
         sys.exit(error.exit_status)

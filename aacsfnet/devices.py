@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.5
 
 
 @contextmanager
-def lease(folder: Path | None = None) -> Iterator["torch.device"]:
+def lease(folder: Path | None = None, wanted: str | None = None) -> Iterator["torch.device"]:
     """Yield the device to compute on; a GPU belongs to this process until the block ends.
 
     With several GPUs the first free one is taken; when all are busy this waits. The lease is a lock
@@ -34,11 +34,12 @@ def lease(folder: Path | None = None) -> Iterator["torch.device"]:
 
     Args:
         folder: of the lock files; by default one that all processes of the machine share.
+        wanted: as `usable` takes it.
 
     Raises:
-        SettingsError: `AACSFNET_DEVICE` names a device that is not there.
+        SettingsError: a device is named that is not there.
     """
-    candidates = usable()
+    candidates = usable(wanted)
     if candidates[0].type != "cuda":
         yield candidates[0]
         return
@@ -96,15 +97,20 @@ def _lock_name(device: "torch.device") -> str:
     return f"gpu-{torch.cuda.get_device_properties(device).uuid}"
 
 
-def usable() -> list["torch.device"]:
+def usable(wanted: str | None = None) -> list["torch.device"]:
     """Return the devices that may be computed on: GPUs, or the CPU alone.
 
+    Args:
+        wanted: auto, cpu or a GPU; None: as `AACSFNET_DEVICE` says.
+
     Raises:
-        SettingsError: `AACSFNET_DEVICE` names a device that is not there.
+        SettingsError: a device is named that is not there.
     """
     import torch
 
-    wanted = os.environ.get("AACSFNET_DEVICE", "auto").strip().lower() or "auto"
+    source = "AACSFNET_DEVICE" if wanted is None else "device"
+    wanted = os.environ.get("AACSFNET_DEVICE", "auto") if wanted is None else wanted
+    wanted = wanted.strip().lower() or "auto"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     gpus = [torch.device("cuda", number) for number in range(count)]
     if wanted == "cpu" or (wanted == "auto" and not gpus):
@@ -114,7 +120,7 @@ def usable() -> list["torch.device"]:
     named = [gpu for gpu in gpus if str(gpu) == wanted]
     if not named:
         raise SettingsError(
-            f"AACSFNET_DEVICE = {wanted!r}: expected auto, cpu or one of this machine's GPUs "
+            f"{source} = {wanted!r}: expected auto, cpu or one of this machine's GPUs "
             f"({', '.join(map(str, gpus)) or 'it has none'})"
         )
     return named

@@ -47,6 +47,11 @@ class Evaluated:
         self.predictions = folder / "predictions.parquet"
         self.metrics = folder / "metrics.json"
 
+    def trained(self) -> list[Trained]:
+        """Return the networks of all seeds and folds that are there."""
+        folders = (path.parent for path in self.folder.glob("seed-*/fold-*/config.json"))
+        return [Trained(folder) for folder in sorted(folders)]
+
 
 class Layout:
     """The paths of one data set's results under given settings.

@@ -45,7 +45,8 @@ STAGES = {
     "merge": Stage(
         4, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
-    "train": Stage(3, ("data", "seed", "train"), ("merge",)),
+    # Faces are found in use as in training, so their settings are stored with the model.
+    "train": Stage(3, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
     "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(

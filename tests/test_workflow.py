@@ -101,9 +101,9 @@ def test_settings_that_reach_a_stage_are_enough_to_rebuild_them():
 
 #: Stages that read a key, beside the report, which prints every setting.
 READERS = {
-    "crop": {"crop"},
-    "crop.size": {"crop", "prompts"},
-    "landmarks": {"landmarks", "quality"},
+    "crop": {"crop", "train"},
+    "crop.size": {"crop", "prompts", "train"},
+    "landmarks": {"landmarks", "quality", "train"},
     "depth": {"depth"},
     "prompts": {"prompts"},
     "generate": {"generate"},

@@ -10,12 +10,12 @@ from aacsfnet.config.data import Index
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import MIN_SIDE, PictureReader
 from aacsfnet.errors import DataError
-from aacsfnet.faces.landmarks import describe, mesh_on
+from aacsfnet.faces.landmarks import describe, mesh_on, unsure
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sampling import transform
-from aacsfnet.faces.sequence import cut_still
+from aacsfnet.faces.sequence import Cut, cut_still
 from aacsfnet.tables import Fault
 
 
@@ -92,27 +92,41 @@ class FaceExtractor(Networks):
             found = self._locator.locate(pixels)
             located = [] if isinstance(found, Fault) else [found]
         faces = (self._cut_out(pixels, each) for each in located)
-        return [face for face in faces if face is not None]
+        return [face for face in faces if not isinstance(face, Fault)]
 
-    def _cut_out(self, picture: np.ndarray, located: Located) -> FoundFace | None:
-        """Return a located face, or None where the mesh is not found on its crop."""
+    def _cut_out(self, picture: np.ndarray, located: Located) -> FoundFace | Fault:
+        """Return a located face, or what is wrong where the mesh is not found on its crop."""
         cut = cut_still(picture, located.placement, self._settings.size, self._settings.margin)
-        known = cut.in_crop(located.mesh.points)
-        mesh = mesh_on(lambda: cut.picture, known, located.mesh.presence, self._landmarker)
-        if mesh.presence < self._least:
-            return None
-        described = describe(mesh.points[None], cut.to_frame[None])
-        return FoundFace(
-            crop=cut.picture,
-            landmarks_px=mesh.points.astype(np.float32),
-            to_frame=cut.to_frame,
-            inside=cut.inside,
-            confidence=located.confidence,
-            presence=mesh.presence,
-            pose=described.poses[0],
-            frame_roll=float(described.frame_rolls[0]),
-            measures={name: float(values[0]) for name, values in described.measures.items()},
-        )
+        return found_face(cut, located, self._landmarker, self._least)
+
+
+def found_face(
+    cut: Cut, located: Located, landmarker: CropLandmarker | None, least: float
+) -> FoundFace | Fault:
+    """Return what the landmarks stage gives for a crop, or why it has none.
+
+    Args:
+        cut: the crop.
+        located: the face by which it was cut.
+        landmarker: looks again on the crop; None: the mesh is taken as it was located.
+        least: score of the mesh that counts.
+    """
+    known = cut.in_crop(located.mesh.points)
+    mesh = mesh_on(lambda: cut.picture, known, located.mesh.presence, landmarker)
+    if mesh.presence < least:
+        return unsure(mesh, least)
+    described = describe(mesh.points[None], cut.to_frame[None])
+    return FoundFace(
+        crop=cut.picture,
+        landmarks_px=mesh.points.astype(np.float32),
+        to_frame=cut.to_frame,
+        inside=cut.inside,
+        confidence=located.confidence,
+        presence=mesh.presence,
+        pose=described.poses[0],
+        frame_roll=float(described.frame_rolls[0]),
+        measures={name: float(values[0]) for name, values in described.measures.items()},
+    )
 
 
 def find_faces(

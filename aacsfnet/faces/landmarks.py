@@ -14,6 +14,7 @@ from aacsfnet.config import Config, Landmarks
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
+from aacsfnet.tables import Fault
 
 
 def landmarks(config: Config, crop: Path, output: Path) -> None:
@@ -38,11 +39,8 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
             found.append(at)
             points.append(mesh.points)
         else:
-            rows[at]["status"] = "no_landmarks"
-            rows[at]["reason"] = (
-                f"the face mesh scores {mesh.presence:.2f}; landmarks.min_confidence is "
-                f"{settings.min_confidence}"
-            )
+            fault = unsure(mesh, settings.min_confidence)
+            rows[at] |= {"status": fault.status, "reason": fault.reason}
     if found:
         to_frame = np.array(crops["to_frame"][found].to_list()).reshape(-1, 2, 3)
         described = _described(np.array(points), to_frame)
@@ -83,6 +81,12 @@ def mesh_on(
     """
     points = known.astype(np.float64)
     return landmarker.find(crop(), points) if landmarker else Mesh(points, presence)
+
+
+def unsure(mesh: Mesh, least: float) -> Fault:
+    """Return the fault of a mesh that scores below what counts."""
+    scores = f"the face mesh scores {mesh.presence:.2f}"
+    return Fault("no_landmarks", f"{scores}; landmarks.min_confidence is {least}")
 
 
 class Described(NamedTuple):

@@ -1,5 +1,6 @@
-"""A trained network, loaded once, that scores face crops and pictures."""
+"""Trained networks, loaded once, that score face crops and pictures."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,14 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from aacsfnet.errors import DataError
+from aacsfnet.config import Crop, Landmarks
+from aacsfnet.errors import DataError, ModelFileError
 from aacsfnet.labels import Label
-from aacsfnet.models.folder import load_model, read_description
+from aacsfnet.layout import Evaluated, Trained
+from aacsfnet.models.folder import is_skipped, load_model, read_description
 from aacsfnet.models.pictures import resized, to_float
 from aacsfnet.models.scoring import scored
 
 if TYPE_CHECKING:
     from aacsfnet.faces.find import FaceExtractor, FoundFace
+
+
+log = logging.getLogger(__name__)
 
 
 class ScoredFace(NamedTuple):
@@ -33,44 +39,56 @@ class ScoredFace(NamedTuple):
 
 
 class Predictor:
-    """Score face crops with the network in a folder that training wrote.
+    """Score faces with the network in a folder that training wrote, or with an experiment's.
 
-    Crops must be made as those of training were: `aacsfnet.faces` does that. A score is observed
-    expression in units of `label`, clipped to its range; it is not felt pain.
+    An experiment's folder gives the mean of the scores of all its seeds and folds, which is fair
+    for people that none of them was trained on. A score is observed expression in units of `label`,
+    clipped to its range; it is not felt pain.
+
+    Attributes:
+        label: what a score means, and its range.
+        crop, landmarks: how faces are found and cut out, as for training.
+        models: the networks.
 
     Raises:
-        ModelFileError: the folder holds no usable network.
+        ModelFileError: the folder holds no usable network, or networks that do not fit together.
     """
 
-    def __init__(self, folder: str | Path, device: str = "cpu") -> None:
-        description = read_description(folder)
-        self.label = Label(**description["label"])
-        self._kept: float = description["kept"]
-        self.model = load_model(folder).to(device)
-        self.image_size: int = self.model.settings["image_size"]
-        self._device = device
+    def __init__(self, folder: str | Path, device: "str | torch.device" = "cpu") -> None:
+        members = [_Member(each, device) for each in _folders(Path(folder))]
+        first = members[0]
+        for other in members[1:]:
+            if other.meaning != first.meaning:
+                raise ModelFileError(
+                    f"{other.folder}: its label or the crops it was trained on differ from those "
+                    f"of {first.folder}; give the folder of one of them"
+                )
+        self.label, self.crop, self.landmarks = first.meaning
+        self.models = [member.model for member in members]
+        self._members = members
 
-    @torch.inference_mode()
     def predict(
         self, pictures: Sequence[np.ndarray], *, clip: bool = True, batch: int = 64
     ) -> np.ndarray:
         """Return one score a picture, `(N,)` float32.
 
         Args:
-            pictures: face crops, each `(H, W, 3)` uint8 RGB, square, of any size.
+            pictures: face crops as `aacsfnet.faces` makes them with the settings `crop`, each
+                `(S, S, 3)` uint8 RGB, of any size.
             clip: whether to keep scores within the label's range.
             batch: pictures a pass; scores do not depend on it.
 
         Raises:
             DataError: something is not such a picture.
         """
-        scores = np.empty(len(pictures), np.float32)
+        low, high = (self.label.low, self.label.high) if clip else (-np.inf, np.inf)
+        scores = np.empty((len(self._members), len(pictures)), np.float32)
         for start in range(0, len(pictures), batch):
-            part = [self._fitted(picture) for picture in pictures[start : start + batch]]
-            stacked = torch.from_numpy(np.stack(part)).to(self._device)
-            found, _ = scored(self.model, to_float(stacked))
-            scores[start : start + batch] = found.cpu().numpy()
-        return scores.clip(self.label.low, self.label.high) if clip else scores
+            part = pictures[start : start + batch]
+            for row, member in zip(scores, self._members, strict=True):
+                row[start : start + batch] = member.scores(part)
+        mean: np.ndarray = scores.clip(low, high).mean(axis=0)
+        return mean
 
     def picture(
         self,
@@ -81,12 +99,9 @@ class Predictor:
     ) -> list[ScoredFace]:
         """Return one row for each face of a picture, largest first; none where none is found.
 
-        A model folder does not tell how the crops of training were made: where that was not with
-        the default settings of the block `crop`, an extractor with the same settings is needed.
-
         Args:
             picture: `(H, W, 3)` uint8 RGB, or a file.
-            extractor: finds and cuts out the faces; None: one with default settings, kept.
+            extractor: finds and cuts out the faces; None: one with the settings of training, kept.
             clip: whether to keep scores within the label's range.
 
         Raises:
@@ -104,7 +119,38 @@ class Predictor:
         # Loads MediaPipe, which `predict` never needs.
         from aacsfnet.faces.find import FaceExtractor
 
-        return FaceExtractor()
+        return FaceExtractor(self.crop, self.landmarks)
+
+
+class _Member:
+    """One network, with what its folder says of it."""
+
+    def __init__(self, folder: Path, device: "str | torch.device") -> None:
+        description = read_description(folder)
+        self.folder = folder
+        self.label = Label(**description["label"])
+        if "faces" not in description:
+            log.warning("%s does not tell how its faces were cut out; defaults are taken", folder)
+        faces = description.get("faces", {})
+        self.crop = Crop(**faces.get("crop", {}))
+        self.landmarks = Landmarks(**faces.get("landmarks", {}))
+        self.model = load_model(folder).to(device)
+        self._kept: float = description["kept"]
+        self._size: int = self.model.settings["image_size"]
+        self._device = device
+
+    @property
+    def meaning(self) -> tuple[Label, Crop, Landmarks]:
+        """What the scores of several networks must share to have a mean."""
+        return self.label, self.crop, self.landmarks
+
+    @torch.inference_mode()
+    def scores(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one score a crop, `(N,)` float32, not clipped."""
+        stacked = torch.from_numpy(np.stack([self._fitted(each) for each in pictures]))
+        found, _ = scored(self.model, to_float(stacked.to(self._device)))
+        scores: np.ndarray = found.cpu().numpy()
+        return scores
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
         """Return the middle of a crop at the network's size, as `merge` does."""
@@ -112,4 +158,15 @@ class Predictor:
             raise DataError(
                 f"a picture is {picture.dtype} {picture.shape}; expected uint8 (S, S, 3), RGB"
             )
-        return resized(picture, self.image_size, self._kept)
+        return resized(picture, self._size, self._kept)
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folder of one network itself, or those of an experiment's trained networks."""
+    if Trained(folder).description.is_file():
+        return [folder]
+    found = Evaluated(folder).trained()
+    trained = [each.folder for each in found if not is_skipped(each.folder)]
+    if found and not trained:
+        raise ModelFileError(f"{folder}: none of its {len(found)} folds was trained")
+    return trained or [folder]

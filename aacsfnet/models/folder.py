@@ -48,6 +48,19 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         ModelFileError: the file is missing, is not JSON or is of another format, or the model was
             not trained.
     """
+    description = _read(folder)
+    if "skipped" in description:
+        path, reason = Trained(Path(folder)).description, description["skipped"]
+        raise ModelFileError(f"{path}: not trained ({reason}); give the folder of another fold")
+    return description
+
+
+def is_skipped(folder: str | Path) -> bool:
+    """Return whether a folder says that its model was not trained; raises as `read_description`."""
+    return "skipped" in _read(folder)
+
+
+def _read(folder: str | Path) -> dict[str, Any]:
     path = Trained(Path(folder)).description
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -57,9 +70,6 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         raise ModelFileError(f"{path}: not JSON ({error})") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ModelFileError(f"{path}: expected the description of a model, format {FORMAT}")
-    if "skipped" in description:
-        reason = description["skipped"]
-        raise ModelFileError(f"{path}: not trained ({reason}); give the folder of another fold")
     return description
 
 

@@ -9,20 +9,21 @@ import torch
 
 from aacsfnet import devices
 from aacsfnet.cohort.selection import shares
-from aacsfnet.config import Train
+from aacsfnet.config import Config
 from aacsfnet.software import commit, versions
 from aacsfnet.training.material import Material
 
 
 def about(
-    settings: Train, material: Material, fold: int, seed: int, device: torch.device
+    config: Config, material: Material, fold: int, seed: int, device: torch.device
 ) -> dict[str, Any]:
     """Return what `config.json` says beside the network's own settings."""
     sides = {role: shares(rows) for role, rows in vars(material.chosen).items()}
     return {
         "label": asdict(material.label),
         "kept": round(material.kept, 6),
-        "training": settings.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
+        "faces": config.model_dump(mode="json", include={"crop", "landmarks"}),
+        "training": config.train.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
         "environment": environment(device),
         "peak_memory_mb": peak_memory_mb(),
     }

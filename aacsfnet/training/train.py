@@ -84,7 +84,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         predictions.write_parquet(temporary)
     run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
     run |= {"parameters": parameters}
-    save_model(model, output, about(settings, material, fold, seed, device) | run)
+    save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 
 

@@ -8,20 +8,11 @@ import pytest
 import torch
 
 import aacsfnet
-from aacsfnet.errors import DataError
-from aacsfnet.models import save_model
+from aacsfnet.config import Crop
+from aacsfnet.errors import DataError, ModelFileError
+from aacsfnet.models.folder import save_skipped
 
-
-@pytest.fixture(name="folder")
-def _folder(tmp_path):
-    torch.manual_seed(0)
-    model = aacsfnet.create_model(
-        backbone="test_resnet", image_size=64, feature_stride=16, width=32, depth=1, heads=2
-    )
-    model.label_deviation.fill_(50.0)  # so that some scores leave the range
-    label = {"name": "pspi", "low": 0.0, "high": 16.0, "meaning": "observed expression"}
-    save_model(model, tmp_path, {"label": label, "kept": 1.0})
-    return tmp_path
+from .conftest import LABEL, save
 
 
 def crops(count, size):
@@ -65,7 +56,6 @@ def test_the_middle_is_used_as_in_training(folder):
 
 def test_each_face_of_a_picture_has_its_row(folder):
     data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
-    from aacsfnet.config import Crop
     from aacsfnet.faces import FaceExtractor
 
     predictor = aacsfnet.Predictor(folder)
@@ -88,6 +78,44 @@ def test_each_face_of_a_picture_has_its_row(folder):
     assert wide.face.crop.shape == (64, 64, 3)
     with pytest.raises(DataError, match="no file"):
         predictor.picture(folder / "gone.png")
+
+
+def test_faces_are_found_as_in_training(tmp_path):
+    data = pytest.importorskip("skimage.data", reason="scikit-image carries the photograph")
+    folder = save(tmp_path, crop={"size": 64, "margin": 0.6}, landmarks={"mode": "video"})
+    predictor = aacsfnet.Predictor(folder)
+    assert predictor.crop == Crop(size=64, margin=0.6)
+    (row,) = predictor.picture(data.astronaut())
+    assert row.face.crop.shape == (64, 64, 3)
+
+
+def test_an_experiments_folder_gives_the_mean_of_its_networks(tmp_path):
+    folds = [save(tmp_path / f"seed-1/fold-{fold}", seed=fold) for fold in range(3)]
+    save_skipped(tmp_path / "seed-1" / "fold-3", "nobody to test")
+    pictures = crops(4, 64)
+    each = np.array([aacsfnet.Predictor(fold).predict(pictures) for fold in folds])
+    assert len(np.unique(each)) > 4
+    mean = aacsfnet.Predictor(tmp_path).predict(pictures)
+    np.testing.assert_allclose(mean, each.mean(axis=0), atol=1e-4)
+
+
+def test_networks_that_have_no_mean_are_refused(tmp_path):
+    save(tmp_path / "a/seed-1/fold-0")
+    save(tmp_path / "a/seed-1/fold-1", crop={"margin": 0.5})
+    save(tmp_path / "b/seed-1/fold-0")
+    save(tmp_path / "b/seed-1/fold-1", label=LABEL | {"high": 10.0})
+    save_skipped(tmp_path / "c" / "seed-1" / "fold-0", "nobody to test")
+    (tmp_path / "d").mkdir()
+    for name, words in (("a", "differ"), ("b", "differ"), ("c", "none of its 1"), ("d", "no such")):
+        with pytest.raises(ModelFileError, match=words):
+            aacsfnet.Predictor(tmp_path / name)
+
+
+def test_a_folder_without_settings_of_faces_is_told_of(folder, caplog):
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace('"faces"', '"other"'))
+    assert aacsfnet.Predictor(folder).crop == Crop()
+    assert "defaults are taken" in caplog.text
 
 
 def test_loading_and_scoring_crops_needs_no_mediapipe(folder):

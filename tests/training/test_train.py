@@ -71,6 +71,8 @@ def test_a_run_writes_all_it_promises(merged, tmp_path):
     assert [line["epoch"] for line in history] == ["1", "2"]
     description = json.loads((output / "config.json").read_text())
     assert description["training"]["seed"] == 3
+    faces = settings().model_dump(mode="json", include={"crop", "landmarks"})
+    assert description["faces"] == faces
     assert description["label"]["high"] == 16
     assert description["environment"]["torch"] == version("torch")
     assert len(description["environment"]["commit"]) == 40

@@ -1,0 +1,149 @@
+"""Pictures and videos in, a table of scores out: the command `aacsfnet predict`."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from aacsfnet.devices import lease
+from aacsfnet.faces.film import FilmExtractor, SeenFrame
+from aacsfnet.faces.find import FoundFace
+from aacsfnet.inference.paths import files_of
+from aacsfnet.inference.predictor import Predictor
+from aacsfnet.inference.progress import Progress, telling
+from aacsfnet.inference.recordings import Recording, recordings
+from aacsfnet.inference.table import Row, TextWriter, writing
+from aacsfnet.tables import Fault
+
+Mode = Literal["still", "video"]
+People = Literal["all", "largest"]
+
+#: Faces that the network scores in one pass.
+_BATCH = 32
+
+
+def predict(
+    given: Iterable[str | Path],
+    model: Path,
+    output: Path | None,
+    *,
+    people: People = "all",
+    mode: Mode | None = None,
+    sequences: bool = False,
+    device: str | None = None,
+) -> None:
+    """Write one row a face a frame, see `aacsfnet.inference.table`.
+
+    Args:
+        given: files, folders and patterns, see `files_of`.
+        model: the folder of one trained network, or of an experiment.
+        output: a table, its format by its suffix; None: CSV to the standard output.
+        people: every face of a frame, or the largest.
+        mode: how faces are found and followed; None: as the model was trained.
+        sequences: the pictures of a folder are the frames of one recording.
+        device: auto, cpu or a GPU; None: as `AACSFNET_DEVICE` says.
+
+    Raises:
+        DataError: a path is not there, or means no picture and no video.
+        ModelFileError: the folder holds no usable model.
+        SettingsError: the device is not there, or the table cannot be written.
+    """
+    files = files_of(given)
+    table = nullcontext(TextWriter(sys.stdout, ",")) if output is None else writing(output)
+    with table as writer, lease(wanted=device) as leased, telling() as told:
+        predictor = Predictor(model, leased)
+        read = recordings(files, sequences=sequences)
+        for row in Scorer(predictor, people, mode).rows(read, told):
+            writer.write(row)
+
+
+@dataclass
+class _Waiting:
+    """A row whose prediction is still to come, if it has a face."""
+
+    row: Row
+    crop: np.ndarray | None
+
+
+class Scorer:
+    """Gives the rows of files, in constant memory.
+
+    Args:
+        predictor: scores the faces; its settings tell how they are found.
+        people: every face of a frame, or the largest.
+        mode: in place of `crop.mode` and `landmarks.mode` of the predictor.
+    """
+
+    def __init__(self, predictor: Predictor, people: People = "all", mode: Mode | None = None):
+        self._predictor, self._everyone = predictor, people == "all"
+        change = {"mode": mode} if mode else {}
+        self._crop = predictor.crop.model_copy(update=change | {"people": "largest"})
+        self._landmarks = predictor.landmarks.model_copy(update=change)
+
+    def rows(self, read: Iterable[Recording], told: Progress) -> Iterator[Row]:
+        """Yield one row a face a frame, frames in order, faces by number."""
+        extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
+        with extractor:
+            found = (_rows_of(each, extractor, told) for each in read)
+            yield from self._scored(chain.from_iterable(found))
+
+    def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
+        """Yield rows with their predictions, of which the network makes many at a time."""
+        waiting: list[_Waiting] = []
+        for row in rows:
+            waiting.append(row)
+            if len(waiting) >= _BATCH:
+                yield from self._complete(waiting)
+                waiting = []
+        yield from self._complete(waiting)
+
+    def _complete(self, waiting: list[_Waiting]) -> Iterator[Row]:
+        crops = [each.crop for each in waiting if each.crop is not None]
+        scores = iter(self._predictor.predict(crops).tolist())
+        for each in waiting:
+            if each.crop is not None:
+                each.row["prediction"] = next(scores)
+            yield each.row
+
+
+def _rows_of(recording: Recording, extractor: FilmExtractor, told: Progress) -> Iterator[_Waiting]:
+    """Yield the rows of one recording."""
+    told.begin(recording.name, recording.expected)
+    read: deque[Row] = deque()  # what is known of the frames that wait, in order
+    for frame in recording.frames:
+        told.advance()
+        read.append({"path": frame.path, "frame": frame.number, "time_s": frame.time_s})
+        for seen in extractor.add(frame.picture):
+            yield from _rows_of_frame(seen, read.popleft())
+        if frame.alone:
+            for seen in extractor.finish():
+                yield from _rows_of_frame(seen, read.popleft())
+    for seen in extractor.finish():
+        yield from _rows_of_frame(seen, read.popleft())
+    told.end()
+
+
+def _rows_of_frame(seen: SeenFrame, row: Row) -> Iterator[_Waiting]:
+    if seen.fault is not None:
+        yield _Waiting(row | {"status": seen.fault.status, "reason": seen.fault.reason}, None)
+    for number, face in sorted(seen.faces.items()):
+        own = row | {"face": number}
+        if isinstance(face, Fault):
+            yield _Waiting(own | {"status": face.status, "reason": face.reason}, None)
+        else:
+            yield _Waiting(own | {"status": "ok"} | _described(face), face.crop)
+
+
+def _described(face: FoundFace) -> Row:
+    box, (yaw, pitch, _) = face.box_xyxy.tolist(), face.pose.tolist()
+    return {
+        "box": dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
+        "pose": {"yaw": yaw, "pitch": pitch, "roll": face.frame_roll},
+        "measures": face.measures,
+    }
