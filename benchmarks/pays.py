@@ -54,6 +54,7 @@ WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
+CONTROLS = ("doubled", "balanced", "level-shuffled")  # arms that others are compared with, too
 MIXTURE = "mixture"  # a condition's own arm
 
 
@@ -79,7 +80,7 @@ class Run:
 
 def doubled(table: pl.DataFrame) -> pl.DataFrame:
     """Return a merged table whose generated rows hold their sources' pixels and labels again."""
-    real = table.filter(~pl.col("synthetic") & pl.col("row").is_not_null())
+    real = table.filter(~pl.col("synthetic"))
     source = real.select(
         pl.col("frame_id").alias("source_frame_id"), "row", "label", "digest", "measures"
     )
@@ -137,7 +138,8 @@ def arranged(merged: Merged, pictures: str, training: Sequence[str], folder: Pat
     """
     if (folder / "splits.parquet").exists():
         return folder
-    table = PICTURES[pictures](tables.read(merged.index)).filter(pl.col("row").is_not_null())
+    usable = tables.read(merged.index).filter(pl.col("row").is_not_null())
+    table = PICTURES[pictures](usable)
     held_out = sorted({name for name in table["subject"] if int(name[1:4]) in _held_out_numbers()})
     table = table.filter(
         pl.col("subject").is_in([*training, *held_out])
@@ -235,17 +237,13 @@ def verdict(difference: Mapping[str, float], reference: float, margin: float) ->
     return "helps" if difference["value"] < 0 else "harms"
 
 
-def figures(rows: pl.DataFrame, reference: pl.DataFrame) -> dict[str, Any]:
-    """Return an arm's figures, and paired differences from the reference on the same frames."""
+def figures(rows: pl.DataFrame) -> dict[str, Any]:
+    """Return an arm's figures on held-out people."""
     settings = Evaluate()
     resamples, confidence = settings.bootstrap, settings.confidence
-    severe = pl.col("label") >= SEVERE
+    severe = rows.filter(pl.col("label") >= SEVERE)
     whole = summarise(rows, LABEL, resamples, confidence)
-    part = summarise(rows.filter(severe), LABEL, resamples, confidence)
-    less = compare(rows, reference, LABEL, resamples, confidence)["pooled"]
-    severe_less = compare(
-        rows.filter(severe), reference.filter(severe), LABEL, resamples, confidence
-    )
+    part = summarise(severe, LABEL, resamples, confidence)
     shares = np.array(people.UNBC) / sum(people.UNBC)
     by_level = {round(entry["level"]): entry["mae"]["value"] for entry in whole["per_level"]}
     known = [level for level in range(len(shares)) if level in by_level]
@@ -255,15 +253,22 @@ def figures(rows: pl.DataFrame, reference: pl.DataFrame) -> dict[str, Any]:
         "mae_severe": part["pooled"]["mae"],
         "shift": float((rows["prediction"] - rows["label"]).mean()),
         "mae_at_unbc_levels": sum(shares[n] * by_level[n] for n in known) / shares[known].sum(),
-        "less_reference": {
-            "pcc": less["pcc"],
-            "mae": less["mae"],
-            "mae_severe": severe_less["pooled"]["mae"],
-        },
         "frames": whole["frames"],
         "frames_severe": part["frames"],
         "people": whole["subjects"],
     }
+
+
+def less(rows: pl.DataFrame, other: pl.DataFrame) -> dict[str, Any]:
+    """Return the paired differences of an arm's figures from another's on the same frames."""
+    settings = Evaluate()
+    severe = pl.col("label") >= SEVERE
+    whole, part = (
+        compare(rows.filter(some), other.filter(some), LABEL, settings.bootstrap,
+                settings.confidence)["pooled"]
+        for some in (pl.lit(True), severe)
+    )  # fmt: skip
+    return {"pcc": whole["pcc"], "mae": whole["mae"], "mae_severe": part["mae"]}
 
 
 def told(plan: Mapping[str, Any], condition: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -277,13 +282,15 @@ def told(plan: Mapping[str, Any], condition: Mapping[str, Any], folder: Path) ->
         name: gather([each.predictions for each in outputs(name)], LABEL)
         for name in arms_of(plan, condition)
     }
+    references = {name: rows[name] for name in (REFERENCE, *CONTROLS) if name in rows}
     found = {}
     for name, own in rows.items():
-        one = figures(own, rows[REFERENCE])
+        one = figures(own)
+        one["less"] = {other: less(own, theirs) for other, theirs in references.items()}
         about = [json.loads(each.description.read_text()) for each in outputs(name)]
         train = about[0]["training"]["train"]
-        error = (rows[REFERENCE]["prediction"] - rows[REFERENCE]["label"]).abs().mean()
-        one["says"] = verdict(one["less_reference"]["mae"], error, plan["margin"])
+        reference = found.get(REFERENCE, one)["mae"]["value"]
+        one["says"] = verdict(one["less"][REFERENCE]["mae"], reference, plan["margin"])
         one["real"], one["generated"] = train["real"], train["synthetic"]
         one["seconds"] = round(statistics.mean(each["seconds"] for each in about), 1)
         found[name] = one
@@ -302,10 +309,14 @@ def markdown(found: Mapping[str, Any]) -> str:
              "at ≥ 8 less none's", "says"]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, one in found.items():
-        less = one["less_reference"]
+        paired = one["less"][REFERENCE]
         cells = [name, f"{one['real']} + {one['generated']}", f"{one['pcc']['value']:.3f}"]
         cells += [f"{one[key]['value']:.2f}" for key in ("mae", "mae_severe")]
-        cells += [f"{one['shift']:+.2f}", entry(less["mae"], "+"), entry(less["mae_severe"], "+")]
+        cells += [
+            f"{one['shift']:+.2f}",
+            entry(paired["mae"], "+"),
+            entry(paired["mae_severe"], "+"),
+        ]
         lines.append(f"| {' | '.join([*cells, one['says']])} |")
     return "\n".join(lines)
 
