@@ -54,7 +54,7 @@ WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
-OTHERS = ("doubled", "balanced", "level-shuffled", "all")  # arms that all are compared with, too
+COMPARED = ("doubled", "balanced", "level-shuffled", "all")  # arms that all are compared with
 MIXTURE = "mixture"  # a condition's own arm
 
 
@@ -282,7 +282,7 @@ def told(plan: Mapping[str, Any], condition: Mapping[str, Any], folder: Path) ->
         name: gather([each.predictions for each in outputs(name)], LABEL)
         for name in arms_of(plan, condition)
     }
-    references = {name: rows[name] for name in (REFERENCE, *OTHERS) if name in rows}
+    references = {name: rows[name] for name in (REFERENCE, *COMPARED) if name in rows}
     found = {}
     for name, own in rows.items():
         one = figures(own)
