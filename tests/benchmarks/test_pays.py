@@ -105,7 +105,7 @@ def test_pictures_of_others_stand_for_their_frames():
 
 
 def test_all_arms_of_the_plan_are_possible_and_equally_long():
-    for plan in (pays.plan_for(PLAN, which) for which in PLAN["people"]):
+    for plan in (pays.plan_for(PLAN, which) for which in [*PLAN["people"], "afterwards"]):
         for condition in plan["conditions"]:
             steps = set()
             arms = pays.arms_of(plan, condition)
