@@ -32,7 +32,9 @@ def settings():
     """Settings that leave the demo's label range in place and make every picture."""
 
     def make(**blocks):
-        return validate({"prompts": {"keep": {"neutral_share": 1.0}}} | blocks)
+        prompts = {"level": {"pictures": 0}} | blocks.pop("prompts", {})
+        keep = {"neutral_share": 1.0} | prompts.get("keep", {})
+        return validate({"prompts": prompts | {"keep": keep}} | blocks)
 
     return make
 

@@ -122,7 +122,10 @@ class Generate(Block):
         0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
     level_strength: float = Field(
-        0.2, gt=0.0, le=1.0, description="likewise of pictures given another level (kind level)"
+        0.2,
+        gt=0.0,
+        le=1.0,
+        description="likewise of pictures given another level (kind level); at least one step is run",
     )
     person_strength: float = Field(
         1.0, gt=0.0, le=1.0, description="likewise of pictures with another face (kind person)"
@@ -138,7 +141,11 @@ class Generate(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":
         steps = steps_of(self)
-        _check_steps("strength", self.strength, steps)
+        if int(self.strength * steps) < 1:
+            raise ValueError(
+                f"strength {self.strength} x steps {steps} is below 1, so no step would run; "
+                "raise one of them"
+            )
         if self.model == "bundled" and (self.controlnet or self.pipeline != "auto"):
             raise ValueError(
                 "the bundled model has its own ControlNet; leave controlnet empty, pipeline auto"
@@ -269,26 +276,6 @@ class Quality(Block):
         if self.max_person_identity is not None and not self.identity_model:
             raise ValueError("max_person_identity needs identity_model, the folder of a model")
         return self
-
-
-def check_strengths(plan: Prompts, settings: Generate) -> None:
-    """Raise where a kind of picture is planned whose strength leaves no denoising step.
-
-    Raises:
-        ValueError: which one.
-    """
-    steps = steps_of(settings)
-    if plan.level.pictures:
-        _check_steps("generate.level_strength", settings.level_strength, steps)
-    if plan.person.variants:
-        _check_steps("generate.person_strength", settings.person_strength, steps)
-
-
-def _check_steps(name: str, strength: float, steps: int) -> None:
-    if int(strength * steps) < 1:
-        raise ValueError(
-            f"{name} {strength} x steps {steps} is below 1, so no step would run; raise one of them"
-        )
 
 
 def preset_of(settings: Generate) -> Preset:

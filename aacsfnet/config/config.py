@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from aacsfnet.config.augmentation import Depth, Generate, Prompts, Quality, check_strengths
+from aacsfnet.config.augmentation import Depth, Generate, Prompts, Quality
 from aacsfnet.config.block import Block
 from aacsfnet.config.data import DatasetName, Index
 from aacsfnet.config.evaluation import Evaluate, Report
@@ -52,11 +52,6 @@ class Config(Block):
             kept = {name: keys for name, keys in given.items() if keys is not None}
             return settings | {"experiments": kept}
         return settings
-
-    @model_validator(mode="after")
-    def _every_kind_of_picture_takes_a_step(self) -> "Config":
-        check_strengths(self.prompts, self.generate)
-        return self
 
     @model_validator(mode="after")
     def _experiments_are_valid(self) -> "Config":

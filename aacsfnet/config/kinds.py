@@ -40,14 +40,15 @@ class Person(Keep):
 class Level(Block):
     """Pictures of a person's frame without pain, given action units of a chosen PSPI."""
 
-    pictures: int = Field(
-        0,
+    pictures: int | None = Field(
+        None,
         ge=0,
         le=10_000,
-        description="pictures wanted of each person and level, real frames within 1 point counted",
+        description="pictures wanted of each person and level, real frames within 1 point counted; "
+        "null: 8 where labels are PSPI, else none",
     )
     levels: tuple[int, ...] = Field(
-        (4, 6, 8, 10, 12), min_length=1, description="wanted levels of PSPI, 1 to 16, rising"
+        (2, 4, 6, 8, 10, 12), min_length=1, description="wanted levels of PSPI, 1 to 16, rising"
     )
     max_variants: int = Field(4, ge=1, le=64, description="variants of one frame, at most")
     rare_share: float = Field(

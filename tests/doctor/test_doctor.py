@@ -16,6 +16,7 @@ from aacsfnet.models.network import AACSFNet
 from aacsfnet.models.published import Published
 
 PSPI = Label("pspi", 0.0, 16.0, "observed expression")
+NONE = {"pictures": 0}
 REHEARSAL = Rehearsal(
     {"ok": 3, "no_face": 1},
     {"no_face": "no face was found"},
@@ -253,7 +254,7 @@ def usable(levels, people=1):
 def test_a_plan_counts_what_a_run_makes():
     config = validate(
         {
-            "prompts": {"keep": {"variants": 2, "neutral_share": 0.25}},
+            "prompts": {"keep": {"variants": 2, "neutral_share": 0.25}, "level": NONE},
             "merge": {"folds": 4, "validation_subjects": 2},
             "train": {"epochs": 3},
             "training_seeds": [1, 2],
@@ -285,7 +286,8 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
         "strong-long": {"generate": {"strength": 0.9}, "train": {"epochs": 99}},
         "more": {"prompts": {"keep": {"variants": 3}}},
     }
-    config = validate({"prompts": {"keep": {"neutral_share": 0.0}}, "experiments": experiments})
+    prompts = {"keep": {"neutral_share": 0.0}, "level": NONE}
+    config = validate({"prompts": prompts, "experiments": experiments})
     plan = estimates.plan_of(config, usable({0.0: 60, 2.0: 40}, people=8), PSPI)
     assert plan.rows == {"crop": 200, "landmarks": 200, "depth": 40 + 40 + 120}
     assert [pictures["keep"] for _, pictures in plan.generation] == [40, 40, 40, 120]
@@ -295,7 +297,7 @@ def test_what_an_experiment_has_of_its_own_is_made_once_more():
 
 def test_rare_levels_that_get_more_pictures_are_counted():
     keep = {"balance": 0.5, "neutral_share": 0.0}
-    config = validate({"prompts": {"keep": keep}, "experiments": {"a": {}}})
+    config = validate({"prompts": {"keep": keep, "level": NONE}, "experiments": {"a": {}}})
     # 20 frames where the person's commonest level has 80: sqrt(80 / 20) = 2 pictures each
     plan = estimates.plan_of(config, usable({0.0: 900, 1.0: 80, 4.0: 20}), PSPI)
     assert plan.generated == 80 + 2 * 20

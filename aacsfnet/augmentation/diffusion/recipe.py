@@ -63,9 +63,14 @@ def recipe_of(settings: Generate, kind: Kind) -> Recipe:
 
 
 def strength_of(settings: Generate, kind: str) -> float:
-    """Return the image-to-image strength of pictures of a kind, see `tables.KINDS`."""
-    return {
+    """Return the image-to-image strength of pictures of a kind, see `tables.KINDS`.
+
+    Where it would leave no denoising step, that of one step.
+    """
+    strength = {
         "keep": settings.strength,
         "level": settings.level_strength,
         "person": settings.person_strength,
     }[kind]
+    steps = steps_of(settings)
+    return strength if int(strength * steps) else min(1.0, 1 / steps + 1e-9)

@@ -25,6 +25,9 @@ _NEAR = 1.0
 #: Labels and the PSPI of coded units may differ by this much, where one of them was rounded.
 _ROUNDING = 0.5
 
+#: Pictures wanted of each level where the settings leave it open.
+_BY_DEFAULT = 8
+
 Units = dict[str, float]
 
 
@@ -80,9 +83,10 @@ class Planner:
         for row in own.select("frame_id", "label", *PSPI_UNITS).iter_rows(named=True):
             if (units := known_units(row, label)) is not None:
                 self._units[row["frame_id"]] = units
-        if level.pictures:
+        self._wanted = wanted_of_each_level(config, label)
+        if self._wanted:
             near = {at: int((labels - at).abs().le(_NEAR).sum()) for at in level.levels}
-            self._lacking = {at: max(0, level.pictures - found) for at, found in near.items()}
+            self._lacking = {at: max(0, self._wanted - found) for at, found in near.items()}
             self._sources = set(_sources(self._units, level))
 
     def of(self, face: dict[str, Any]) -> list[Picture]:
@@ -110,7 +114,7 @@ class Planner:
 
     def reason(self, frame_id: str) -> str:
         """Return why no picture is made from a frame that has a face."""
-        if not self._plan.level.pictures or frame_id in self._sources:
+        if not self._wanted or frame_id in self._sources:
             return "the plan makes no picture from this frame"
         if frame_id not in self._units:
             why = "it shows pain, and its units of PSPI are not all coded, or contradict its label"
@@ -189,6 +193,14 @@ def _sources(units: dict[str, Units], settings: Level) -> Iterator[str]:
     for frame_id, shown in units.items():
         if not shown["au43"] and float(pspi(shown)) < settings.levels[0]:
             yield frame_id
+
+
+def wanted_of_each_level(config: Config, label: Label) -> int:
+    """Return how many pictures of each level a person shall have, 0 where levels mean nothing."""
+    wanted = config.prompts.level.pictures
+    if wanted is None:
+        return _BY_DEFAULT if is_pspi(label) else 0
+    return wanted
 
 
 def is_pspi(label: Label) -> bool:

@@ -106,7 +106,7 @@ def test_coding_that_contradicts_the_label_says_nothing():
 
 def test_one_kinds_settings_leave_the_others_as_they_were():
     own = frames([0.0] * 40 + [5.0] * 10)
-    alone = planned(own)
+    alone = planned(own, level={"pictures": 0})
     both = planned(own, person={"variants": 2}, level={"pictures": 5})
     for frame, pictures in alone.items():
         kept = [picture for picture in both[frame] if picture.kind == "keep"]
@@ -129,6 +129,13 @@ def test_the_expected_numbers_are_those_that_are_planned():
     told = Planner(validate({"prompts": prompts}), PSPI, own).expected()
     for kind, number in told.items():
         assert sum(numbers(plan, kind)) == pytest.approx(number, rel=0.1)
+
+
+def test_levels_are_made_unless_labels_are_no_pspi():
+    own = frames([0.0] * 40)
+    assert sum(numbers(planned(own), "level")) > 20
+    assert sum(numbers(planned(own, level={"pictures": 0}), "level")) == 0
+    assert sum(numbers(planned(own, VAS), "level")) == 0
 
 
 def test_levels_of_labels_that_are_no_pspi_are_refused():
