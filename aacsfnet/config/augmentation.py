@@ -125,7 +125,7 @@ class Generate(Block):
         0.2,
         gt=0.0,
         le=1.0,
-        description="likewise of pictures given another level (kind level); at least one step is run",
+        description="likewise of pictures given another level (kind level); one step at least",
     )
     person_strength: float = Field(
         1.0, gt=0.0, le=1.0, description="likewise of pictures with another face (kind person)"
