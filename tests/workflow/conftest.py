@@ -34,7 +34,7 @@ class Run:
     @property
     def jobs(self) -> dict[str, int]:
         """Jobs by rule, as the plan lists them."""
-        table = re.findall(r"^ (\w[\w ]*?) +(\d+) *$", self.output, re.MULTILINE)
+        table = re.findall(r"^ ?(\w[\w ]*?) +(\d+) *$", self.output, re.MULTILINE)
         return {rule.replace(" ", "_"): int(count) for rule, count in table if rule != "total"}
 
 

@@ -105,7 +105,7 @@ def other_subject_words(sex: str, age_group: str, seed: int) -> str:
         seed: decides what is left open.
 
     >>> other_subject_words("f", "older adult", 1)
-    'a man, young adult, dark skin'
+    'a man, middle-aged adult, light skin'
     """
     sexes = [words for key, words in SEX_WORDS.items() if key and key != sex]
     ages = [words for words in AGE_WORDS if words != age_group]
