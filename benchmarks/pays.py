@@ -274,22 +274,28 @@ def less(rows: pl.DataFrame, other: pl.DataFrame) -> dict[str, Any]:
 
 
 def told(plan: Mapping[str, Any], condition: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a condition's figures: of each arm, its training, and what is said of it."""
-    place = folder / "runs" / name_of(condition)
+    """Return a condition's figures: of each arm, its training, and what is said of it.
 
-    def outputs(name: str) -> list[Trained]:
-        return [Trained(place / name / f"seed-{seed}") for seed in plan["training_seeds"]]
-
+    With `beside`, arms of other conditions are compared with this one's reference, too.
+    """
+    runs = folder / "runs"
+    places = {name: runs / name_of(condition) / name for name in arms_of(plan, condition)}
+    for other, names in condition.get("beside", {}).items():
+        places |= {f"{name} of {other}": runs / other / name for name in names}
+    outputs = {
+        name: [Trained(place / f"seed-{seed}") for seed in plan["training_seeds"]]
+        for name, place in places.items()
+    }
     rows = {
-        name: gather([each.predictions for each in outputs(name)], LABEL)
-        for name in arms_of(plan, condition)
+        name: gather([each.predictions for each in trained], LABEL)
+        for name, trained in outputs.items()
     }
     references = {name: rows[name] for name in (REFERENCE, *COMPARED) if name in rows}
     found = {}
     for name, own in rows.items():
         one = figures(own)
         one["less"] = {other: less(own, theirs) for other, theirs in references.items()}
-        about = [json.loads(each.description.read_text()) for each in outputs(name)]
+        about = [json.loads(each.description.read_text()) for each in outputs[name]]
         train = about[0]["training"]["train"]
         reference = found.get(REFERENCE, one)["mae"]["value"]
         one["says"] = verdict(one["less"][REFERENCE]["mae"], reference, plan["margin"])
