@@ -7,7 +7,7 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 """
 
 from aacsfnet.tables.parquet import carry, frame, notes, read, write
-from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_size
+from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_name, png_size
 from aacsfnet.tables.schemas import (
     KINDS,
     MEASURES,
@@ -34,6 +34,7 @@ __all__ = [
     "export_pictures",
     "frame",
     "notes",
+    "png_name",
     "png_size",
     "read",
     "write",

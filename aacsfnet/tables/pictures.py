@@ -39,6 +39,15 @@ def decode_png(value: dict[str, object]) -> np.ndarray:
     return pixels[..., ::-1] if pixels.ndim == 3 else pixels
 
 
+def png_name(identity: str) -> str:
+    """Return the file name of the picture of a frame or image id.
+
+    >>> png_name("s1/a/0001#level0")
+    's1_a_0001_level0.png'
+    """
+    return identity.replace("/", "_").replace("#", "_") + ".png"
+
+
 def png_size(value: dict[str, Any]) -> tuple[int, int]:
     """Return height and width of the picture in a `PICTURE` value, from its file's header."""
     height, width = struct.unpack(">II", value["bytes"][16:24])[::-1]

@@ -77,8 +77,7 @@ def _rows(plan: list[Row], faces: Faces, method: Method) -> list[Row]:
         if picture["status"] == "ok":
             key = picture["image_id"] if picture["kind"] == "level" else picture["frame_id"]
             if key not in drawn:
-                name = key.replace("/", "_").replace("#", "_") + ".png"
-                drawn = {key: tables.encode_png(method(picture, faces), name)}
+                drawn = {key: tables.encode_png(method(picture, faces), tables.png_name(key))}
             kept["image"] = drawn[key]
         rows.append(kept)
     return rows

@@ -217,7 +217,6 @@ def _finished(row: Row, result: "Result", facts: dict[str, Any]) -> Row:
     recipe = provenance.recipe_text(facts | about)
     if result.picture is None:
         return _row(row) | {"status": "failed", "reason": result.fault, "recipe": recipe}
-    name = row["image_id"].replace("/", "_").replace("#", "_") + ".png"
-    image = tables.encode_png(result.picture, name)
+    image = tables.encode_png(result.picture, tables.png_name(row["image_id"]))
     image["bytes"] = provenance.mark_synthetic(image["bytes"], provenance.recipe_hash(recipe))  # type: ignore[arg-type]
     return _row(row) | {"image": image, "recipe": recipe}
