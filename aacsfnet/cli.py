@@ -224,12 +224,25 @@ def predict(
     sequences: Annotated[
         bool, Option("--sequences", help="A folder's pictures are frames of one recording.")
     ] = False,
+    neutral: Annotated[
+        str | None,
+        Option("--neutral", help="median or first:50: also give scores relative to it, no labels."),
+    ] = None,
     device: Annotated[str | None, Option("--device", help="auto, cpu, cuda or cuda:1.")] = None,
 ) -> None:
     """Score the faces of pictures and videos: one row a face a frame."""
     from aacsfnet.inference.predict import predict as run
 
-    run(paths, model, output, people=people, mode=mode, sequences=sequences, device=device)
+    run(
+        paths,
+        model,
+        output,
+        people=people,
+        mode=mode,
+        sequences=sequences,
+        neutral=neutral,
+        device=device,
+    )
 
 
 @tool("aacsfnet doctor --config study.yaml")

@@ -159,7 +159,7 @@ def _per_level(
             "level": float(level),
             "frames": int(counts[:, column].sum()),
             "subjects": int((counts[:, column] > 0).sum()),
-            "mae": _entry(statistics.interval(draws[:, column], confidence, weights.shape[1])),
+            "mae": entry_of(statistics.interval(draws[:, column], confidence, weights.shape[1])),
         }
         for column, level in enumerate(levels)
     ]
@@ -168,14 +168,14 @@ def _per_level(
 def _entries(draws: dict[str, dict[str, Floats]], confidence: float, subjects: int) -> Summary:
     return {
         view: {
-            name: _entry(statistics.interval(values, confidence, subjects))
+            name: entry_of(statistics.interval(values, confidence, subjects))
             for name, values in measures.items()
         }
         for view, measures in draws.items()
     }
 
 
-def _entry(found: Interval) -> Summary:
+def entry_of(found: Interval) -> Summary:
     """Return a figure as JSON holds it: null where it is undefined."""
     ends = {"value": found.value, "low": found.low, "high": found.high}
     return {

@@ -185,5 +185,9 @@ SCHEMAS: dict[str, Columns] = {
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
         "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is
+        # Of a real picture's face, to judge in use whether a new face is like those of training:
+        "yaw": pl.Float32,  # degrees
+        "pitch": pl.Float32,  # degrees
+        "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
     },
 }
