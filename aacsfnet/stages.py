@@ -31,7 +31,7 @@ STAGES = {
     "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         4,
-        ("data", "seed", "crop.size", "prompts", "generate.model"),
+        ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
         ("index", "landmarks"),
         sharded=True,
     ),

@@ -51,6 +51,8 @@ PAIN_MEASURES = (
     *("cheek_raise", "nose_wrinkle", "upper_lip_raise"),
 )
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
+#: Parts of a face that something may cover; `aacsfnet.faces.visibility` says what rests on each.
+REGIONS = ("brows", "eyes", "nose", "mouth")
 
 Columns = dict[str, Any]  # name -> Polars type
 
@@ -113,7 +115,11 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        "measures": _MEASURES,  # facial measures by name, interocular distances
+        # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
+        **{f"visible_{region}": pl.Float32 for region in REGIONS},
+        # Facial measures by name, interocular distances; null where a region they rest on is
+        # covered (landmarks.min_visibility):
+        "measures": _MEASURES,
         "changes": _MEASURES,  # the same against the person's median over the shard
     },
     "prompts": _IMAGE
