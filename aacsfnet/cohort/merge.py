@@ -120,6 +120,7 @@ def place(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 _IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
+_MEASURED = ["frame_id", "measures", "pose", *tables.VISIBLE]
 
 
 def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
@@ -127,7 +128,9 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
         tables.read(crop / f"{shard}.parquet", [*_IDENTITY, "to_frame"])
         .join(
-            tables.read(landmarks / f"{shard}.parquet", ["frame_id", "measures", "pose"]),
+            tables.read(
+                landmarks / f"{shard}.parquet", ["frame_id", "measures", "pose", *tables.VISIBLE]
+            ),
             on="frame_id",
             how="left",
             maintain_order="left",
@@ -169,7 +172,7 @@ def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     return pl.concat(parts).select(_ORDER)
 
 
-_OF_REAL = ("yaw", "pitch", "frame_pixels")
+_OF_REAL = ("yaw", "pitch", "frame_pixels", *tables.VISIBLE)
 _ADDED = ("synthetic", "shard", *_OF_REAL)
 _OF_GENERATED = ("source_frame_id", "kind", "units", "source_units", "warp")
 _ORDER = ["image_id", *_IDENTITY, *_OF_GENERATED, "measures", *_ADDED]

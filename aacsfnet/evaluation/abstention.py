@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet.evaluation.conformal import Floats, subject_weights, weighted_quantile
+from aacsfnet.landmark_sets import REGION_POINTS
 
 _INFINITE = float("inf")
 
@@ -43,6 +44,11 @@ SIGNS = {
     # Frame pixels to one of the network's picture: from 1 on nothing is enlarged.
     "detail": Sign("face small", ("low",), (1.0, _INFINITE), ratio=True),
     "sharpness": Sign("face blurred", ("low",), ratio=True),
+    # Share of a region that is seen, see `aacsfnet.faces.visibility`.
+    **{
+        f"visible_{region}": Sign(f"{region} covered", ("low",), (0.5, _INFINITE))
+        for region in REGION_POINTS
+    },
     # Of the fused features, see `aacsfnet.models.familiarity`.
     "distance": Sign("unlike the training faces", ("high",)),
 }

@@ -56,6 +56,11 @@ class Intervals:
         upper = np.clip(scores + self.quantile * above, self.low, self.high)
         return lower, upper
 
+    @property
+    def least(self) -> float:
+        """Least value of a line."""
+        return _LEAST * (self.high - self.low)
+
     def _line(self, line: Line, scores: Floats) -> Floats:
         return _along(line, scores, self.low, self.high)
 

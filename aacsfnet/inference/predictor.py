@@ -14,6 +14,7 @@ from aacsfnet.evaluation.reliability import Reliability
 from aacsfnet.evaluation.reliability import read as read_reliability
 from aacsfnet.files import digest_of
 from aacsfnet.inference.member import Member
+from aacsfnet.landmark_sets import REGION_POINTS
 from aacsfnet.layout import Evaluated, Trained
 from aacsfnet.models.folder import is_skipped
 from aacsfnet.models.pictures import resized
@@ -119,6 +120,7 @@ class Predictor:
         pictures: Sequence[np.ndarray],
         poses: np.ndarray | None = None,
         to_frame: np.ndarray | None = None,
+        visible: np.ndarray | None = None,
         *,
         batch: int = 64,
     ) -> Judged:
@@ -128,6 +130,8 @@ class Predictor:
             pictures: as for `predict`.
             poses: `(N, 2)` yaw and pitch in degrees; None: unknown, and no reason to abstain.
             to_frame: `(N, 2, 3)` from crop to frame pixels; None: likewise.
+            visible: `(N, 4)` share of brows, eyes, nose and mouth that is seen, NaN where not
+                judged; None: likewise.
             batch: pictures a pass.
 
         Raises:
@@ -147,9 +151,10 @@ class Predictor:
         signs = picture_signs(np.stack(fitted), distances) | face_signs(
             np.full((count, 2), np.nan) if poses is None else poses,
             unknown if to_frame is None else np.array([frame_pixels(each) for each in to_frame]),
-            np.array([each.shape[0] for each in pictures]),
-            self.size,
-            self.kept,
+            np.full((count, len(REGION_POINTS)), np.nan) if visible is None else visible,
+            side=np.array([each.shape[0] for each in pictures]),
+            size=self.size,
+            kept=self.kept,
         )
         doubts = bounds.doubts(signs)
         most = doubt(doubts, count).astype(np.float32)
@@ -161,6 +166,9 @@ class Predictor:
             [face.crop for face in faces],
             np.array([face.pose[:2] for face in faces]).reshape(-1, 2),
             np.array([face.to_frame for face in faces]).reshape(-1, 2, 3),
+            np.array(
+                [[face.visible[region] for region in REGION_POINTS] for face in faces], np.float64
+            ),
         )
 
     def picture(

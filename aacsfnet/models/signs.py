@@ -7,17 +7,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from aacsfnet.landmark_sets import REGION_POINTS
+
 Floats = NDArray[np.float64]
 
 
 def face_signs(
-    poses: np.ndarray, frame_pixels: np.ndarray, side: int | np.ndarray, size: int, kept: float
+    poses: np.ndarray,
+    frame_pixels: np.ndarray,
+    visible: np.ndarray,
+    *,
+    side: int | np.ndarray,
+    size: int,
+    kept: float,
 ) -> dict[str, Floats]:
     """Return the signs that finding faces gives, each `(n,)`, NaN where unknown.
 
     Args:
         poses: `(n, 2)` yaw and pitch, degrees.
         frame_pixels: `(n,)` pixels of the frame, along a side, to one pixel of the crop.
+        visible: `(n, regions)` share of each of `REGION_POINTS` that is seen.
         side: of the crops, pixels; one for all or `(n,)`.
         size: side of the network's pictures, pixels.
         kept: share of a crop's side that they show.
@@ -25,7 +34,9 @@ def face_signs(
     yaw, pitch = np.asarray(poses, np.float64).reshape(-1, 2).T
     # Below 1 the picture is an enlargement: the camera saw less than it shows.
     detail = np.asarray(frame_pixels, np.float64) * (side * kept / size)
-    return {"yaw": yaw, "pitch": pitch, "detail": detail}
+    seen = np.asarray(visible, np.float64).reshape(-1, len(REGION_POINTS)).T
+    regions = {f"visible_{name}": each for name, each in zip(REGION_POINTS, seen, strict=True)}
+    return {"yaw": yaw, "pitch": pitch, "detail": detail} | regions
 
 
 def picture_signs(pictures: np.ndarray, distances: np.ndarray) -> dict[str, Floats]:

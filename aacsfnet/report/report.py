@@ -17,6 +17,7 @@ from aacsfnet.report import picture_sections, result_sections
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
 from aacsfnet.report.origins import provenance
+from aacsfnet.report.reliability_section import reliability_section
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -58,6 +59,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         merged=by_view("merge", result_sections.merged_section),
         training=result_sections.training_section(found, config.training_seeds),
         results=result_sections.results_section(found, names, label),
+        reliability=reliability_section(found, label),
         provenance=provenance(config, found),
     )
     with replacing(output) as temporary:

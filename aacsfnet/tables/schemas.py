@@ -53,6 +53,8 @@ PAIN_MEASURES = (
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
 #: Parts of a face that something may cover; `aacsfnet.faces.visibility` says what rests on each.
 REGIONS = ("brows", "eyes", "nose", "mouth")
+#: Columns that tell how much of each region is seen.
+VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 Columns = dict[str, Any]  # name -> Polars type
 
@@ -116,7 +118,7 @@ SCHEMAS: dict[str, Columns] = {
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
         # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
-        **{f"visible_{region}": pl.Float32 for region in REGIONS},
+        **dict.fromkeys(VISIBLE, pl.Float32),
         # Facial measures by name, interocular distances; null where a region they rest on is
         # covered (landmarks.min_visibility):
         "measures": _MEASURES,
@@ -195,5 +197,6 @@ SCHEMAS: dict[str, Columns] = {
         "yaw": pl.Float32,  # degrees
         "pitch": pl.Float32,  # degrees
         "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
     },
 }

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from aacsfnet import tables
 from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
@@ -70,8 +71,14 @@ def predict(
         told = {"prediction": found.scores.cpu().numpy(), "deviation": spreads.cpu().numpy()}
         for name, values in (told | picture_signs(each["pictures"].numpy(), distances)).items():
             columns.setdefault(name, []).append(values)
-    poses, pixels = test.select("yaw", "pitch").to_numpy(), test["frame_pixels"].to_numpy()
-    signs = face_signs(poses, pixels, side, material.images.shape[1], material.kept)
+    signs = face_signs(
+        test.select("yaw", "pitch").to_numpy(),
+        test["frame_pixels"].to_numpy(),
+        test.select(tables.VISIBLE).to_numpy(),
+        side=side,
+        size=material.images.shape[1],
+        kept=material.kept,
+    )
     together = {name: np.concatenate(parts) for name, parts in columns.items()} | signs
     return test.select(*IDENTITY, "row").with_columns(
         pl.lit(float(material.training_labels().mean()), pl.Float64).alias("mean_label"),
