@@ -185,18 +185,26 @@ def train(
 
 
 @stage(
-    "aacsfnet evaluate --output results/demo/experiments/full"
+    "aacsfnet evaluate --index results/demo/index.parquet --merge results/demo/merge"
+    " --output results/demo/experiments/full"
     " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
 )
 def evaluate(
     predictions: Annotated[list[Path], Argument(help="Predictions of every fold and seed.")],
     output: Output,
+    index: Annotated[
+        Path | None, Option("--index", help="The index table; without it no groups are compared.")
+    ] = None,
+    merge: Annotated[
+        Path | None,
+        Option("--merge", help="Folder of the merged data; without it no geometry baseline."),
+    ] = None,
     config: Settings = "config.yaml",
 ) -> None:
     """Compute an experiment's figures on people it never saw."""
     from aacsfnet.evaluation.evaluate import evaluate as run
 
-    run(load(config), predictions, output)
+    run(load(config), predictions, output, index, merge)
 
 
 @stage("aacsfnet report --results results/demo --output results/demo/report.html")
