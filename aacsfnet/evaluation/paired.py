@@ -7,12 +7,28 @@ adjustment keeps the chance that any does at the level asked for (Scandinavian J
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from aacsfnet.evaluation.statistics import Floats
+from aacsfnet.evaluation.summaries import subject_table
+from aacsfnet.labels import Label
+
+#: Measures of which each person's own are compared.
+TESTED = ("mae", "pcc")
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test over people: how many, their median difference, and the two-sided p."""
+
+    people: int
+    median: float
+    p: float
 
 
 def signed_rank(differences: ArrayLike) -> float:
@@ -44,3 +60,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     steps = given[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return [float(value) for value in adjusted]
+
+
+def people_tests(rows: pl.DataFrame, other: pl.DataFrame, label: Label) -> dict[str, Test]:
+    """Return the signed-rank test of each measure's difference over people, first less second.
+
+    A person counts where the measure is defined in both.
+
+    Args:
+        rows: predictions of one experiment.
+        other: those of another on the same people.
+        label: the label's name, range and meaning.
+    """
+    both = subject_table(rows, label).join(
+        subject_table(other, label), on="subject", suffix="_other", maintain_order="left"
+    )
+    found = {}
+    for name in TESTED:
+        differences = (both[name] - both[f"{name}_other"]).to_numpy()
+        known = differences[np.isfinite(differences)]
+        middle = float(np.median(known)) if known.size else float("nan")
+        found[name] = Test(int(known.size), middle, signed_rank(known))
+    return found

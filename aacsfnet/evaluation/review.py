@@ -18,7 +18,7 @@ from aacsfnet.evaluation.summaries import (
     compare,
     draws_seed,
     entries,
-    entry,
+    entry_of,
     sums_by_seed,
 )
 from aacsfnet.labels import Label
@@ -129,7 +129,7 @@ def _calibration(rows: pl.DataFrame, label: Label, weights: Floats, confidence: 
                 "level": float(level),
                 "frames": float(np.mean([one.counts[:, place].sum() for one in sums])),
                 "subjects": int(np.any([one.counts[:, place] > 0 for one in sums], axis=0).sum()),
-                value: entry(statistics.interval(means[:, place], confidence, count)),
+                value: entry_of(statistics.interval(means[:, place], confidence, count)),
             }
             for place, level in enumerate(levels)
         ]

@@ -163,7 +163,7 @@ def _per_level(
             "level": float(level),
             "frames": int(counts[:, column].sum()),
             "subjects": int((counts[:, column] > 0).sum()),
-            "mae": entry(statistics.interval(draws[:, column], confidence, weights.shape[1])),
+            "mae": entry_of(statistics.interval(draws[:, column], confidence, weights.shape[1])),
         }
         for column, level in enumerate(levels)
     ]
@@ -173,14 +173,14 @@ def entries(draws: dict[str, dict[str, Floats]], confidence: float, subjects: in
     """Return figures with their intervals, by view and name, from their draws `(1 + B,)`."""
     return {
         view: {
-            name: entry(statistics.interval(values, confidence, subjects))
+            name: entry_of(statistics.interval(values, confidence, subjects))
             for name, values in measures.items()
         }
         for view, measures in draws.items()
     }
 
 
-def entry(found: Interval) -> Summary:
+def entry_of(found: Interval) -> Summary:
     """Return a figure as JSON holds it: null where it is undefined."""
     ends = {"value": found.value, "low": found.low, "high": found.high}
     return {
