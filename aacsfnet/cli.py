@@ -185,18 +185,26 @@ def train(
 
 
 @stage(
-    "aacsfnet evaluate --output results/demo/experiments/full"
+    "aacsfnet evaluate --index results/demo/index.parquet --merge results/demo/merge"
+    " --output results/demo/experiments/full"
     " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
 )
 def evaluate(
     predictions: Annotated[list[Path], Argument(help="Predictions of every fold and seed.")],
     output: Output,
+    index: Annotated[
+        Path | None, Option("--index", help="The index table; without it no groups are compared.")
+    ] = None,
+    merge: Annotated[
+        Path | None,
+        Option("--merge", help="Folder of the merged data; without it no geometry baseline."),
+    ] = None,
     config: Settings = "config.yaml",
 ) -> None:
     """Compute an experiment's figures on people it never saw."""
     from aacsfnet.evaluation.evaluate import evaluate as run
 
-    run(load(config), predictions, output)
+    run(load(config), predictions, output, index, merge)
 
 
 @stage("aacsfnet report --results results/demo --output results/demo/report.html")
@@ -302,15 +310,30 @@ def calibrate(results: Results, config: Settings = "config.yaml") -> None:
     typer.echo(in_words(run(load(config), results)))
 
 
-@tool("aacsfnet export results/demo/crop/s001.00.parquet pictures")
+@tool("aacsfnet export results/demo/experiments/full model --to onnx")
 def export(
-    table: Annotated[Path, Argument(help="A table that holds pictures.")],
-    folder: Annotated[Path, Argument(help="Created if it does not exist.")],
+    source: Annotated[Path, Argument(help="A model's or experiment's folder, or a table.")],
+    folder: Annotated[Path, Argument(help="To write into; created if it does not exist.")],
+    to: Annotated[
+        Literal["pictures", "onnx", "huggingface"],
+        Option("--to", help="A table's pictures; a model as ONNX, or as the hub takes it."),
+    ] = "pictures",
 ) -> None:
-    """Unpack a table's pictures into a folder, one file each."""
-    from aacsfnet.tables import export_pictures
+    """Write a model for other programs, or unpack a table's pictures, one file each."""
+    if to == "pictures":
+        from aacsfnet.tables import export_pictures
 
-    typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
+        lines = [f"{export_pictures(source, folder)} pictures in {folder}"]
+    elif to == "onnx":
+        from aacsfnet.inference.onnx import export_onnx
+
+        lines = export_onnx(source, folder)
+    else:
+        from aacsfnet.inference.hub import export_huggingface
+
+        lines = export_huggingface(source, folder)
+    for line in lines:
+        typer.echo(line)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -55,6 +55,15 @@ class Evaluated:
         return [Trained(folder) for folder in sorted(folders)]
 
 
+class ReportFiles:
+    """The files beside a report: its tables and figures, in a folder of the page's name."""
+
+    def __init__(self, page: Path) -> None:
+        self.folder = page.with_name(page.stem if page.suffix else f"{page.name}-files")
+        self.tables = self.folder / "tables"
+        self.figures = self.folder / "figures"
+
+
 class Layout:
     """The paths of one data set's results under given settings.
 

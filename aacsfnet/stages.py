@@ -47,7 +47,7 @@ STAGES = {
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
     "train": Stage(4, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
-    "evaluate": Stage(2, ("data", "evaluate"), ("train",)),
+    "evaluate": Stage(3, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
         2,

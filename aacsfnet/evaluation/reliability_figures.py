@@ -10,18 +10,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aacsfnet.config import Evaluate
 from aacsfnet.evaluation import statistics
 from aacsfnet.evaluation.abstention import SIGNS
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.neutral import Neutral
 from aacsfnet.evaluation.statistics import Codes, Floats
-from aacsfnet.evaluation.summaries import compare, draws_seed, entry_of, summarise
+from aacsfnet.evaluation.summaries import both_views, compare, draws_seed, entry_of
 from aacsfnet.labels import Label
 
 Summary = dict[str, Any]
 
 #: Shares of frames kept at which the risk is told.
 _KEPT = (1.0, 0.99, 0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+
+
+def reliability_figures(rows: pl.DataFrame, label: Label, settings: Evaluate) -> Summary:
+    """Return all of them, of predictions as `aacsfnet.evaluation.held_out.judged` returns them."""
+    size = settings.bootstrap, settings.confidence
+    return {
+        "intervals": interval_figures(rows, label, settings.coverage, *size),
+        "abstention": abstention_figures(rows, label, settings.abstention, *size),
+        "relative": relative_figures(rows, label, settings.neutral, *size),
+    }
 
 
 class _Resampled:
@@ -141,12 +152,13 @@ def relative_figures(
 
     `difference` is that to the plain score's figures, paired by subject.
     """
+    weights = statistics.resamples(rows["subject"].n_unique(), resamples, draws_seed())
     found: Summary = {}
     for words in kinds:
-        relative = rows.with_columns(prediction=label.low + relative_scores(rows, label, words))
-        figures = summarise(relative, label, resamples, confidence)
+        scores = label.low + relative_scores(rows, label, words)
+        relative = rows.with_columns(prediction=scores.clip(label.low, label.high))
         found[words] = {
-            **{view: figures[view] for view in ("pooled", "by_subject")},
+            **both_views(relative, label, weights, confidence),
             "difference": compare(relative, rows, label, resamples, confidence),
         }
     return found

@@ -64,8 +64,8 @@ def export_huggingface(model: Path, folder: Path) -> list[str]:
 
 def _without_paths(description: dict[str, Any]) -> dict[str, Any]:
     """Return a description in which a file of pretrained weights has its name alone."""
-    training = description.get("training")
-    pretrained = (training or {}).get("pretrained")
+    training = description.get("training", {})
+    pretrained = training.get("pretrained")
     if not pretrained:
         return description
     return description | {"training": training | {"pretrained": Path(pretrained).name}}
@@ -108,9 +108,27 @@ def _card(
         measures=_MEASURES,
         metrics=metrics,
         # Figures by group of people stand there where the settings ask for them.
-        groups=(metrics or {}).get("groups") or {},
-        json=json,
+        groups=_groups(metrics or {}),
     )
+
+
+def _groups(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the groups' table: column, group, people, and their figures."""
+    columns = metrics.get("groups", {}).get("columns", {})
+    return [
+        {"column": _cell(name), "name": _cell(each["group"])} | each
+        for name, found in columns.items()
+        for each in found["groups"]
+    ]
+
+
+def _cell(text: str) -> str:
+    r"""Return text as a cell of a Markdown table holds it.
+
+    >>> _cell("a|b")
+    'a\\|b'
+    """
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _figure(entry: dict[str, Any], digits: int = 3) -> str:

@@ -66,9 +66,7 @@ class Scores(nn.Module):
         if self.intervals:
             found += _ends(self.intervals, score)
         if len(self.familiarities):
-            distances = [
-                far(each) for far, each in zip(self.familiarities, features, strict=True)
-            ]
+            distances = [far(each) for far, each in zip(self.familiarities, features, strict=True)]
             found.append(torch.stack(distances).mean(dim=0))
         return tuple(found)
 

@@ -1,5 +1,8 @@
 rule evaluate_experiment:
     input:
+        index=rules.index.output,
+        merged=merged("index"),
+        splits=merged("splits"),
         predictions=lambda wildcards: [
             trained.predictions for trained in PLAN.trained(wildcards.experiment)
         ],
@@ -24,12 +27,13 @@ rule evaluate_experiment:
     params:
         config=settings("evaluate"),
         version=STAGES["evaluate"].version,
+        merge=subpath(input.merged, parent=True),
         output=subpath(output.metrics, parent=True),
     message:
         "Evaluating {wildcards.experiment} on held-out subjects"
     shell:
-        "python -m aacsfnet evaluate --config {params.config:q} --output {params.output:q}"
-        " {input.predictions:q} > {log:q} 2>&1"
+        "python -m aacsfnet evaluate --config {params.config:q} --index {input.index:q}"
+        " --merge {params.merge:q} --output {params.output:q} {input.predictions:q} > {log:q} 2>&1"
 
 
 rule report:
