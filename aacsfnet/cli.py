@@ -309,6 +309,26 @@ def audit(
         raise typer.Exit(1)
 
 
+@tool("aacsfnet checklist --results results/demo --output checklist.md")
+def checklist(
+    results: Results,
+    output: Annotated[
+        Path | None, Option("--output", help="A Markdown file; printed if not told.")
+    ] = None,
+    config: Settings = "config.yaml",
+) -> None:
+    """Write a TRIPOD+AI checklist: what the run knows filled in, the rest left to the author."""
+    from aacsfnet.files import replacing
+    from aacsfnet.report.checklist import checklist as run
+
+    text = run(load(config), results)
+    if output is None:
+        typer.echo(text)
+        return
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 @tool(
     "aacsfnet fetch-models lllyasviel/control_v11f1p_sd15_depth /models/control-depth",
     name="fetch-models",

@@ -11,13 +11,14 @@ from aacsfnet import tables
 from aacsfnet.errors import SettingsError
 from aacsfnet.evaluation import metrics
 from aacsfnet.evaluation.binary import best_cut_off
-from aacsfnet.evaluation.binary_summary import binary_summary, cut_offs_by_fold, thresholds_of
+from aacsfnet.evaluation.binary_summary import binary_summary, cut_offs_by_fold
 from aacsfnet.evaluation.evaluate import evaluate
 from aacsfnet.evaluation.geometry_baseline import fit_chosen, geometry_predictions
 from aacsfnet.evaluation.paired import people_tests
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.review import review, with_geometry
 from aacsfnet.evaluation.statistics import resamples
+from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.labels import Label
 from tests.evaluation.test_evaluate import fold
 from tests.made_results import LABEL, settings

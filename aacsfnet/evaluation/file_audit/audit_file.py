@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from aacsfnet.errors import DataError
-from aacsfnet.evaluation.binary_summary import thresholds_of
 from aacsfnet.evaluation.file_audit.findings import Finding
 from aacsfnet.evaluation.file_audit.leaks import leaks
 from aacsfnet.evaluation.file_audit.order import order
@@ -17,6 +16,7 @@ from aacsfnet.evaluation.file_audit.submission import Submission, read_submissio
 from aacsfnet.evaluation.file_audit.values import values
 from aacsfnet.evaluation.review import review
 from aacsfnet.evaluation.summaries import summarise
+from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.labels import Label
 
 
