@@ -76,6 +76,7 @@ class Layout:
         self.folder = folder or config.results / config.dataset
         self.index = self.folder / "index.parquet"
         self.report = self.folder / "report.html"
+        self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {

@@ -50,7 +50,7 @@ STAGES = {
     "evaluate": Stage(3, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
-        2,
+        3,
         (
             *("data", "seed", "index.shard_frames", "crop", "landmarks", "prompts", "depth"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),

@@ -44,6 +44,10 @@ NOTES = {
 }
 
 
+#: Groups of people that the index holds.
+GROUPS = ("sex", "age_group")
+
+
 class Dataset(ABC):
     """One source of frames with labels."""
 

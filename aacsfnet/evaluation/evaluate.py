@@ -6,7 +6,6 @@ from pathlib import Path
 from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
-from aacsfnet.evaluation.binary_summary import thresholds_of
 from aacsfnet.evaluation.geometry_baseline import geometry_predictions
 from aacsfnet.evaluation.group_summary import words_of
 from aacsfnet.evaluation.held_out import calibrate, judged
@@ -14,6 +13,7 @@ from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.reliability_figures import reliability_figures
 from aacsfnet.evaluation.review import review, with_geometry
 from aacsfnet.evaluation.summaries import summarise
+from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.files import digest_of, replacing
 from aacsfnet.layout import Evaluated, Merged, Trained
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.datasets import Dataset
+from aacsfnet.datasets.base import GROUPS
 from aacsfnet.datasets.numerals import plain_number
 from aacsfnet.evaluation import statistics
 from aacsfnet.evaluation.statistics import Sums
@@ -15,8 +16,6 @@ from aacsfnet.evaluation.summaries import Summary, entries, sums_by_seed
 from aacsfnet.labels import Label
 from aacsfnet.seeds import seed_of
 
-#: Columns of people that the index itself holds.
-OF_INDEX = ("sex", "age_group")
 #: A column of numbers with more values than this is cut into thirds of the people.
 _MOST_NUMBERS = 5
 
@@ -32,10 +31,10 @@ def words_of(index: pl.DataFrame, dataset: Dataset, columns: Sequence[str]) -> W
     """
     said: dict[str, dict[str, Collection[str]]] = {}
     for name in columns:
-        if name in OF_INDEX:
+        if name in GROUPS:
             found = index.group_by("subject").agg(pl.col(name).unique()).sort("subject")
             said[name] = {subject: set(words) for subject, words in found.iter_rows()}
-    further = [name for name in columns if name not in OF_INDEX]
+    further = [name for name in columns if name not in GROUPS]
     return said | dict(dataset.people(further)) if further else said
 
 

@@ -17,7 +17,7 @@ from aacsfnet.inference.predictor import Predictor
 from aacsfnet.layout import Evaluated, Trained
 from aacsfnet.models.folder import read_description
 
-_CARD = Path(__file__).parent / "card.md"
+_CARD = Path(__file__).parent / "card.jinja"
 #: Measures of the card's table, in order, as `metrics.json` names them.
 _MEASURES = {"pcc": "PCC", "icc": "ICC(3,1)", "ccc": "CCC", "mae": "MAE", "rmse": "RMSE"}
 
@@ -57,7 +57,7 @@ def export_huggingface(model: Path, folder: Path) -> list[str]:
     with replacing(folder / "README.md") as temporary:
         temporary.write_text(_card(predictor, descriptions, metrics), encoding="utf-8")
     return [
-        f"{folder}: {len(members)} networks and a model card;"
+        f"{folder}: {len(members)} network{'s' * (len(members) > 1)} and a model card;"
         " read the card and complete what only you know before you share it"
     ]
 

@@ -121,7 +121,8 @@ def export_onnx(model: Path, folder: Path) -> list[str]:
         if difference is None
         else f"differs from torch by at most {difference:.1g} {predictor.label.name}"
     )
-    return [f"{path}: {len(predictor.models)} networks, {checked}"]
+    count = len(predictor.models)
+    return [f"{path}: {count} network{'s' * (count > 1)}, {checked}"]
 
 
 def _write(module: Scores, size: int, path: Path) -> None:

@@ -70,7 +70,6 @@ class Saving:
 
 
 _SAVING: ContextVar[Saving | None] = ContextVar("saving", default=None)
-_FILES = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
 
 
 @contextmanager
@@ -92,16 +91,20 @@ def saving(folder: Path, style: str) -> Iterator[Saving]:
         _SAVING.reset(token)
 
 
-def _save(figure: Figure, name: str, to: Saving) -> None:
+def _save(figure: Figure, svg: str, name: str, to: Saving) -> None:
+    """Write a figure, and its SVG as it was drawn for the page, in the colours they stand for."""
     real = {colour: to.colours[variable] for colour, variable in _VARIABLES.items()}
+    for colour, exchanged in real.items():
+        svg = svg.replace(colour, exchanged)
     for artist in figure.findobj():
         for part in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
             _recolour(artist, part, real)
-    for suffix, metadata in _FILES.items():
-        path = to.folder / f"{name}{suffix}"
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=suffix[1:], metadata=metadata, facecolor="white")
-        to.written.add(path)
+    figure.set_layout_engine("none")  # all is in its place already
+    with replacing(to.folder / f"{name}.svg") as temporary:
+        temporary.write_text(svg, encoding="utf-8")
+    with replacing(to.folder / f"{name}.pdf") as temporary:
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+    to.written.update(to.folder / f"{name}{suffix}" for suffix in (".svg", ".pdf"))
 
 
 def _recolour(artist: Any, part: str, real: dict[str, str]) -> None:
@@ -130,9 +133,9 @@ def drawing(
         figure = Figure(figsize=size, layout="constrained")
         yield page, list(figure.subplots(rows, columns, squeeze=False).flat)
         written = io.StringIO()
-        figure.savefig(written, format="svg", metadata=_FILES[".svg"])
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
         if (to := _SAVING.get()) is not None:
-            _save(figure, name, to)
+            _save(figure, written.getvalue(), name, to)
     page.write(_for_page(written.getvalue(), name))
 
 

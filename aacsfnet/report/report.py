@@ -42,6 +42,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         DataError: there is no index, or a table cannot be read.
     """
     files = ReportFiles(output)
+    files.folder.mkdir(parents=True, exist_ok=True)
     with saving(files.figures, _STYLE) as saved:
         text, tables = _page(config, results, files)
     remove_others(files.figures, saved.written, (".svg", ".pdf"))

@@ -85,7 +85,7 @@ def _plain(cell: Cell) -> Cell:
 def as_tex(table: Table) -> str:
     r"""Return a table as a LaTeX tabular; it needs the package booktabs.
 
-    >>> as_tex(Table("t", "", ["A"], [["50 %"], [None]])).splitlines()[5:7]
+    >>> as_tex(Table("t", "", ["A"], [["50 %"], [None]])).splitlines()[6:8]
     ['50 \\% \\\\', '-- \\\\']
     """
     texts = all(isinstance(row[0], str) for row in table.rows)
@@ -111,8 +111,33 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, Mapping):
         if cell["low"] is None:
             return shown(cell["value"])
-        return f"{shown(cell['value'])} [{cell['low']:.3f}, {cell['high']:.3f}]"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+        return f"{shown(cell['value'])} [{shown(cell['low'])}, {shown(cell['high'])}]"
+    return f"{cell:.3f}".replace("-", "−") if isinstance(cell, float) else str(cell)
+
+
+def as_text(table: Table) -> str:
+    """Return a table for a terminal: columns apart by two blanks.
+
+    >>> print(as_text(Table("t", "Who", ["Name", "MAE"], [["a", 1.25], ["long", None]])))
+    Who
+    Name    MAE
+    a     1.250
+    long      –
+    """
+    rows = [list(table.head), *([shown(cell) for cell in row] for row in table.rows)]
+    wide = [max(len(row[at]) for row in rows) for at in range(_width(table))]
+    texts = [
+        all(isinstance(row[at], str) for row in table.rows) and bool(table.rows)
+        for at in range(_width(table))
+    ]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if is_text else cell.rjust(width)
+            for cell, width, is_text in zip(row, wide, texts, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([table.title, *lines])
 
 
 def write_tables(tables: Iterable[Table], folder: Path) -> None:

@@ -1,30 +1,23 @@
 """What a reviewer asks, as tables and plots: the page's section and the files beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from aacsfnet.evaluation.agreement import AGREEMENT
-from aacsfnet.evaluation.binary import BINARY
 from aacsfnet.evaluation.metrics import METRICS
 from aacsfnet.evaluation.paired import TESTED, holm, people_tests
 from aacsfnet.evaluation.results import Results
-from aacsfnet.evaluation.subgroups import COMPARED
 from aacsfnet.evaluation.summaries import subject_table
 from aacsfnet.labels import Label
 from aacsfnet.report import review_figures
+from aacsfnet.report.figure_tables import TITLES, figure_tables
 from aacsfnet.report.names import Names
 from aacsfnet.report.picture_sections import axis_of
-from aacsfnet.report.result_sections import BASELINES
-from aacsfnet.report.result_tables import Cell, Table
+from aacsfnet.report.result_tables import Table
 
 Section = dict[str, Any]
-
-_VIEWS = {"pooled": "all frames", "by_subject": "subjects"}
-#: Names of measures in tables, the bias among them.
-_TITLES = {name: title for name, (title, _, _) in METRICS.items()} | {"bias": "Bias"}
 
 
 def review_section(results: Results, names: Names, label: Label, comparison: Section) -> Section:
@@ -44,18 +37,8 @@ def review_section(results: Results, names: Names, label: Label, comparison: Sec
     first = next(iter(known))
     rows = {name: found for name in known if (found := results.predictions(name)) is not None}
     tables = [
-        *_headline(known),
-        _levels(known, label),
-        _binary(known, label),
-        _agreement(known),
-        _lines(known),
-        _calibration(known, label),
+        *figure_tables(known, label),
         _differences(rows, comparison, label),
-        _geometry(known),
-        _groups(known),
-        _gaps(known),
-        _each_seed(known),
-        _over_seeds(known),
         _subjects(rows, names, label),
     ]
     tables = [table for table in tables if table.rows]
@@ -85,94 +68,8 @@ def review_section(results: Results, names: Names, label: Label, comparison: Sec
             if gap["apart"]
         ],
         "cut_offs": known[first]["folds"] > 1,
-        "measures": _TITLES,
+        "measures": TITLES,
     }
-
-
-def _headline(known: Mapping[str, Section]) -> list[Table]:
-    first = next(iter(known.values()))
-    found = []
-    for view, words in _VIEWS.items():
-        rows = [
-            [name, *(metrics[view][metric] for metric in METRICS)]
-            for name, metrics in known.items()
-        ]
-        rows += [
-            [title, *(first["baselines"][name][view][metric] for metric in METRICS)]
-            for name, title in BASELINES.items()
-            if name in first["baselines"]
-        ]
-        head = ("Experiment", *(title for title, _, _ in METRICS.values()))
-        found.append(Table(f"figures-{view}", f"Figures over {words}", head, rows))
-    rows = [
-        [name, *(metrics["unclipped"]["pooled"][metric] for metric in METRICS)]
-        for name, metrics in known.items()
-    ]
-    return [*found, Table("figures-unclipped", "Figures over all frames, unclipped", head, rows)]
-
-
-def _levels(known: Mapping[str, Section], label: Label) -> Table:
-    rows = [
-        [name, row["level"], row["frames"], row["subjects"], row["mae"]]
-        for name, metrics in known.items()
-        for row in metrics["per_level"]
-    ]
-    head = ("Experiment", label.name, "Frames", "Subjects", "MAE")
-    return Table("levels", "Error by label level", head, rows)
-
-
-def _binary(known: Mapping[str, Section], label: Label) -> Table:
-    rows: list[Sequence[Cell]] = [
-        [
-            name,
-            f"≥ {one['threshold']:g}",
-            words,
-            one["frames"],
-            one["subjects"],
-            one["prevalence"],
-            *(one[view][figure] for figure in BINARY),
-        ]
-        for name, metrics in known.items()
-        for one in metrics["binary"]
-        for view, words in _VIEWS.items()
-    ]
-    titles = [title for title, _ in BINARY.values()]
-    head = ("Experiment", label.name, "Over", "Frames", "Who show it", "Prevalence", *titles)
-    return Table("binary", f"{label.name} at or above a level, or below", head, rows)
-
-
-def _agreement(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [name, *(metrics["agreement"][figure] for figure in AGREEMENT)]
-        for name, metrics in known.items()
-    ]
-    head = ("Experiment", *(title for title, _ in AGREEMENT.values()))
-    return Table("agreement", "Limits of agreement and minimal detectable change", head, rows)
-
-
-def _lines(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [name, metrics["calibration"]["slope"], metrics["calibration"]["intercept"]]
-        for name, metrics in known.items()
-    ]
-    head = ("Experiment", "Slope", "Intercept")
-    return Table("calibration-line", "Line from predictions to labels", head, rows)
-
-
-def _calibration(known: Mapping[str, Section], label: Label) -> Table:
-    rows: list[Sequence[Cell]] = [
-        [name, of, row["level"], row["frames"], row["subjects"], row[value]]
-        for name, metrics in known.items()
-        for view, of, value in (
-            ("by_label", "labelled", "prediction"),
-            ("by_prediction", "predicted", "label"),
-        )
-        for row in metrics["calibration"][view]
-    ]
-    head = ("Experiment", "Level", label.name, "Frames", "Subjects", "Mean of the other")
-    return Table(
-        "calibration", "Predictions at each label and labels at each prediction", head, rows
-    )
 
 
 def _differences(rows: Mapping[str, pl.DataFrame], comparison: Section, label: Label) -> Table:
@@ -190,7 +87,7 @@ def _differences(rows: Mapping[str, pl.DataFrame], comparison: Section, label: L
     found = [
         [
             one["name"],
-            _TITLES[measure],
+            TITLES[measure],
             one["entries"][measure],
             test.people,
             _known(test.median),
@@ -207,88 +104,6 @@ def _differences(rows: Mapping[str, pl.DataFrame], comparison: Section, label: L
 
 def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _geometry(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [name, words, *(baseline["network_less_geometry"][view][metric] for metric in METRICS)]
-        for name, metrics in known.items()
-        if (baseline := metrics["baselines"].get("geometry"))
-        for view, words in _VIEWS.items()
-    ]
-    head = ("Experiment", "Over", *(title for title, _, _ in METRICS.values()))
-    return Table("geometry", "Network less the regression on facial measures", head, rows)
-
-
-def _groups(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [
-            name,
-            column,
-            group["group"],
-            group["subjects"],
-            "few" if group["few"] else "",
-            group["frames"],
-            *(group["pooled"][measure] for measure in COMPARED),
-        ]
-        for name, metrics in known.items()
-        for column, found in metrics["groups"]["columns"].items()
-        for group in found["groups"]
-    ]
-    titles = [_TITLES[name] for name in COMPARED]
-    head = ("Experiment", "By", "Group", "People", "Few", "Frames", *titles)
-    return Table("groups", "Figures by group of people, over all frames", head, rows)
-
-
-def _gaps(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [
-            name,
-            gap["column"],
-            _TITLES[gap["measure"]],
-            gap["first"],
-            gap["second"],
-            {key: gap[key] for key in ("value", "low", "high")},
-            "apart" if gap["apart"] else "open",
-        ]
-        for name, metrics in known.items()
-        for gap in metrics["groups"]["gaps"]
-    ]
-    head = ("Experiment", "By", "Measure", "Higher in", "than in", "Gap", "Verdict")
-    return Table("gaps", "Largest gap between groups, with simultaneous intervals", head, rows)
-
-
-def _each_seed(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [name, seed, words, *(one[view][metric] for metric in METRICS)]
-        for name, metrics in known.items()
-        if len(metrics["seeds"]) > 1
-        for seed, one in metrics["per_seed"].items()
-        for view, words in _VIEWS.items()
-    ]
-    head = ("Experiment", "Seed", "Over", *(title for title, _, _ in METRICS.values()))
-    return Table("each-seed", "Figures of each training seed", head, rows)
-
-
-def _over_seeds(known: Mapping[str, Section]) -> Table:
-    rows = [
-        [
-            name,
-            words,
-            _TITLES[metric],
-            metrics[view][metric],
-            *(spread[view][metric][key] for key in ("sd", "lowest", "highest")),
-        ]
-        for name, metrics in known.items()
-        if (spread := metrics["over_seeds"])
-        for view, words in _VIEWS.items()
-        for metric in METRICS
-    ]
-    head = (
-        *("Experiment", "Over", "Measure", "Figure, interval over people"),
-        *("SD over seeds", "Lowest seed", "Highest seed"),
-    )
-    return Table("seeds", "Spread over training seeds beside the interval over people", head, rows)
 
 
 def _subjects(rows: Mapping[str, pl.DataFrame], names: Names, label: Label) -> Table:

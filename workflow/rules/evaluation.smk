@@ -40,12 +40,13 @@ rule report:
     input:
         [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
     output:
-        report(
+        page=report(
             LAYOUT.report,
             caption="../report/report.rst",
             category="Report",
             labels={"page": "faces, pictures, figures"},
         ),
+        files=directory(LAYOUT.report_files.folder),
     log:
         LAYOUT.log(LAYOUT.report),
     benchmark:
@@ -58,9 +59,9 @@ rule report:
     params:
         config=settings("report"),
         version=STAGES["report"].version,
-        results=subpath(output[0], parent=True),
+        results=subpath(output.page, parent=True),
     message:
         "Writing the report"
     shell:
         "python -m aacsfnet report --config {params.config:q} --results {params.results:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output.page:q} > {log:q} 2>&1"
