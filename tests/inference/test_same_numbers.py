@@ -16,10 +16,12 @@ from aacsfnet.config import validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.index import index
 from aacsfnet.evaluation.evaluate import evaluate
+from aacsfnet.faces.film import FilmExtractor
 from aacsfnet.inference.onnx import export_onnx
 from aacsfnet.inference.predict import predict
 from aacsfnet.layout import Layout
 from aacsfnet.models.pictures import resized
+from aacsfnet.models.signs import face_signs, frame_pixels
 from aacsfnet.training.train import train
 from benchmarks.pays_people import shard_tables
 
@@ -94,8 +96,9 @@ def test_the_command_gives_the_predictions_that_evaluate_counts(run, tmp_path):
 def test_python_the_command_and_onnx_agree(run, tmp_path):
     folder, layout = run
     experiment = layout.experiment("full").folder
-    predict([folder / "frames"], experiment, tmp_path / "t.parquet", sequences=True)
-    rows = pl.read_parquet(tmp_path / "t.parquet").with_columns(
+    output = tmp_path / "t.parquet"
+    predict([folder / "frames"], experiment, output, people="largest", sequences=True)
+    rows = pl.read_parquet(output).with_columns(
         frame_id=pl.col("path").str.extract(r"/frames/(.*)\.png$")
     )
     predictor = aacsfnet.Predictor(experiment)
@@ -123,14 +126,16 @@ def test_python_the_command_and_onnx_agree(run, tmp_path):
 
 def test_signs_in_use_are_those_of_training(run):
     """What bounds are calibrated on is what a new face is measured by."""
-    from aacsfnet.faces import FaceExtractor
-    from aacsfnet.models.signs import face_signs, frame_pixels
-
     folder, layout = run
     predictor = aacsfnet.Predictor(layout.trained("full", 1, 0).folder)
-    told = tables.read(layout.trained("full", 1, 0).predictions).head(4)
-    with FaceExtractor(predictor.crop, predictor.landmarks) as extractor:
-        faces = [extractor.find(folder / "frames" / f"{name}.png")[0] for name in told["frame_id"]]
+    told = tables.read(layout.trained("full", 1, 0).predictions).head(6)
+    with FilmExtractor(predictor.crop, predictor.landmarks, everyone=False) as extractor:
+        pictures = [
+            cv2.imread(str(folder / "frames" / f"{name}.png"))[..., ::-1].copy()
+            for name in told["frame_id"]
+        ]
+        seen = [one for picture in pictures for one in extractor.add(picture)]
+        faces = [frame.faces[0] for frame in [*seen, *extractor.finish()]]
     signs = face_signs(
         np.array([face.pose[:2] for face in faces]),
         np.array([frame_pixels(face.to_frame) for face in faces]),

@@ -201,7 +201,7 @@ def _narrow(
     ours, rows = min(known, key=lambda view: abs(view[0]["value"] - middle))
     low, high = frame_interval(rows, one.measure, confidence)
     stated, frames, people = one.high - one.low, high - low, ours["high"] - ours["low"]
-    if frames > 0 and people > 1.4 * frames and 0 < stated < np.sqrt(frames * people):
+    if frames > 0 and people > 1.6 * frames and 0 < stated < 1.25 * frames:
         yield Finding(
             "frames_bootstrapped",
             f"the stated interval of {one.measure}, {one.low:g} to {one.high:g}, is as narrow as"
