@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from click.exceptions import ClickException
 
 from aacsfnet import cli
 from aacsfnet.config import validate
@@ -40,11 +39,7 @@ def settings():
 @pytest.mark.parametrize("line", list(commands()))
 def test_a_command_parses(line):
     _, name, *arguments = shlex.split(line, comments=True)
-    command = COMMANDS.commands[name]
-    try:
-        command.make_context(name, arguments)
-    except ClickException as error:
-        pytest.fail(f"{line}: {error.format_message()}")
+    COMMANDS.commands[name].make_context(name, arguments)  # raises where it does not
 
 
 @pytest.mark.parametrize("block", list(settings()))
