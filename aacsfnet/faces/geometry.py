@@ -33,6 +33,7 @@ _COMPARED = (
 )
 
 _ON_LEVEL_FACE: dict[str, Measure] = {}
+_BOTH_SIDES: set[str] = set()
 #: Each measure by name: meshes `(..., 478, 3)` in pixels -> `(...)` interocular distances.
 MEASURES: dict[str, Measure] = {}
 
@@ -63,7 +64,13 @@ def measure_all(points: np.ndarray) -> dict[str, Values]:
     The faces are levelled once, and a whole recording takes little longer than one frame.
     """
     face = level(points)
-    return {name: on_level(face) for name, on_level in _ON_LEVEL_FACE.items()}
+    found: dict[str, Values] = {}
+    for name, on_level in _ON_LEVEL_FACE.items():
+        if name in _BOTH_SIDES:  # their mean, and both stand before it
+            found[name] = (found[f"{name}_right"] + found[f"{name}_left"]) / 2
+        else:
+            found[name] = on_level(face)
+    return found
 
 
 def changes(measured: np.ndarray) -> Values:
@@ -98,6 +105,7 @@ def _measure_of_sides(of_side: Callable[[np.ndarray, Side], Values]) -> Measure:
     left: Measure = lambda face: of_side(face, sets.mirrored)  # noqa: E731
     _measure(right, f"{name}_right", text)
     _measure(left, f"{name}_left", text)
+    _BOTH_SIDES.add(name)
     return _measure(lambda face: (right(face) + left(face)) / 2, name, text)
 
 
