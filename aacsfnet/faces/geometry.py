@@ -110,7 +110,12 @@ def _measure_of_sides(of_side: Callable[[np.ndarray, Side], Values]) -> Measure:
 
 
 def _middle(face: np.ndarray, points: tuple[int, ...]) -> Values:
-    return np.asarray(face[..., list(points), :].mean(axis=-2))
+    return _mean(face[..., list(points), :], -2)
+
+
+def _mean(values: np.ndarray, axis: int = -1) -> Values:
+    """Return `values.mean(axis)`, several times as fast where there are few."""
+    return np.asarray(np.add.reduce(values, axis) / values.shape[axis])
 
 
 def _norm(vectors: np.ndarray) -> Values:
@@ -119,13 +124,13 @@ def _norm(vectors: np.ndarray) -> Values:
 
 def _height(face: np.ndarray, points: tuple[int, ...]) -> Values:
     """Return how far points lie above the eyes' line, on average."""
-    return np.asarray(-face[..., list(points), 1].mean(axis=-1), np.float64)
+    return np.asarray(-_mean(face[..., list(points), 1]), np.float64)
 
 
 def _opening(face: np.ndarray, pairs: tuple[tuple[int, ...], ...]) -> Values:
     """Return the mean distance across an opening, within the face's plane."""
     upper, lower = (list(side) for side in zip(*pairs, strict=True))
-    return np.asarray(_norm(face[..., upper, :2] - face[..., lower, :2]).mean(axis=-1))
+    return _mean(_norm(face[..., upper, :2] - face[..., lower, :2]))
 
 
 @_measure_of_sides
