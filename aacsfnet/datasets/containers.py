@@ -119,8 +119,9 @@ class VideoFile:
     @property
     def expected(self) -> int:
         """About how many frames the container claims; 0 where it does not say."""
-        end = self.claimed_end or 0.0
-        return self.stream.frames or round(end * float(self.stream.average_rate or 0))
+        seconds = float((self.stream.duration or 0) * (self.stream.time_base or 0))
+        seconds = seconds or (self._container.duration or 0) / 1e6
+        return self.stream.frames or round(seconds * float(self.stream.average_rate or 0))
 
     @property
     def claimed_end(self) -> float | None:
