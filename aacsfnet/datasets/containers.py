@@ -42,6 +42,8 @@ _SIGNATURES = (
 _PACKETS = (188, 192, 204)
 #: How many bytes tell what a file is: four of the longest packets.
 _START = 4 * 204
+#: Bytes that are read at a time: fewer mean more calls between the library and Python.
+_BUFFER = 2**18
 #: Containers whose clock starts anywhere and may start again, where files were joined.
 _FREE_CLOCKS = frozenset({"mpegts", "mpeg"})
 #: A stream that ends this much earlier than its container claims, share and seconds, is cut short.
@@ -90,7 +92,11 @@ class VideoFile:
 
         self._file.seek(0)
         self._container: Any = av.open(
-            self._file, format=self._kind, metadata_errors="replace", io_open=_refuse
+            self._file,
+            format=self._kind,
+            metadata_errors="replace",
+            buffer_size=_BUFFER,
+            io_open=_refuse,
         )
         found: Any = self._container.streams.best("video")
         if found is None or found.disposition & av.stream.Disposition.attached_pic:

@@ -130,8 +130,10 @@ def _few_threads(predictor: Predictor) -> Iterator[None]:
     before = torch.get_num_threads()
     if sum(p.numel() for model in predictor.models for p in model.parameters()) < _SMALL:
         torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _rows_of(recording: Recording, extractor: FilmExtractor, told: Progress) -> Iterator[_Waiting]:

@@ -223,6 +223,15 @@ def test_the_film_library_gets_a_handle_and_no_path(tmp_path, monkeypatch):
         options["io_open"]("file:///etc/passwd", 0, {})
 
 
+def test_a_film_whose_name_is_not_utf_8_is_read(tmp_path):
+    write(tmp_path / "a.mp4", grey())
+    try:
+        (tmp_path / "a.mp4").rename(tmp_path / os.fsdecode(b"Andr\xe9.mp4"))
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    assert len(inspect(tmp_path, r"Andr\xe9.mp4").times) == 50
+
+
 READ = """
 import sys
 from pathlib import Path
