@@ -5,6 +5,8 @@ brows run from the outer to the inner end, lips from the right to the left corne
 list of the left side holds the mirror images of the right side's, in the same order.
 """
 
+from functools import cache
+
 import numpy as np
 
 #: Landmarks that lie on the midline and are their own mirror image.
@@ -21,6 +23,7 @@ MIRROR[_RIGHT], MIRROR[_LEFT] = _LEFT, _RIGHT
 MIRROR.setflags(write=False)
 
 
+@cache
 def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
     """Return the landmarks at the same places on the face's other half.
 
