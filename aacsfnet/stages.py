@@ -26,8 +26,8 @@ class Stage:
 #: "data" stands for the name of the data set and what `index` says of reading it: all but the size
 #: of shards and the blocks of other data sets.
 STAGES = {
-    "index": Stage(1, ("data", "index.shard_frames")),
-    "crop": Stage(3, ("data", "crop"), ("index",), sharded=True),
+    "index": Stage(2, ("data", "index.shard_frames")),
+    "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(3, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,
@@ -47,10 +47,10 @@ STAGES = {
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
     "train": Stage(3, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
-    "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
+    "evaluate": Stage(2, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
-        2,
+        3,
         (
             *("data", "seed", "index.shard_frames", "crop", "landmarks", "prompts", "depth"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),

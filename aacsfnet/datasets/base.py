@@ -4,13 +4,14 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from aacsfnet.errors import SettingsError
 from aacsfnet.files import safe_name
 from aacsfnet.labels import Label as Label
 from aacsfnet.tables import SCHEMAS, Fault
@@ -43,6 +44,10 @@ NOTES = {
 }
 
 
+#: Groups of people that the index holds.
+GROUPS = ("sex", "age_group")
+
+
 class Dataset(ABC):
     """One source of frames with labels."""
 
@@ -66,6 +71,19 @@ class Dataset(ABC):
         """Return what the rows of each subject say of its split; empty where none can say."""
         return {}
 
+    def people(self, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
+        """Return by column what is said of each subject there, beyond what the index holds.
+
+        Raises:
+            SettingsError: there is no such column.
+        """
+        if names:
+            raise SettingsError(
+                f"evaluate.groups: {names[0]!r} is known of nobody in this data set; expected sex"
+                " or age_group, or with dataset: manifest a column of your table"
+            )
+        return {}
+
     def sources(self) -> list[Path]:
         """Return the files whose change makes the index stale (a manifest, say)."""
         return []
@@ -80,14 +98,20 @@ class Dataset(ABC):
         Rows that are not ok are not opened.
         """
         try:
-            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-                yield self.picture(path) if status == "ok" else Fault(status, reason)
+            columns = rows.select("path", "time_s", "status", "reason")
+            for path, time_s, status, reason in columns.iter_rows():
+                yield self.picture_at(path, time_s) if status == "ok" else Fault(status, reason)
         finally:
             self.close()
 
     @abstractmethod
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the frame at an index row's path, as `pictures` yields it."""
+
+    def picture_at(self, path: str, time_s: float | None) -> np.ndarray | Fault:
+        """Return the frame at an index row's path; of a video the one shown at its `time_s`."""
+        del time_s  # most data sets hold no videos
+        return self.picture(path)
 
     @staticmethod
     def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:
