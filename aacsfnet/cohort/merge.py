@@ -128,9 +128,7 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
         tables.read(crop / f"{shard}.parquet", [*_IDENTITY, "to_frame"])
         .join(
-            tables.read(
-                landmarks / f"{shard}.parquet", ["frame_id", "measures", "pose", *tables.VISIBLE]
-            ),
+            tables.read(landmarks / f"{shard}.parquet", _MEASURED),
             on="frame_id",
             how="left",
             maintain_order="left",

@@ -19,6 +19,7 @@ STATUSES = {
     "bad_label": "the label is missing or outside its range",
     "no_face": "no face was found",
     "several_faces": "several faces were found and crop.people is refuse",
+    "doubtful_face": "what looks like a face is none, or the frames beside it say otherwise",
     "small_face": "the face is smaller than crop.min_face",
     "no_landmarks": "the face mesh was not found on the crop",
     "not_selected": "the plan makes no picture from this frame",
@@ -57,6 +58,9 @@ REGIONS = ("brows", "eyes", "nose", "mouth")
 VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 Columns = dict[str, Any]  # name -> Polars type
+
+#: Share of each region that is seen, 0 (covered) to 1; of brows and eyes the worse side's.
+_VISIBLE: Columns = dict.fromkeys(VISIBLE, pl.Float32)
 
 _FRAME: Columns = {
     "frame_id": pl.String,  # <subject>/<sequence>/<frame>
@@ -111,15 +115,15 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
-    },
+    }
+    | _VISIBLE,
     "landmarks": _FRAME
     | {
         "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
-        **dict.fromkeys(VISIBLE, pl.Float32),
+        **_VISIBLE,
         # Facial measures by name, interocular distances; null where a region they rest on is
         # covered (landmarks.min_visibility):
         "measures": _MEASURES,
@@ -198,6 +202,6 @@ SCHEMAS: dict[str, Columns] = {
         "yaw": pl.Float32,  # degrees
         "pitch": pl.Float32,  # degrees
         "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
-        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
+        **_VISIBLE,
     },
 }

@@ -89,6 +89,11 @@ def test_every_section_is_there_and_every_link_leads_somewhere(finished):
         assert reference in ids
 
 
+def test_the_least_sure_faces_are_shown_with_their_scores(finished):
+    sheet = section(finished[1], "faces").split("The least sure faces")[1]
+    assert sheet.count("detector 0.90") == 12
+
+
 def test_nothing_is_loaded_from_anywhere(finished):
     page = Page(finished[1])
     assert page.all("script") == []
