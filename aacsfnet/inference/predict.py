@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from math import isnan
 from pathlib import Path
 from typing import Literal
@@ -125,11 +126,13 @@ class Scorer:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
         with extractor:
+            if self._neutral is None:
+                found = (_rows_of(each, extractor, told) for each in read)
+                yield from self._scored(chain.from_iterable(found))
+                return
             for each in read:
                 rows = self._scored(_rows_of(each, extractor, told))
-                if self._neutral is not None and each.together:
-                    rows = with_relative(rows, self._neutral)
-                yield from rows
+                yield from with_relative(rows, self._neutral) if each.together else rows
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
         """Yield rows with their predictions, of which the network makes many at a time.
