@@ -26,9 +26,9 @@ class Stage:
 #: "data" stands for the name of the data set and what `index` says of reading it: all but the size
 #: of shards and the blocks of other data sets.
 STAGES = {
-    "index": Stage(1, ("data", "index.shard_frames")),
-    "crop": Stage(2, ("data", "crop"), ("index",), sharded=True),
-    "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
+    "index": Stage(2, ("data", "index.shard_frames")),
+    "crop": Stage(3, ("data", "crop"), ("index",), sharded=True),
+    "landmarks": Stage(3, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         4,
         ("data", "seed", "crop.size", "prompts", "generate.model"),
@@ -40,7 +40,10 @@ STAGES = {
         3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        6, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+        6,
+        ("data", "landmarks", "quality"),
+        ("index", "crop", "landmarks", "generate"),
+        sharded=True,
     ),
     "merge": Stage(
         4, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")

@@ -8,7 +8,8 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.summaries import summarise
 from aacsfnet.files import replacing
-from aacsfnet.layout import Evaluated
+from aacsfnet.layout import Evaluated, Trained
+from aacsfnet.made import hash_in, hash_of, made_from
 
 
 def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
@@ -27,6 +28,9 @@ def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
     label = open_dataset(config).label
     rows = gather(predictions, label)
     found = summarise(rows, label, config.evaluate.bootstrap, config.evaluate.confidence)
+    # The model's own description stands beside its predictions.
+    models = [Trained(file.parent).description for file in predictions]
+    found["made_from"] = made_from(config, "evaluate", train=hash_of(sorted(map(hash_in, models))))
     with replacing(Evaluated(output).predictions) as temporary:
         rows.write_parquet(temporary)
     with replacing(Evaluated(output).metrics) as temporary:

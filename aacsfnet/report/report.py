@@ -1,6 +1,7 @@
 """The stage `report`: one HTML page that holds everything it shows and opens anywhere."""
 
 import datetime
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.results import Results
 from aacsfnet.files import replacing
 from aacsfnet.layout import Layout
+from aacsfnet.made import of_report
 from aacsfnet.report import picture_sections, result_sections
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
@@ -47,6 +49,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         label=label,
         axis=picture_sections.axis_of(label),
         written=datetime.datetime.now(datetime.UTC),
+        made_from=json.dumps(of_report(config, found.layout.index, found.layout.figures())),
         named=config.report.subject_names,
         confidence=config.evaluate.confidence,
         summary=result_sections.summary_section(found),

@@ -1,8 +1,12 @@
 rule evaluate_experiment:
     input:
-        predictions=lambda wildcards: [
-            trained.predictions for trained in PLAN.trained(wildcards.experiment)
-        ],
+        first=first("evaluate"),
+        predictions=needed(
+            "evaluate",
+            lambda wildcards: [
+                trained.predictions for trained in PLAN.trained(wildcards.experiment)
+            ],
+        ),
     output:
         predictions=LAYOUT.experiment("{experiment}").predictions,
         metrics=report(
@@ -22,7 +26,6 @@ rule evaluate_experiment:
         runtime=60,
     params:
         config=settings("evaluate"),
-        version=STAGES["evaluate"].version,
         output=subpath(output.metrics, parent=True),
     message:
         "Evaluating {wildcards.experiment} on held-out subjects"
@@ -33,7 +36,13 @@ rule evaluate_experiment:
 
 rule report:
     input:
-        [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
+        first=first("report"),
+        metrics=needed(
+            "report",
+            lambda wildcards: [
+                LAYOUT.experiment(name).metrics for name in PLAN.experiments
+            ],
+        ),
     output:
         report(
             LAYOUT.report,
@@ -52,7 +61,6 @@ rule report:
         runtime=60,
     params:
         config=settings("report"),
-        version=STAGES["report"].version,
         results=subpath(output[0], parent=True),
     message:
         "Writing the report"
