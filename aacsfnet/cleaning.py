@@ -123,7 +123,7 @@ class _Search:
             rows = tables.read(layout.index, ["shard", "subject"]).unique()
             self._names = dict(rows.iter_rows())
         named = {*self._names.values()}
-        if layout.folder.name != config.dataset or (named and not named & self._planned):
+        if layout.folder.resolve().name != config.dataset or (named and not named & self._planned):
             raise DataError(
                 f"{layout.folder}: no subject of these results is in the data set"
                 f" {config.dataset!r} of the settings; name the settings that made them (--config)"

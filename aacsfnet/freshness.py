@@ -246,7 +246,7 @@ class Freshness:
             sources = noted_sources(path)
             wanted["files"] = sources_hash(sources)
             if other := exchanged(self._dataset, sources, self._verified):
-                return f"{_some(other)}: other bytes than those that were read"
+                return f"{_some(other)}: other bytes than were read"
         return self._differs(path, wanted)
 
     def _merged(self, path: Path, scope: str) -> str:

@@ -29,32 +29,38 @@ def told_by(claims: Claims) -> dict[str, Told]:
     units = list(fields.action_unit_columns(sheet))
     # Numbers as they are read: how a column writes them is found out from all of its rows.
     numbers = {name: _each(sheet.columns[name], _number(claims, name)) for name in units}
-    table = pl.DataFrame(
-        sheet.columns, schema=dict.fromkeys(sheet.columns, pl.String)
-    ).with_columns(
-        pl.Series("subject", claims.subjects, pl.String),
-        pl.Series("label", _each(sheet.columns["label"], lambda i: str(claims.label_of(i)[0]))),
-        pl.Series("wrong", _each(sheet.columns["label"], lambda i: claims.label_of(i)[1])),
-        pl.Series("shared", _shared_videos(claims), pl.String),
-        *(pl.Series(name, values, pl.String) for name, values in numbers.items()),
-        pl.col("path").str.split("/").list.last().alias("name"),
+    table = (
+        pl.DataFrame(sheet.columns, schema=dict.fromkeys(sheet.columns, pl.String))
+        .with_columns(
+            pl.Series("subject", claims.subjects, pl.String),
+            pl.Series("label", _each(sheet.columns["label"], lambda i: str(claims.label_of(i)[0]))),
+            pl.Series("wrong", _each(sheet.columns["label"], lambda i: claims.label_of(i)[1])),
+            pl.Series("shared", _shared_videos(claims), pl.String),
+            *(pl.Series(name, values, pl.String) for name, values in numbers.items()),
+            pl.col("path").str.replace_all("\\", "/", literal=True).str.strip_prefix("./"),
+        )
+        .with_columns(pl.col("path").str.split("/").list.last().alias("name"))
     )
     named = [each for each in ("sequence", "frame") if each in sheet.columns]
     frames = ["path", *named, *claims.times.columns, "wrong", "shared"]
     table = table.with_columns(
-        pl.int_range(pl.len()).over(["subject", *keys]).cast(pl.String).alias(rank)
-        for rank, keys in (("same picture", ["path"]), ("same name", [*named, "name"]))
+        pl.int_range(pl.len()).over(keys).cast(pl.String).alias(rank)
+        for rank, keys in (
+            ("same picture", ["path"]),
+            ("same name", ["subject", *named, "name"]),
+        )
     )
     frames += ["same picture", "same name"]
-    people = [each for each in ("sex", "age_group") if each in sheet.columns]
-    labels = [*frames, "label", *people, *units]
+    taken = {"path", "subject", "label", "split", *named}
+    others = sorted((fields.KNOWN_COLUMNS & sheet.columns.keys()) - taken)  # sex, age group
+    labels = [*frames, "label", *others, *units]
     split = labels + [each for each in ("split",) if each in sheet.columns]
     parts = {"frames": frames, "labels": labels, "split": split}
     said = table.select(
         "subject",
         **{part: pl.concat_str(names, separator=_FIELD) for part, names in parts.items()},
     )
-    found = said.group_by("subject").agg(pl.exclude("subject").sort())
+    found = said.group_by("subject").agg(pl.exclude("subject").sort().str.join(_ROW))
     return {
         subject: Told(*(_hash(*each) for each in zip(parts.values(), rows, strict=True)))
         for subject, *rows in found.iter_rows()
@@ -86,8 +92,6 @@ def _shared_videos(claims: Claims) -> list[str]:
     return found
 
 
-def _hash(names: list[str], rows: list[str]) -> str:
-    found = hashlib.blake2b(_FIELD.join(names).encode(), digest_size=16)
-    for row in rows:
-        found.update((_ROW + row).encode())
-    return found.hexdigest()
+def _hash(names: list[str], rows: str) -> str:
+    told = _FIELD.join(names) + _ROW + rows
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
