@@ -135,6 +135,7 @@ def generate(
 
 @shard_stage
 def quality(
+    index: IndexTable,
     crop: CropTable,
     landmarks: LandmarksTable,
     generate: GenerateTable,
@@ -144,7 +145,7 @@ def quality(
     """Accept or reject each generated picture, with reasons."""
     from aacsfnet.augmentation.gate.quality import quality as run
 
-    run(load(config), crop, landmarks, generate, output)
+    run(load(config), index, crop, landmarks, generate, output)
 
 
 @stage(
@@ -340,6 +341,22 @@ def checklist(
         return
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@tool("aacsfnet clean results/demo")
+def clean(
+    results: Annotated[Path, Argument(help="The data set's results folder.")],
+    yes: Annotated[bool, Option("--yes", help="Remove it; else it is only told.")] = False,
+    config: Settings = "config.yaml",
+) -> None:
+    """Tell what removed subjects and experiments and killed jobs left, and remove it."""
+    from aacsfnet.cleaning import in_words, leftovers, remove
+
+    settings = load(config)
+    found = leftovers(settings, results)
+    if yes:
+        remove(settings, results, found)
+    typer.echo(in_words(found, results, yes))
 
 
 @tool(
