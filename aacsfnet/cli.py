@@ -265,7 +265,7 @@ def doctor(config: Settings = "config.yaml") -> None:
         raise typer.Exit(2)
 
 
-@tool("aacsfnet audit --results results/demo` or `aacsfnet audit predictions.csv")
+@tool("aacsfnet audit predictions.csv")
 def audit(
     file: Annotated[
         Path | None,
@@ -294,8 +294,8 @@ def audit(
 ) -> None:
     """Check finished results, or anybody's predictions, for leaks, losses and flattery.
 
-    With `--results`: leaks, lost rows and altered pictures. With a file: all of its figures, and
-    what is wrong with it. Status 1 where anything is.
+    With `--results results/demo`: leaks, lost rows, altered pictures. With a file: all of its
+    figures, and what is wrong with it. Status 1 where anything is.
     """
     if (file is None) == (results is None):
         raise SettingsError("audit: name either a file of predictions or --results, a folder")
