@@ -90,15 +90,20 @@ def held_out(config: Config, layout: Layout, processes: int) -> dict[str, Any]:
 def strangers(config: Config, layout: Layout, experiment: Evaluated) -> pl.DataFrame:
     """Return further people's frames as `aacsfnet.evaluation.held_out.judged` returns them."""
     predictor = Predictor(experiment.folder)
+    labels = tables.read(layout.index, ["frame_id", "label"])
     parts = []
     for shard in layout.shards():
         crops = tables.read(layout.table("", "crop", shard)).filter(status="ok")
-        landmarks = tables.read(layout.table("", "landmarks", shard), ["frame_id", "pose"])
-        crops = crops.join(landmarks.drop_nulls(), on="frame_id", maintain_order="left")
+        landmarks = tables.read(
+            layout.table("", "landmarks", shard), ["frame_id", "pose", *tables.VISIBLE]
+        ).filter(pl.col("pose").is_not_null())
+        crops = crops.drop(tables.VISIBLE).join(landmarks, on="frame_id", maintain_order="left")
+        crops = crops.join(labels, on="frame_id", maintain_order="left")
         found = predictor.judge(
             [tables.decode_png(image) for image in crops["image"]],
             crops["pose"].to_numpy()[:, :2],
             crops["to_frame"].to_numpy().reshape(-1, 2, 3),
+            crops.select(tables.VISIBLE).cast(pl.Float64).fill_null(np.nan).to_numpy(),
         )
         parts.append(
             crops.select("frame_id", "subject", "label").with_columns(
