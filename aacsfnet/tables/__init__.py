@@ -17,6 +17,7 @@ from aacsfnet.tables.schemas import (
     REGIONS,
     SCHEMAS,
     STATUSES,
+    VISIBLE,
     Fault,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "REGIONS",
     "SCHEMAS",
     "STATUSES",
+    "VISIBLE",
     "Fault",
     "carry",
     "decode_png",

@@ -54,11 +54,10 @@ PAIN_MEASURES = (
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
 #: Parts of a face that something may cover; `aacsfnet.faces.visibility` says what rests on each.
 REGIONS = ("brows", "eyes", "nose", "mouth")
+#: Columns that tell how much of each region is seen.
+VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 Columns = dict[str, Any]  # name -> Polars type
-
-#: Share of each region that is seen, 0 (covered) to 1; of brows and eyes the worse side's.
-_VISIBLE: Columns = {f"visible_{region}": pl.Float32 for region in REGIONS}
 
 _FRAME: Columns = {
     "frame_id": pl.String,  # <subject>/<sequence>/<frame>
@@ -113,15 +112,16 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
-    }
-    | _VISIBLE,
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table, which takes them over
+    },
     "landmarks": _FRAME
     | {
         "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        **_VISIBLE,
+        # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
+        **dict.fromkeys(VISIBLE, pl.Float32),
         # Facial measures by name, interocular distances; null where a region they rest on is
         # covered (landmarks.min_visibility):
         "measures": _MEASURES,
@@ -196,5 +196,10 @@ SCHEMAS: dict[str, Columns] = {
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
         "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is
+        # Of a real picture's face, to judge in use whether a new face is like those of training:
+        "yaw": pl.Float32,  # degrees
+        "pitch": pl.Float32,  # degrees
+        "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
     },
 }
