@@ -16,9 +16,7 @@ from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
 from aacsfnet.faces.visibility import covered, hidden_measures, visible_of
 from aacsfnet.made import from_tables
-from aacsfnet.tables import REGIONS, Fault
-
-_VISIBLE = [f"visible_{region}" for region in REGIONS]
+from aacsfnet.tables import VISIBLE, Fault
 
 
 def landmarks(config: Config, crop: Path, output: Path) -> None:
@@ -35,7 +33,7 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     points: list[np.ndarray] = []
     crops = tables.read(crop)
     for at, (source, mesh) in enumerate(_meshes(crops, settings)):
-        visible = {name: source[name] for name in _VISIBLE}
+        visible = {name: source[name] for name in VISIBLE}
         rows.append(tables.carry(source, "landmarks") | visible)
         if mesh is None:
             continue

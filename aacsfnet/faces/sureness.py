@@ -2,12 +2,12 @@
 
 import polars as pl
 
-from aacsfnet.tables import REGIONS
+from aacsfnet.tables import VISIBLE
 
 #: How many of them are shown.
 SHOWN = 12
 #: Columns of the crop table that are read.
-COLUMNS = ["frame_id", "status", "confidence", "presence", *(f"visible_{name}" for name in REGIONS)]
+COLUMNS = ["frame_id", "status", "confidence", "presence", *VISIBLE]
 
 
 def least_sure(crops: pl.DataFrame, count: int = SHOWN) -> pl.DataFrame:
@@ -23,7 +23,7 @@ def least_sure(crops: pl.DataFrame, count: int = SHOWN) -> pl.DataFrame:
     Returns:
         `COLUMNS`, `seen` (mean over the regions) and `sureness`.
     """
-    seen = pl.mean_horizontal(f"visible_{name}" for name in REGIONS)
+    seen = pl.mean_horizontal(*VISIBLE)
     return (
         crops.filter(pl.col("status") == "ok")
         .select(*COLUMNS, seen.alias("seen"))

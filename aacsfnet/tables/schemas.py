@@ -59,9 +59,6 @@ VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 Columns = dict[str, Any]  # name -> Polars type
 
-#: Share of each region that is seen, 0 (covered) to 1; of brows and eyes the worse side's.
-_VISIBLE: Columns = dict.fromkeys(VISIBLE, pl.Float32)
-
 _FACE: Columns = {
     "frame_id": pl.String,  # <subject>/<sequence>/<frame>
     "subject": pl.String,
@@ -122,15 +119,16 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
-    }
-    | _VISIBLE,
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table, which takes them over
+    },
     "landmarks": _FACE
     | {
         "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        **_VISIBLE,
+        # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
+        **dict.fromkeys(VISIBLE, pl.Float32),
         # Facial measures by name, interocular distances; null where a region they rest on is
         # covered (landmarks.min_visibility):
         "measures": _MEASURES,
@@ -209,6 +207,6 @@ SCHEMAS: dict[str, Columns] = {
         "yaw": pl.Float32,  # degrees
         "pitch": pl.Float32,  # degrees
         "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
-        **_VISIBLE,
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
     },
 }
