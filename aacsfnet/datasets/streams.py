@@ -40,6 +40,21 @@ class Decoded:
     picture: np.ndarray | Fault
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """How a film is written.
+
+    Attributes:
+        container: FFmpeg's names of the container, "mov,mp4,m4a,3gp,3g2,mj2".
+        codec: FFmpeg's name of the codec, "h264".
+        pixels: FFmpeg's name of the pixel format, "yuv420p"; "" where it does not say.
+    """
+
+    container: str
+    codec: str
+    pixels: str
+
+
 class FrameStream:
     """The frames of one video, in constant memory; use it in `with`, and iterate over it once.
 
@@ -48,6 +63,8 @@ class FrameStream:
 
     Attributes:
         expected: how many frames the container claims; 0 where it does not say.
+        encoding: how the film is written.
+        matrix: display matrix of the frame decoded last, see `turn`; None: it is shown as it is.
     """
 
     def __init__(self, file: BinaryIO, container: Any, max_pixels: int) -> None:
@@ -58,6 +75,12 @@ class FrameStream:
         aspect = self._stream.sample_aspect_ratio
         self._aspect = float(aspect) if aspect and aspect > 0 else 1.0
         self._reformatter = VideoReformatter()
+        self.matrix: Any = None
+        self.encoding = Encoding(
+            container.format.name,
+            self._stream.codec_context.codec.canonical_name,
+            self._stream.codec_context.pix_fmt or "",
+        )
         self._number = 0
         end = _claimed_end(self._stream, container)
         self.expected = self._stream.frames or round(
@@ -143,7 +166,8 @@ class FrameStream:
         pixels: np.ndarray = plain.to_ndarray()
         if (height, width) != pixels.shape[:2]:
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-        turned = turn(pixels, frame.side_data.get("DISPLAYMATRIX"))
+        self.matrix = frame.side_data.get("DISPLAYMATRIX")
+        turned = turn(pixels, self.matrix)
         return black_fault(turned) or np.ascontiguousarray(turned)
 
 

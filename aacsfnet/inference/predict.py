@@ -14,6 +14,7 @@ import numpy as np
 from aacsfnet.devices import lease
 from aacsfnet.faces.film import FilmExtractor, SeenFrame
 from aacsfnet.faces.find import FoundFace
+from aacsfnet.inference.exclude import Excluded, read_stretches
 from aacsfnet.inference.paths import files_of
 from aacsfnet.inference.predictor import Predictor
 from aacsfnet.inference.progress import Progress, telling
@@ -36,6 +37,7 @@ def predict(
     people: People = "all",
     mode: Mode | None = None,
     sequences: bool = False,
+    exclude: Path | None = None,
     device: str | None = None,
 ) -> None:
     """Write one row a face a frame, see `aacsfnet.inference.table`.
@@ -47,19 +49,23 @@ def predict(
         people: every face of a frame, or the largest.
         mode: how faces are found and followed; None: as the model was trained.
         sequences: the pictures of a folder are the frames of one recording.
+        exclude: a table of stretches to leave out, see `aacsfnet.inference.exclude`; their rows
+            stay, of status "excluded" and without a prediction.
         device: auto, cpu or a GPU; None: as `AACSFNET_DEVICE` says.
 
     Raises:
-        DataError: a path is not there, or means no picture and no video.
+        DataError: a path is not there, or means no picture and no video; or the table of stretches
+            does not fit the files.
         ModelFileError: the folder holds no usable model.
         SettingsError: the device is not there, or the table cannot be written.
     """
     files = files_of(given)
+    excluded = Excluded(read_stretches(exclude), files) if exclude else None
     table = nullcontext(TextWriter(sys.stdout, ",")) if output is None else writing(output)
     with table as writer, lease(wanted=device) as leased, telling() as told:
         predictor = Predictor(model, leased)
         read = recordings(files, sequences=sequences)
-        for row in Scorer(predictor, people, mode).rows(read, told):
+        for row in Scorer(predictor, people, mode, excluded).rows(read, told):
             writer.write(row)
 
 
@@ -78,10 +84,18 @@ class Scorer:
         predictor: scores the faces; its settings tell how they are found.
         people: every face of a frame, or the largest.
         mode: in place of `crop.mode` and `landmarks.mode` of the predictor.
+        excluded: frames whose faces are found and followed, but not scored.
     """
 
-    def __init__(self, predictor: Predictor, people: People = "all", mode: Mode | None = None):
+    def __init__(
+        self,
+        predictor: Predictor,
+        people: People = "all",
+        mode: Mode | None = None,
+        excluded: Excluded | None = None,
+    ) -> None:
         self._predictor, self._everyone = predictor, people == "all"
+        self._excluded = excluded
         change = {"mode": mode} if mode else {}
         self._crop = predictor.crop.model_copy(update=change | {"people": "largest"})
         self._landmarks = predictor.landmarks.model_copy(update=change)
@@ -90,8 +104,9 @@ class Scorer:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
         with extractor:
-            found = (_rows_of(each, extractor, told) for each in read)
-            yield from self._scored(chain.from_iterable(found))
+            each_of = (_rows_of(each, extractor, told) for each in read)
+            found: Iterable[_Waiting] = chain.from_iterable(each_of)
+            yield from self._scored(_without(found, self._excluded) if self._excluded else found)
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
         """Yield rows with their predictions, of which the network makes many at a time."""
@@ -138,6 +153,18 @@ def _rows_of_frame(seen: SeenFrame, row: Row) -> Iterator[_Waiting]:
             yield _Waiting(own | {"status": face.status, "reason": face.reason}, None)
         else:
             yield _Waiting(own | {"status": "ok"} | _described(face), face.crop)
+
+
+def _without(rows: Iterable[_Waiting], excluded: Excluded) -> Iterator[_Waiting]:
+    """Yield rows; those left out have no picture to score, and say so."""
+    for each in rows:
+        row = each.row
+        reason = excluded.reason(row["path"], row["frame"], row["time_s"])
+        if reason is None:
+            yield each
+        else:
+            yield _Waiting(row | {"status": "excluded", "reason": reason}, None)
+    excluded.tell_unmet()
 
 
 def _described(face: FoundFace) -> Row:

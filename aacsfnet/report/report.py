@@ -13,7 +13,9 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.results import Results
 from aacsfnet.files import replacing
 from aacsfnet.layout import Layout
+from aacsfnet.pages import environment
 from aacsfnet.report import picture_sections, result_sections
+from aacsfnet.report.explain_section import explain_section
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
 from aacsfnet.report.origins import provenance
@@ -58,6 +60,7 @@ def report(config: Config, results: Path, output: Path) -> None:
         merged=by_view("merge", result_sections.merged_section),
         training=result_sections.training_section(found, config.training_seeds),
         results=result_sections.results_section(found, names, label),
+        explained=explain_section(found),
         provenance=provenance(config, found),
     )
     with replacing(output) as temporary:
@@ -65,27 +68,6 @@ def report(config: Config, results: Path, output: Path) -> None:
 
 
 def _environment() -> jinja2.Environment:
-    """Return templates that escape every text and refuse a name that nobody gave."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = Markup  # SVG that this package drew; matplotlib escapes text
-    environment.filters["number"] = number
-    style = (_PAGE / "page.css").read_text(encoding="utf-8")
-    environment.globals["style"] = Markup(style)  # noqa: S704 the package's own file
-    return environment
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure as printed; undefined as a dash, and a true minus sign.
-
-    >>> number(-0.12345), number(None)
-    ('−0.123', '–')
-    """
-    if value is None or value != value:
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    found = environment(_PAGE)
+    found.filters["figure"] = Markup  # SVG that this package drew; matplotlib escapes text
+    return found

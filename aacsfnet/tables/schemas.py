@@ -24,6 +24,7 @@ STATUSES = {
     "not_selected": "the plan makes no picture from this frame",
     "failed": "generation gave no usable picture",
     "rejected": "the gate refused the picture",
+    "excluded": "the user left it out",
 }
 
 
@@ -51,6 +52,10 @@ PAIN_MEASURES = (
     *("cheek_raise", "nose_wrinkle", "upper_lip_raise"),
 )
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
+
+#: Parts of a picture in which `aacsfnet explain` sums up what a network reads.
+REGIONS = ("brows", "lids", "nose", "lips", "rest of face", "hair and background")
+_SHARES = pl.Struct(dict.fromkeys(REGIONS, pl.Float32))
 
 Columns = dict[str, Any]  # name -> Polars type
 
@@ -185,5 +190,16 @@ SCHEMAS: dict[str, Columns] = {
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
         "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is
+    },
+    "explain": _FRAME
+    | {
+        "fold": pl.Int64,  # that held the subject out
+        "seed": pl.Int64,
+        "branch": pl.String,  # a branch of the network, or "fused": all of it
+        "prediction": pl.Float64,
+        "amount": pl.Float64,  # sum of the attribution over the picture, units of the label
+        "shares": _SHARES,  # of the attribution, by region; null: the network ignores the picture
+        "areas": _SHARES,  # of the picture, likewise
+        "image": PICTURE,  # 16-bit grey PNG: the attribution on the mean face, 65535 = its largest
     },
 }

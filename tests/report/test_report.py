@@ -22,7 +22,7 @@ from tests.made_results import make_results
 
 SECTIONS = (
     *("summary", "data", "faces", "prompts", "generated", "gate", "training", "results"),
-    *("settings", "limits"),
+    *("explanation", "settings", "limits"),
 )
 HOSTILE = "<script>alert(1)</script>&\"'$x_1$"
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -99,6 +99,19 @@ def test_nothing_is_loaded_from_anywhere(finished):
         assert not any(name.startswith("on") for name in attributes)
     assert re.search(r"@import|url\((?!#)", finished[1]) is None
     assert re.search(r"(?:src|href)=.?https?:", finished[1]) is None
+
+
+def test_what_scrolls_can_be_reached_by_keys_and_has_a_name(finished):
+    scrolled = [
+        attributes
+        for tag, attributes in Page(finished[1]).elements
+        if tag == "pre" or set((attributes.get("class") or "").split()) & {"scroll", "wide"}
+    ]
+    assert len(scrolled) > 10
+    for attributes in scrolled:
+        assert attributes["tabindex"] == "0", attributes
+        assert attributes["role"] in ("region", "group")
+        assert attributes["aria-label"].strip()
 
 
 def test_every_picture_decodes_at_its_stated_size(finished):
@@ -394,3 +407,52 @@ def test_a_browser_shows_it_without_complaint(finished, tmp_path, width):
     assert complaints == []
     shown = cv2.imread(str(tmp_path / "page.png"))
     assert shown.std() > 5
+
+
+def explained(made, share=0.25, models=None):
+    """Write an explanation of the first experiment: lips and hair only."""
+    regions = dict.fromkeys(tables.REGIONS, 0.0) | {"lips": share, "hair and background": 1 - share}
+    rows = [
+        {
+            "frame_id": f"{subject}/move/{level}",
+            "subject": subject,
+            "sequence": "move",
+            "label": float(level),
+            "status": "ok",
+            "reason": "",
+            "branch": branch,
+            "amount": {"channel": 3.0, "fused": 4.0}[branch],
+            "shares": regions,
+            "areas": dict.fromkeys(tables.REGIONS, 1 / 6),
+            "image": tables.encode_png(np.eye(16, dtype=np.uint16) * 60000, "map.png"),
+        }
+        for subject in made.subjects
+        for level in (0, 4)
+        for branch in ("channel", "fused")
+    ]
+    face = np.random.default_rng(0).uniform(2, 14, (478, 2)).tolist()
+    notes = {"models": models or {}, "face": face}
+    path = made.experiment("full") / "explanation.parquet"
+    tables.write(path, tables.frame("explain", rows), "explain", notes)
+
+
+def test_what_the_networks_read_is_shown_where_it_was_asked(made):
+    assert "aacsfnet explain" in Page(written(made)).text
+    explained(made)
+    page = Page(written(made))
+    assert "of 8 frames of 4 subjects" in page.text
+    assert "lips 16.7 % 25.0" in page.text
+    assert "of the whole 75.0 % 100.0 %" in page.text
+    maps = [each for each in page.all("img") if "Attribution" in (each["alt"] or "")]
+    assert [each["alt"] for each in maps] == [
+        f"Attribution of {branch} at pspi {level}, on the mean face"
+        for level in (0, 4)
+        for branch in ("channel", "fused")
+    ]
+
+
+def test_what_other_networks_read_is_not_shown(made):
+    explained(made, models={"seed-1/fold-0": "0" * 64})
+    page = Page(written(made))
+    assert "full was explained before its networks were trained again" in page.text
+    assert not [each for each in page.all("img") if "Attribution" in (each["alt"] or "")]
