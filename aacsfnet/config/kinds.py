@@ -12,8 +12,12 @@ Kind = Literal["keep", "level", "person"]
 class Keep(Block):
     """Pictures of a frame as it is: its face, expression and label."""
 
-    variants: int = Field(
-        1, ge=0, le=64, description="pictures generated from each frame with pain"
+    variants: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="pictures generated from each frame with pain; "
+        "null: 1 where no pictures of other levels are wanted, else none",
     )
     balance: float = Field(
         0.0,
@@ -32,7 +36,7 @@ class Keep(Block):
 class Person(Keep):
     """Pictures of a frame's expression on another face; the label stays."""
 
-    variants: int = Field(
+    variants: int = Field(  # type: ignore[assignment]  # narrower: nothing decides it but this
         0, ge=0, le=64, description="pictures generated from each frame with pain"
     )
 

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parent.parent.parent
 #: The demo data, small: every stage does its real work in seconds.
 TINY = {
     "index": {"demo": {"subjects": 4, "sequences": 1, "frames": 8, "picture_size": 192}},
-    "prompts": {"keep": {"neutral_share": 0.3}, "level": {"pictures": 1, "levels": [6, 12]}},
+    "prompts": {
+        "keep": {"variants": 1, "neutral_share": 0.3},
+        "level": {"pictures": 1, "levels": [6, 12]},
+    },
     "generate": {"steps": 4, "batch": 4},
     "merge": {"folds": 2, "validation_subjects": 1, "image_size": 64},
     "train": {"epochs": 1, "batch": 8},

@@ -13,7 +13,7 @@ import polars as pl
 
 from aacsfnet.augmentation.plan.levels import band_of, drawn, expected_variants, frames_by_band
 from aacsfnet.augmentation.plan.units import units_of
-from aacsfnet.config import Config, Keep, Level
+from aacsfnet.config import Config, Level
 from aacsfnet.errors import SettingsError
 from aacsfnet.facs import PSPI_UNITS, pspi, pspi_if_known
 from aacsfnet.labels import Label
@@ -84,6 +84,11 @@ class Planner:
             if (units := known_units(row, label)) is not None:
                 self._units[row["frame_id"]] = units
         self._wanted = wanted_of_each_level(config, label)
+        keep, person = self._plan.keep, self._plan.person
+        self._as_it_is = {
+            "keep": (keep, keep_variants(config, label)),
+            "person": (person, person.variants),
+        }
         if self._wanted:
             near = {at: int((labels - at).abs().le(_NEAR).sum()) for at in level.levels}
             self._lacking = {at: max(0, self._wanted - found) for at, found in near.items()}
@@ -98,19 +103,17 @@ class Planner:
         shown = self._units.get(face["frame_id"])
         as_it_is = [
             Picture(kind, variant, face["label"], shown, shown)
-            for kind, settings in (("keep", self._plan.keep), ("person", self._plan.person))
-            for variant in range(self._variants(face, kind, settings))
+            for kind in self._as_it_is
+            for variant in range(self._variants(face, kind))
         ]
         return [*as_it_is, *self._levels(face["frame_id"])]
 
     def expected(self) -> dict[str, float]:
         """Return how many pictures of each kind are made if every frame has a face, on average."""
-        plan = self._plan
-        level = self._expected_levels() * len(self._sources)
         return {
-            kind: sum(self._expected(band, settings) * n for band, n in self._frames.items())
-            for kind, settings in (("keep", plan.keep), ("person", plan.person))
-        } | {"level": level}
+            kind: sum(self._expected(band, kind) * n for band, n in self._frames.items())
+            for kind in self._as_it_is
+        } | {"level": self._expected_levels() * len(self._sources)}
 
     def reason(self, frame_id: str) -> str:
         """Return why no picture is made from a frame that has a face."""
@@ -122,7 +125,7 @@ class Planner:
             why = "it shows pain or closed eyes"
         return f"the plan makes no picture from this frame, and of another level neither: {why}"
 
-    def _variants(self, face: dict[str, Any], kind: str, settings: Keep) -> int:
+    def _variants(self, face: dict[str, Any], kind: str) -> int:
         """Return how many pictures with the frame's own label are made from it.
 
         Frames with pain get their variants, more of them where their band is rare and `balance`
@@ -133,15 +136,17 @@ class Planner:
         draw = seed_of(self._seed, *purpose, face["frame_id"]) / _SEED_RANGE
         band = band_of(face["label"], self._label.low, self._label.high)
         if band == 0:
-            return settings.variants if draw < settings.neutral_share else 0
-        return drawn(self._expected(band, settings), draw)
+            settings, variants = self._as_it_is[kind]
+            return variants if draw < settings.neutral_share else 0
+        return drawn(self._expected(band, kind), draw)
 
-    def _expected(self, band: int, settings: Keep) -> float:
+    def _expected(self, band: int, kind: str) -> float:
         """Return how many such pictures a frame of a band gets on average."""
+        settings, variants = self._as_it_is[kind]
         if band == 0:
-            return settings.variants * settings.neutral_share
+            return variants * settings.neutral_share
         return expected_variants(
-            band, self._frames, settings.variants, settings.balance, settings.max_variants
+            band, self._frames, variants, settings.balance, settings.max_variants
         )
 
     def _expected_levels(self) -> float:
@@ -201,6 +206,17 @@ def wanted_of_each_level(config: Config, label: Label) -> int:
     if wanted is None:
         return _BY_DEFAULT if is_pspi(label) else 0
     return wanted
+
+
+def keep_variants(config: Config, label: Label) -> int:
+    """Return how many pictures of a frame as it is are made from each with pain.
+
+    Where none are set, one, unless pictures of other levels are made: beside those the same frames
+    drawn again take most of the time and teach next to nothing (docs/explanation/generation.md).
+    """
+    if (variants := config.prompts.keep.variants) is not None:
+        return variants
+    return 0 if wanted_of_each_level(config, label) else 1
 
 
 def is_pspi(label: Label) -> bool:

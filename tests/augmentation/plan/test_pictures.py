@@ -37,6 +37,7 @@ def numbers(plan, kind):
 
 
 NONE = {"variants": 0}
+ONE = {"variants": 1}
 
 
 @pytest.mark.parametrize("kind", ["keep", "person"])
@@ -49,9 +50,17 @@ def test_the_neutral_share_is_kept_and_always_the_same_frames(kind):
     assert numbers(planned(frames([0.0] * 500), seed=2, **prompts), kind) != found
 
 
+@pytest.mark.parametrize(
+    ("label", "level", "kept"), [(PSPI, {}, 0), (PSPI, {"pictures": 0}, 1), (VAS, {}, 1)]
+)
+def test_frames_are_drawn_as_they_are_by_default_only_where_no_levels_are(label, level, kept):
+    found = numbers(planned(frames([0.0, 5.0]), label=label, level=level), "keep")
+    assert found[1] == kept
+
+
 def test_rare_levels_get_more_when_balanced():
     own = frames([0.0] * 900 + [1.0] * 80 + [10.0] * 32)
-    found = numbers(planned(own, keep={"balance": 1.0, "max_variants": 4}), "keep")
+    found = numbers(planned(own, keep=ONE | {"balance": 1.0, "max_variants": 4}), "keep")
     assert set(found[900:980]) == {1}
     assert 70 <= sum(found[980:]) <= 90  # 80 expected
 
@@ -106,8 +115,8 @@ def test_coding_that_contradicts_the_label_says_nothing():
 
 def test_one_kinds_settings_leave_the_others_as_they_were():
     own = frames([0.0] * 40 + [5.0] * 10)
-    alone = planned(own, level={"pictures": 0})
-    both = planned(own, person={"variants": 2}, level={"pictures": 5})
+    alone = planned(own, keep=ONE, level={"pictures": 0})
+    both = planned(own, keep=ONE, person={"variants": 2}, level={"pictures": 5})
     for frame, pictures in alone.items():
         kept = [picture for picture in both[frame] if picture.kind == "keep"]
         assert kept == pictures
@@ -121,7 +130,7 @@ def test_one_kinds_settings_leave_the_others_as_they_were():
 def test_the_expected_numbers_are_those_that_are_planned():
     own = frames([0.0] * 400 + [2.0] * 100 + [10.0] * 40)
     prompts = {
-        "keep": {"balance": 0.5},
+        "keep": {"variants": 1, "balance": 0.5},
         "person": {"variants": 2},
         "level": {"pictures": 60, "max_variants": 2},
     }
