@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from aacsfnet import __version__
 from aacsfnet.config import load
-from aacsfnet.errors import AacsfnetError
+from aacsfnet.errors import AacsfnetError, SettingsError
 
 app = typer.Typer(
     name="aacsfnet",
@@ -185,18 +185,26 @@ def train(
 
 
 @stage(
-    "aacsfnet evaluate --output results/demo/experiments/full"
+    "aacsfnet evaluate --index results/demo/index.parquet --merge results/demo/merge"
+    " --output results/demo/experiments/full"
     " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
 )
 def evaluate(
     predictions: Annotated[list[Path], Argument(help="Predictions of every fold and seed.")],
     output: Output,
+    index: Annotated[
+        Path | None, Option("--index", help="The index table; without it no groups are compared.")
+    ] = None,
+    merge: Annotated[
+        Path | None,
+        Option("--merge", help="Folder of the merged data; without it no geometry baseline."),
+    ] = None,
     config: Settings = "config.yaml",
 ) -> None:
     """Compute an experiment's figures on people it never saw."""
     from aacsfnet.evaluation.evaluate import evaluate as run
 
-    run(load(config), predictions, output)
+    run(load(config), predictions, output, index, merge)
 
 
 @stage("aacsfnet report --results results/demo --output results/demo/report.html")
@@ -227,13 +235,26 @@ def predict(
     exclude: Annotated[
         Path | None, Option("--exclude", help="Stretches to leave out, as the viewer saves them.")
     ] = None,
+    neutral: Annotated[
+        str | None,
+        Option("--neutral", help="median or first:50: also give scores relative to it, no labels."),
+    ] = None,
     device: Annotated[str | None, Option("--device", help="auto, cpu, cuda or cuda:1.")] = None,
 ) -> None:
     """Score the faces of pictures and videos: one row a face a frame."""
     from aacsfnet.inference.predict import predict as run
 
-    how = {"people": people, "mode": mode, "sequences": sequences, "exclude": exclude}
-    run(paths, model, output, **how, device=device)  # type: ignore[arg-type]
+    run(
+        paths,
+        model,
+        output,
+        people=people,
+        mode=mode,
+        sequences=sequences,
+        neutral=neutral,
+        exclude=exclude,
+        device=device,
+    )
 
 
 @tool("aacsfnet view scores.csv film.mp4")
@@ -296,16 +317,81 @@ def doctor(config: Settings = "config.yaml") -> None:
 
 
 @tool("aacsfnet audit --results results/demo")
-def audit(results: Results, config: Settings = "config.yaml") -> None:
-    """Check finished results again for leaks, lost rows and altered pictures."""
+def audit(
+    file: Annotated[
+        Path | None,
+        Argument(help="Anybody's predictions: CSV, TSV, Parquet, NPZ or MAT; or --results."),
+    ] = None,
+    results: Annotated[
+        Path | None, Option("--results", help="A data set's results folder instead of a file.")
+    ] = None,
+    column: Annotated[
+        list[str], Option("--column", help="Which column is which: prediction=yhat.")
+    ] = [],  # noqa: B006 typer copies it
+    label: Annotated[str | None, Option("--label", help="What the labels are, e.g. pspi.")] = None,
+    scale: Annotated[str | None, Option("--range", help="Their lowest and highest: 0:16.")] = None,
+    claim: Annotated[
+        list[str], Option("--claim", help="A figure that goes with the file: pcc=0.61,0.5,0.7.")
+    ] = [],  # noqa: B006 typer copies it
+    truth: Annotated[
+        Path | None, Option("--truth", help="A table of the true labels by frame, to check by.")
+    ] = None,
+    output: Annotated[
+        Path | None, Option("--output", help="A folder for the figures and findings.")
+    ] = None,
+    config: Annotated[
+        str | None, Option("--config", help="Settings as a YAML file or as JSON text.")
+    ] = None,
+) -> None:
+    """Check finished results, or anybody's predictions, for leaks, losses and flattery.
+
+    With `--results`: leaks, lost rows and altered pictures. With a file: all of its figures, and
+    what is wrong with it. Status 1 where anything is.
+    """
+    if (file is None) == (results is None):
+        raise SettingsError("audit: name either a file of predictions or --results, a folder")
+    if file is not None:
+        from aacsfnet.evaluation.file_audit.command import audit_file
+        from aacsfnet.report.file_audit_text import in_words, write
+
+        found = audit_file(
+            file, load(config) if config else None, column, label, scale, claim, truth
+        )
+        typer.echo(in_words(found))
+        if output is not None:
+            write(found, output)
+        if found.findings:
+            raise typer.Exit(1)
+        return
     from aacsfnet.evaluation.audit import audit as run
 
-    discrepancies = run(load(config), results)
+    assert results is not None
+    discrepancies = run(load(config or "config.yaml"), results)
     for discrepancy in discrepancies:
         typer.echo(discrepancy)
     typer.echo(f"{len(discrepancies)} discrepancies" if discrepancies else "nothing wrong found")
     if discrepancies:
         raise typer.Exit(1)
+
+
+@tool("aacsfnet checklist --results results/demo --output checklist.md")
+def checklist(
+    results: Results,
+    output: Annotated[
+        Path | None, Option("--output", help="A Markdown file; printed if not told.")
+    ] = None,
+    config: Settings = "config.yaml",
+) -> None:
+    """Write a TRIPOD+AI checklist: what the run knows filled in, the rest left to the author."""
+    from aacsfnet.files import replacing
+    from aacsfnet.report.checklist import checklist as run
+
+    text = run(load(config), results)
+    if output is None:
+        typer.echo(text)
+        return
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @tool(
@@ -341,15 +427,30 @@ def calibrate(results: Results, config: Settings = "config.yaml") -> None:
     typer.echo(in_words(run(load(config), results)))
 
 
-@tool("aacsfnet export results/demo/crop/s001.00.parquet pictures")
+@tool("aacsfnet export results/demo/experiments/full model --to onnx")
 def export(
-    table: Annotated[Path, Argument(help="A table that holds pictures.")],
-    folder: Annotated[Path, Argument(help="Created if it does not exist.")],
+    source: Annotated[Path, Argument(help="A model's or experiment's folder, or a table.")],
+    folder: Annotated[Path, Argument(help="To write into; created if it does not exist.")],
+    to: Annotated[
+        Literal["pictures", "onnx", "huggingface"],
+        Option("--to", help="A table's pictures; a model as ONNX, or as the hub takes it."),
+    ] = "pictures",
 ) -> None:
-    """Unpack a table's pictures into a folder, one file each."""
-    from aacsfnet.tables import export_pictures
+    """Write a model for other programs, or unpack a table's pictures, one file each."""
+    if to == "pictures":
+        from aacsfnet.tables import export_pictures
 
-    typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
+        lines = [f"{export_pictures(source, folder)} pictures in {folder}"]
+    elif to == "onnx":
+        from aacsfnet.inference.onnx import export_onnx
+
+        lines = export_onnx(source, folder)
+    else:
+        from aacsfnet.inference.hub import export_huggingface
+
+        lines = export_huggingface(source, folder)
+    for line in lines:
+        typer.echo(line)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -34,6 +34,7 @@ class Trained:
         self.folder = folder
         self.weights = folder / "model.safetensors"
         self.description = folder / "config.json"
+        self.features = folder / "features.safetensors"
         self.history = folder / "history.csv"
         self.predictions = folder / "predictions.parquet"
         self.events = folder / "tensorboard"
@@ -46,12 +47,22 @@ class Evaluated:
         self.folder = folder
         self.predictions = folder / "predictions.parquet"
         self.metrics = folder / "metrics.json"
+        self.reliability = folder / "reliability.json"
         self.explanation = folder / "explanation.parquet"  # of `aacsfnet explain`
 
     def trained(self) -> list[Trained]:
         """Return the networks of all seeds and folds that are there."""
         folders = (path.parent for path in self.folder.glob("seed-*/fold-*/config.json"))
         return [Trained(folder) for folder in sorted(folders)]
+
+
+class ReportFiles:
+    """The files beside a report: its tables and figures, in a folder of the page's name."""
+
+    def __init__(self, page: Path) -> None:
+        self.folder = page.with_name(page.stem if page.suffix else f"{page.name}-files")
+        self.tables = self.folder / "tables"
+        self.figures = self.folder / "figures"
 
 
 class Layout:
@@ -66,6 +77,7 @@ class Layout:
         self.folder = folder or config.results / config.dataset
         self.index = self.folder / "index.parquet"
         self.report = self.folder / "report.html"
+        self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {

@@ -2,12 +2,14 @@
 
 import base64
 import fcntl
+import importlib.util
 import json
 import os
 import select
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +28,14 @@ def program() -> str:
     if not found:
         pytest.skip(f"no browser found; looked for {', '.join(_NAMES)}")
     return found[0]
+
+
+def _axe() -> str:
+    """Return axe-core's script, or skip the test."""
+    found = importlib.util.find_spec("axe_core_python")
+    if found is None or found.origin is None:
+        pytest.skip("axe-core-python, which carries axe-core, is not installed")
+    return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
 class Browser:
@@ -140,6 +150,16 @@ class Browser:
         )
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
 
+    def everywhere(self, check: Callable[[str], None]) -> None:
+        """Call a check on a desktop and on a phone, in light and in dark."""
+        for width, height, phone in ((1280, 900, False), (390, 844, True)):
+            for dark in (False, True):
+                self.size(width, height, phone=phone)
+                self.dark(dark)
+                check(f"{'phone' if phone else 'desktop'}, {'dark' if dark else 'light'}")
+        self.size(1280, 900)
+        self.dark(False)
+
     def dark(self, dark: bool) -> None:
         """Prefer dark colours, or light ones."""
         feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -210,14 +230,9 @@ class Browser:
         read: np.ndarray = cv2.imdecode(pixels, cv2.IMREAD_COLOR)
         return np.ascontiguousarray(read[..., ::-1])
 
-    def faults(self, axe: str) -> list[str]:
-        """Return what axe-core finds serious or critical on the page, in words.
-
-        Args:
-            axe: the library's script.
-        """
-        self.call("Page.setBypassCSP", enabled=True)
-        self.call("Runtime.evaluate", expression=axe)
+    def faults(self) -> list[str]:
+        """Return what axe-core finds serious or critical on the page, in words."""
+        self.call("Runtime.evaluate", expression=_axe())
         found = self.run("axe.run(document, {resultTypes: ['violations']})")
         return [
             f"{each['impact']} {each['id']}: {each['help']}: "

@@ -54,14 +54,14 @@ def _experiment(name: str, explained: Explained, face: np.ndarray) -> dict[str, 
                 "area": 100 * explained.areas[region],
                 "shares": [_percent(explained.shares[each][region]) for each in explained.branches],
             }
-            for region in tables.REGIONS
+            for region in tables.PARTS
         ],
         "groups": [
             {
                 "levels": _levels(group.lowest, group.highest),
                 "subjects": group.subjects,
                 "shares": [
-                    _percent(group.shares[explained.branches[-1]][each]) for each in tables.REGIONS
+                    _percent(group.shares[explained.branches[-1]][each]) for each in tables.PARTS
                 ],
                 "maps": [
                     data_uri(_drawn(group.maps[each], face, most)) for each in explained.branches

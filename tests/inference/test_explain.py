@@ -16,7 +16,7 @@ from aacsfnet.inference.explain.summary import summarise
 from aacsfnet.models.network import Network
 from aacsfnet.rendering.render import Pose, render
 from aacsfnet.rendering.sequences import person_of
-from aacsfnet.tables import REGIONS, encode_png
+from aacsfnet.tables import PARTS, encode_png
 
 SIDE = 96
 
@@ -93,16 +93,16 @@ class Reader(Network):
         self.mask = torch.from_numpy(mask).float()
         self.head = nn.Identity()
 
-    def raw(self, pictures):
+    def features(self, pictures):
         return (pictures * self.mask).mean(dim=(1, 2, 3), keepdim=True)[:, :, 0, 0]
 
     def score(self, raw):
         return raw[:, 0]
 
 
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", PARTS)
 def test_a_network_that_reads_one_region_is_found_to_read_it(faces, region):
-    at = REGIONS.index(region)
+    at = PARTS.index(region)
     for face in faces:
         masks = regions_of(face.landmarks_px, SIDE)
         picture = torch.from_numpy(face.picture).permute(2, 0, 1)[None] / 255
@@ -120,7 +120,7 @@ def test_regions_part_the_picture_where_the_parts_are(faces):
     for face in faces:
         masks = regions_of(face.landmarks_px, SIDE)
         np.testing.assert_allclose(masks.sum(axis=0), 1.0)
-        whole = dict(zip(REGIONS, masks, strict=True))
+        whole = dict(zip(PARTS, masks, strict=True))
         points = {
             "lids": (159, 386, 468),
             "lips": (13, 0, 17),
@@ -157,7 +157,7 @@ def rows_of(shares):
     for subject, by_level in shares.items():
         for level, of_level in by_level.items():
             for number, lips in enumerate(of_level):
-                own = dict.fromkeys(REGIONS, 0.0) | {"lips": lips, "nose": 1 - lips}
+                own = dict.fromkeys(PARTS, 0.0) | {"lips": lips, "nose": 1 - lips}
                 made.append(
                     {
                         "frame_id": f"{subject}/{level}/{number}",
@@ -166,7 +166,7 @@ def rows_of(shares):
                         "branch": FUSED,
                         "amount": 2.0,
                         "shares": own,
-                        "areas": dict.fromkeys(REGIONS, 1 / len(REGIONS)),
+                        "areas": dict.fromkeys(PARTS, 1 / len(PARTS)),
                         "image": grey,
                     }
                 )

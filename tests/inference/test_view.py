@@ -75,7 +75,8 @@ def test_intervals_doubts_and_what_was_left_out_are_shown(made, tmp_path):
         low=pl.col("prediction") - 1,
         high=pl.col("prediction") + 2,
         abstained=doubted,
-        reason=pl.when(doubted).then(pl.lit("head turned")).otherwise("reason"),
+        relative=pl.col("prediction") - 4,
+        why=pl.when(doubted).then(pl.lit("head turned")),
         status=pl.when(left_out).then(pl.lit("excluded")).otherwise("status"),
         prediction=pl.when(~left_out).then("prediction"),
     )
@@ -90,6 +91,7 @@ def test_intervals_doubts_and_what_was_left_out_are_shown(made, tmp_path):
     assert words[13] == ""
     row = person["at"].index(11)
     assert person["high"][row] - person["low"][row] == pytest.approx(3, abs=1e-3)
+    assert person["relative"][row] == pytest.approx(person["score"][row] - 4, abs=1e-3)
     assert person["score"][person["at"].index(35)] is None
 
 

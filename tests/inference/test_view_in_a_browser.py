@@ -192,3 +192,16 @@ def test_a_browser_that_shows_another_frame_is_told_of(browser, tmp_path, monkey
         browser.key("ArrowRight")
         seen(browser)
     assert "--copy" in browser.until("document.getElementById('alerts').textContent")
+
+
+def test_nothing_keeps_anybody_out(browser, tmp_path):
+    opened(browser, tmp_path, "film.mp4", {}, (WIDTH, HEIGHT))
+    browser.key("i")
+    browser.key("ArrowRight")
+    browser.key("o")
+
+    def check(where):
+        assert browser.faults() == [], where
+        assert browser.run("document.documentElement.scrollWidth <= innerWidth"), where
+
+    browser.everywhere(check)

@@ -18,11 +18,11 @@ from aacsfnet.evaluation.results import spread
 from aacsfnet.report.pictures import thumbnail, with_landmarks
 from aacsfnet.report.report import report
 from aacsfnet.stages import SHARDED
-from tests.made_results import make_results
+from tests.made_results import make_results, write_explanation
 
 SECTIONS = (
     *("summary", "data", "faces", "prompts", "generated", "gate", "training", "results"),
-    *("explanation", "settings", "limits"),
+    *("reliability", "review", "explanation", "settings", "limits"),
 )
 HOSTILE = "<script>alert(1)</script>&\"'$x_1$"
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -409,36 +409,9 @@ def test_a_browser_shows_it_without_complaint(finished, tmp_path, width):
     assert shown.std() > 5
 
 
-def explained(made, share=0.25, models=None):
-    """Write an explanation of the first experiment: lips and hair only."""
-    regions = dict.fromkeys(tables.REGIONS, 0.0) | {"lips": share, "hair and background": 1 - share}
-    rows = [
-        {
-            "frame_id": f"{subject}/move/{level}",
-            "subject": subject,
-            "sequence": "move",
-            "label": float(level),
-            "status": "ok",
-            "reason": "",
-            "branch": branch,
-            "amount": {"channel": 3.0, "fused": 4.0}[branch],
-            "shares": regions,
-            "areas": dict.fromkeys(tables.REGIONS, 1 / 6),
-            "image": tables.encode_png(np.eye(16, dtype=np.uint16) * 60000, "map.png"),
-        }
-        for subject in made.subjects
-        for level in (0, 4)
-        for branch in ("channel", "fused")
-    ]
-    face = np.random.default_rng(0).uniform(2, 14, (478, 2)).tolist()
-    notes = {"models": models or {}, "face": face}
-    path = made.experiment("full") / "explanation.parquet"
-    tables.write(path, tables.frame("explain", rows), "explain", notes)
-
-
 def test_what_the_networks_read_is_shown_where_it_was_asked(made):
     assert "aacsfnet explain" in Page(written(made)).text
-    explained(made)
+    write_explanation(made)
     page = Page(written(made))
     assert "of 8 frames of 4 subjects" in page.text
     assert "lips 16.7 % 25.0" in page.text
@@ -452,7 +425,7 @@ def test_what_the_networks_read_is_shown_where_it_was_asked(made):
 
 
 def test_what_other_networks_read_is_not_shown(made):
-    explained(made, models={"seed-1/fold-0": "0" * 64})
+    write_explanation(made, models={"seed-1/fold-0": "0" * 64})
     page = Page(written(made))
     assert "full was explained before its networks were trained again" in page.text
     assert not [each for each in page.all("img") if "Attribution" in (each["alt"] or "")]

@@ -189,4 +189,4 @@ def _row(
 
 
 def _named(values: np.ndarray) -> dict[str, float]:
-    return dict(zip(tables.REGIONS, values.tolist(), strict=True))
+    return dict(zip(tables.PARTS, values.tolist(), strict=True))

@@ -5,7 +5,7 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from aacsfnet import landmark_sets as sets
-from aacsfnet.tables import REGIONS
+from aacsfnet.tables import PARTS
 
 #: Regions are drawn this much finer than the picture's pixels, and averaged.
 _FINER = 4
@@ -19,7 +19,7 @@ _SURROUND = 2.2
 def regions_of(landmarks: np.ndarray, side: int) -> np.ndarray:
     """Return how much of each pixel is of each region, `(regions, side, side)`; they add up to 1.
 
-    The order is that of `aacsfnet.tables.REGIONS`. Lids hold the eyes; what lies beyond the mesh's
+    The order is that of `aacsfnet.tables.PARTS`. Lids hold the eyes; what lies beyond the mesh's
     outline (hair, ears, neck, ground) is the last region.
 
     Args:
@@ -30,7 +30,7 @@ def regions_of(landmarks: np.ndarray, side: int) -> np.ndarray:
     points = (landmarks[:, :2] + 0.5) * _FINER - 0.5
     eyes = points[list(sets.RIGHT_EYE)].mean(axis=0) - points[list(sets.LEFT_EYE)].mean(axis=0)
     margin = max(1, round(2 * _MARGIN * float(np.linalg.norm(eyes))))
-    drawn = np.full((fine, fine), REGIONS.index("hair and background"), np.uint8)
+    drawn = np.full((fine, fine), PARTS.index("hair and background"), np.uint8)
     _fill(drawn, points[list(sets.FACE_OUTLINE)], "rest of face", 0)
     _fill(drawn, _hull(points, _NOSE), "nose", 0)
     _fill(
@@ -46,8 +46,8 @@ def regions_of(landmarks: np.ndarray, side: int) -> np.ndarray:
         (sets.mirrored(sets.RIGHT_UPPER_CREASE), sets.mirrored(sets.RIGHT_LOWER_CREASE)),
     ):
         _fill(drawn, points[list(sets.loop(lower, upper))], "lids", 0)
-    masks = drawn == np.arange(len(REGIONS))[:, None, None]
-    cells = masks.reshape(len(REGIONS), side, _FINER, side, _FINER)
+    masks = drawn == np.arange(len(PARTS))[:, None, None]
+    cells = masks.reshape(len(PARTS), side, _FINER, side, _FINER)
     found: np.ndarray = cells.mean(axis=(2, 4))
     return found
 
@@ -59,7 +59,7 @@ def _hull(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray:
 
 def _fill(drawn: np.ndarray, outline: np.ndarray, region: str, margin: int) -> None:
     """Fill an outline `(n, 2)`, and a line along it that is `margin` pixels wide."""
-    value = (REGIONS.index(region),)
+    value = (PARTS.index(region),)
     fixed = [np.rint(outline * 16).astype(np.int32)]
     cv2.fillPoly(drawn, fixed, value, cv2.LINE_8, 4)
     if margin:

@@ -8,7 +8,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.evaluation.statistics import Interval, interval, resamples
 from aacsfnet.inference.explain.attribution import FUSED
-from aacsfnet.tables import REGIONS
+from aacsfnet.tables import PARTS
 
 #: Levels are put together until no more than so many groups are left.
 MOST_GROUPS = 6
@@ -75,14 +75,14 @@ def summarise(rows: pl.DataFrame, count: int, confidence: float) -> Explained:
     levels = known["level"].unique().sort().to_list()
     parts = np.array_split(np.array(levels), min(MOST_GROUPS, max(1, len(levels))))
     amounts = {name: float(known.filter(branch=name)["amount"].to_numpy().mean()) for name in names}
-    areas = known.unique("frame_id").unnest("areas").select(pl.mean(*REGIONS)).row(0)
+    areas = known.unique("frame_id").unnest("areas").select(pl.mean(*PARTS)).row(0)
     return Explained(
         frames=rows["frame_id"].n_unique(),
         subjects=rows["subject"].n_unique(),
         ignored=len(rows) - len(known),
         shares={name: _shares(known.filter(branch=name), count, confidence) for name in names},
         amounts={name: amount / amounts[FUSED] for name, amount in amounts.items()},
-        areas=dict(zip(REGIONS, areas, strict=True)),
+        areas=dict(zip(PARTS, areas, strict=True)),
         groups=[_group(known, part, names, count, confidence) for part in parts if len(part)],
     )
 
@@ -101,16 +101,14 @@ def _group(
 
 
 def _shares(rows: pl.DataFrame, count: int, confidence: float) -> dict[str, Interval]:
-    by_level = rows.unnest("shares").group_by("subject", "level").agg(pl.mean(*REGIONS))
-    people = by_level.group_by("subject").agg(pl.mean(*REGIONS)).sort("subject")
-    values = people.select(REGIONS).to_numpy()  # (people, regions)
+    by_level = rows.unnest("shares").group_by("subject", "level").agg(pl.mean(*PARTS))
+    people = by_level.group_by("subject").agg(pl.mean(*PARTS)).sort("subject")
+    values = people.select(PARTS).to_numpy()  # (people, regions)
     if not len(values):
         return {}
     weights = resamples(len(values), count, seed=0)
     draws = weights @ values / weights.sum(axis=1, keepdims=True)
-    return {
-        name: interval(draws[:, at], confidence, len(values)) for at, name in enumerate(REGIONS)
-    }
+    return {name: interval(draws[:, at], confidence, len(values)) for at, name in enumerate(PARTS)}
 
 
 def _map(rows: pl.DataFrame) -> np.ndarray:

@@ -24,7 +24,9 @@ COLUMNS: dict[str, Any] = {
     "prediction": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
+    "relative": pl.Float64,
     "abstained": pl.Boolean,
+    "why": pl.String,
 }
 _NEEDED = ("path", "frame", "face", "status", "prediction")
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no", ""}

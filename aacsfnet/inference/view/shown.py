@@ -21,6 +21,7 @@ class Face:
         kind: place in `KINDS`.
         words: why it is not scored or not to be trusted; empty where it is.
         score, low, high: units of the label; None where the table has none.
+        relative: the score above the person's own neutral level; likewise.
         box_xyxy: `(4,)` picture pixels, or None.
         lines: `(len(POINTS), 2)` picture pixels, or None.
     """
@@ -31,6 +32,7 @@ class Face:
     score: float | None
     low: float | None
     high: float | None
+    relative: float | None
     box_xyxy: np.ndarray | None
     lines: np.ndarray | None
 
@@ -51,11 +53,20 @@ def face_of(row: dict[str, Any], picture: np.ndarray | None, finder: LineFinder 
     reason = row["reason"] or ""
     if row["status"] == "ok":
         kind = 1 if row["abstained"] else 0
-        words = (reason or "not to be trusted") if kind else ""
+        words = (row["why"] or reason or "not to be trusted") if kind else ""
     else:
         kind, words = (3 if row["status"] == "excluded" else 2), reason or row["status"]
-    score, low, high = (_finite(row[name]) for name in ("prediction", "low", "high"))
-    return Face(row["face"], kind, words, score, low, high, box, lines)
+    return Face(
+        row["face"],
+        kind,
+        words,
+        score=_finite(row["prediction"]),
+        low=_finite(row["low"]),
+        high=_finite(row["high"]),
+        relative=_finite(row["relative"]),
+        box_xyxy=box,
+        lines=lines,
+    )
 
 
 def _finite(value: float | None) -> float | None:
@@ -108,7 +119,7 @@ class Shown:
         }
         if face.number is not None:
             box = None if face.box_xyxy is None else face.box_xyxy.round(1).tolist()
-            numbers = {"score": face.score, "low": face.low, "high": face.high}
+            numbers = {name: getattr(face, name) for name in ("score", "low", "high", "relative")}
             values |= {name: None if v is None else round(v, 4) for name, v in numbers.items()}
             values |= {"box": box, "meshed": int(face.lines is not None)}
             if face.lines is not None and face.box_xyxy is not None:

@@ -11,7 +11,10 @@ function rowsNow() {
     const words = data.words[person.words[row]];
     const kind = person.kind[row] ? data.kinds[person.kind[row]] : "";
     const score = person.score[row] === null ? "–" : person.score[row].toFixed(1);
-    lines.push([`${person.number}`, score, between, [kind, words].filter(Boolean).join(": ")]);
+    const level = person.relative[row];
+    const own = level === null ? "" : `${Math.abs(level).toFixed(1)} ${level < 0 ? "below" : "above"} the person's own level`;
+    const note = [[kind, words].filter(Boolean).join(": "), own].filter(Boolean).join("; ");
+    lines.push([`${person.number}`, score, between, note]);
   }
   const faceless = data.faceless.at.indexOf(player.wanted);
   if (faceless >= 0) lines.push(["–", "–", "–", data.words[data.faceless.words[faceless]]]);
