@@ -316,7 +316,7 @@ def doctor(config: Settings = "config.yaml") -> None:
         raise typer.Exit(2)
 
 
-@tool("aacsfnet audit --results results/demo")
+@tool("aacsfnet audit --results results/demo` or `aacsfnet audit predictions.csv")
 def audit(
     file: Annotated[
         Path | None,

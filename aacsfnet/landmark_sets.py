@@ -5,6 +5,7 @@ brows run from the outer to the inner end, lips from the right to the left corne
 list of the left side holds the mirror images of the right side's, in the same order.
 """
 
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -23,6 +24,7 @@ MIRROR[_RIGHT], MIRROR[_LEFT] = _LEFT, _RIGHT
 MIRROR.setflags(write=False)
 
 
+@cache
 def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
     """Return the landmarks at the same places on the face's other half.
 

@@ -26,8 +26,8 @@ class Stage:
 #: "data" stands for the name of the data set and what `index` says of reading it: all but the size
 #: of shards and the blocks of other data sets.
 STAGES = {
-    "index": Stage(1, ("data", "index.shard_frames")),
-    "crop": Stage(2, ("data", "crop"), ("index",), sharded=True),
+    "index": Stage(2, ("data", "index.shard_frames")),
+    "crop": Stage(3, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         4,

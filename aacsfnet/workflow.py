@@ -46,7 +46,8 @@ class Workflow:
         self._check_levels(dataset.label)
         evaluated = self.config.evaluate
         thresholds_of(dataset.label, evaluated.thresholds)
-        dataset.people([name for name in evaluated.groups if name not in GROUPS])
+        if further := [name for name in evaluated.groups if name not in GROUPS]:
+            dataset.people(further)
         words = dataset.splits()
         self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
 

@@ -8,6 +8,9 @@ from typing import Any
 import av
 import numpy as np
 
+#: Codecs that know a list of even frame rates, and no other times.
+EVEN = ("mpeg1video", "mpeg2video", "dvvideo")
+
 
 def write(
     path: Path,
@@ -25,7 +28,7 @@ def write(
     Args:
         path: of the file; its suffix names the container.
         pictures: of one size.
-        times_ms: when each is shown; None: 25 a second.
+        times_ms: when each is shown; None: 25 a second (of an AVI and codecs in `EVEN` always).
         codec: FFmpeg's name of the encoder.
         pixels: FFmpeg's name of the pixel format.
         degrees: by which a player shall turn it, counter-clockwise.
@@ -42,7 +45,7 @@ def write(
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = pixels
                 stream.codec_context.thread_count = 1
-                if path.suffix != ".avi":
+                if path.suffix != ".avi" and codec not in EVEN:
                     stream.codec_context.time_base = Fraction(1, 1000)
                 if degrees is not None:
                     stream.set_display_rotation(degrees)

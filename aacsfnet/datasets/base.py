@@ -98,14 +98,20 @@ class Dataset(ABC):
         Rows that are not ok are not opened.
         """
         try:
-            for path, status, reason in rows.select("path", "status", "reason").iter_rows():
-                yield self.picture(path) if status == "ok" else Fault(status, reason)
+            columns = rows.select("path", "time_s", "status", "reason")
+            for path, time_s, status, reason in columns.iter_rows():
+                yield self.picture_at(path, time_s) if status == "ok" else Fault(status, reason)
         finally:
             self.close()
 
     @abstractmethod
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the frame at an index row's path, as `pictures` yields it."""
+
+    def picture_at(self, path: str, time_s: float | None) -> np.ndarray | Fault:
+        """Return the frame at an index row's path; of a video the one shown at its `time_s`."""
+        del time_s  # most data sets hold no videos
+        return self.picture(path)
 
     @staticmethod
     def verdict(fault: Fault | None, where: str = "") -> dict[str, str]:

@@ -22,10 +22,12 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
+from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.sheet import Sheet, read_sheet
+from aacsfnet.datasets.timelines import Moment, Timeline
 from aacsfnet.datasets.trees import file_names, subfolders
-from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
+from aacsfnet.datasets.videos import VideoReader, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
 from aacsfnet.tables import Fault
 
@@ -78,6 +80,10 @@ class Biovid(Dataset):
         """Return a frame of a video."""
         return self.videos.read(path)
 
+    def picture_at(self, path: str, time_s: float | None) -> np.ndarray | Fault:
+        """Return the frame of a video that is shown at a time."""
+        return self.videos.read(path, time_s)
+
     def close(self) -> None:
         """Close the video that was read last."""
         self.videos.close()
@@ -101,17 +107,19 @@ class Biovid(Dataset):
             fault = Fault("missing_file", f"samples.csv lists {clip.name}, which is not there")
         elif isinstance(video, Fault):
             fault = video
-
-        numbers = video.taken(self.rate) if isinstance(video, VideoHeader) else [0]
+        moments = [Moment(0)]
+        if isinstance(video, Timeline):
+            moments = video.moments(video.taken(self.rate))
         return [
             common
-            | self.verdict(fault)
+            | self.verdict(fault or moment.fault)
             | {
-                "frame_id": frame_id(clip.subject, clip.name, f"{number:06d}"),
+                "frame_id": frame_id(clip.subject, clip.name, f"{moment.number:06d}"),
                 "position": position,
-                "path": name_of(clip.path, number) if clip.path else "",
+                "path": name_of(clip.path, moment.number) if clip.path else "",
+                "time_s": moment.time_s,
             }
-            for position, number in enumerate(numbers)
+            for position, moment in enumerate(moments)
         ]
 
     @cached_property

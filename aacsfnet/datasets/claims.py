@@ -6,11 +6,11 @@ import polars as pl
 
 from aacsfnet.datasets import fields
 from aacsfnet.datasets.base import Label
+from aacsfnet.datasets.containers import VIDEO_SUFFIXES, is_video
 from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.numerals import MISSING
 from aacsfnet.datasets.sheet import Sheet
 from aacsfnet.datasets.tracks import Segment, Times, track_of
-from aacsfnet.datasets.videos import VIDEO_SUFFIXES, is_video
 from aacsfnet.errors import DataError
 
 _VIDEOS = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))})$"

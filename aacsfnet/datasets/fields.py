@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 
 from aacsfnet.datasets.base import Label, check_label
+from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.numerals import is_date, is_missing, was_a_name
 from aacsfnet.datasets.sheet import Sheet
-from aacsfnet.datasets.videos import is_video
 from aacsfnet.errors import DataError
 from aacsfnet.facs import ACTION_UNITS, HIGHEST
 

@@ -23,13 +23,15 @@ from aacsfnet.config import Index
 from aacsfnet.datasets import columns, fields
 from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key
 from aacsfnet.datasets.claims import Claims
+from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
 from aacsfnet.datasets.identical import same_bytes
 from aacsfnet.datasets.numerals import is_missing
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
-from aacsfnet.datasets.tracks import Segment, beyond_the_end, segments_at
-from aacsfnet.datasets.videos import VideoHeader, VideoReader, is_video, name_of, planned_frames
+from aacsfnet.datasets.timelines import Moment, Timeline
+from aacsfnet.datasets.tracks import Segment, beyond_the_end, bounds_of, segments_at
+from aacsfnet.datasets.videos import VideoReader, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
 from aacsfnet.facs import ACTION_UNITS, pspi_if_known
 from aacsfnet.tables import Fault
@@ -140,8 +142,13 @@ class Manifest(Dataset):
 
     def picture(self, path: str) -> np.ndarray | Fault:
         """Return the picture in a file, or a frame of a video."""
-        reader = self.videos if is_video(path.rpartition("#")[0]) else self.reader
-        return reader.read(path)
+        return self.picture_at(path, None)
+
+    def picture_at(self, path: str, time_s: float | None) -> np.ndarray | Fault:
+        """Return the picture in a file, or the frame of a video that is shown at a time."""
+        if is_video(path.rpartition("#")[0]):
+            return self.videos.read(path, time_s)
+        return self.reader.read(path)
 
     def close(self) -> None:
         """Close the video that was read last."""
@@ -198,21 +205,29 @@ class Manifest(Dataset):
         path, real = self._found_path(sheet.columns["path"][i])
         common = table.common(i)
         frame = fields.frame_of(sheet, i)
-        found: list[tuple[str, str, Fault | None, list[str]]] = []
         stem = frame or fields.stem_of(path)
         written = sheet.columns["subject"][i]
+        notes: list[str] = []
         if (fault := _refusal(path, table.claims.subjects[i], written)) is not None:
-            found = [(stem, path, fault, [])]
+            pass
         elif is_video(path):
-            found = [(*each, []) for each in self._of_video(path, frame)]
+            return [
+                table.row(
+                    i,
+                    common | {"time_s": moment.time_s},
+                    name,
+                    picture,
+                    _identity(real, picture),
+                    moment.fault,
+                    [],
+                )
+                for name, picture, moment in self._of_video(path, frame)
+            ]
         elif isinstance(header := self.reader.inspect(path), Fault):
-            found = [(stem, path, header, [])]
+            fault = header
         else:
-            found = [(stem, path, None, header.notes)]
-        return [
-            table.row(i, common, name, picture, _identity(real, picture), fault, notes)
-            for name, picture, fault, notes in found
-        ]
+            notes = header.notes
+        return [table.row(i, common, stem, path, _identity(real, path), fault, notes)]
 
     def _rows_of_track(self, table: "_Table", track: list[Segment]) -> list[dict[str, Any]]:
         """Return the index rows of a video whose labels the table gives by time.
@@ -230,23 +245,22 @@ class Manifest(Dataset):
                 table.row(row, table.common(row), stem, path, "", _refusal(path, who) or video, [])
                 for who, row in people.items()
             ]
-        late = beyond_the_end(track, video.frames / video.rate)
+        late = beyond_the_end(track, video.end)
         numbers, missed = _numbers_of(video, self.rate, track)
         if missed:
             words = f"{sheet.name}: intervals between two frames of their video, which label none"
             self._remarks[words] = self._remarks.get(words, 0) + missed
         rows, before = [], track[0]
         commons: dict[int, dict[str, Any]] = {}
-        moments = [number / video.rate for number in numbers]
-        for number, moment, segment in zip(
-            numbers, moments, segments_at(track, moments), strict=True
-        ):
+        moments = video.moments(numbers)
+        times = [video.end if each.time_s is None else each.time_s for each in moments]
+        for taken, moment, segment in zip(moments, times, segments_at(track, times), strict=True):
             before = segment or before
             i = before.row
             if i not in commons:
                 commons[i] = table.common(i)
-            common = commons[i]
-            fault, notes = _refusal(path, claims.subjects[i]), []
+            common = commons[i] | {"time_s": taken.time_s}
+            fault, notes = _refusal(path, claims.subjects[i]) or taken.fault, []
             if segment is None:
                 place = "before" if before.start <= moment else "after"
                 words = (
@@ -258,8 +272,8 @@ class Manifest(Dataset):
                 notes = [f"label_held: since {segment.start:g} s"]
             if late is not None:
                 i, fault = late[0], Fault("bad_label", late[1])
-            picture = name_of(path, number)
-            name = f"{stem}-{number:06d}"
+            picture = name_of(path, taken.number)
+            name = f"{stem}-{taken.number:06d}"
             rows.append(table.row(i, common, name, picture, _identity(real, picture), fault, notes))
             people.pop(common["subject"], None)
         nothing = Fault("bad_label", "none of the frames taken lies in the times given")
@@ -276,17 +290,21 @@ class Manifest(Dataset):
             for who, row in people.items()
         ]
 
-    def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Fault | None]]:
+    def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Moment]]:
+        """Return the name, the picture and the moment of a frame, or of all that are taken."""
         video = self.videos.inspect(path)
         if frame and not re.fullmatch("[0-9]{1,9}", frame):
             fault = Fault("unreadable", f"frame {shorten(frame, 40)!r} of a video is not a number")
-            return [(frame, path, fault)]
-        if isinstance(video, Fault):
-            return [(frame or fields.stem_of(path), path, video)]
-        if frame:
-            return [(frame, name_of(path, int(frame)), _beyond(video, int(frame)))]
+            return [(frame, path, Moment(0, None, fault))]
         stem = fields.stem_of(path)
-        return [(f"{stem}-{n:06d}", name_of(path, n), None) for n in video.taken(self.rate)]
+        if isinstance(video, Fault):
+            return [(frame or stem, path, Moment(0, None, video))]
+        if frame:
+            return [(frame, name_of(path, int(frame)), _moment(video, int(frame)))]
+        return [
+            (f"{stem}-{moment.number:06d}", name_of(path, moment.number), moment)
+            for moment in video.moments(video.taken(self.rate))
+        ]
 
     def _found_path(self, path: str) -> tuple[str, str]:
         """Return a path as this machine writes it, and the real path ("" if there is no file).
@@ -328,31 +346,27 @@ def _refusal(path: str, subject: str, written: str = "") -> Fault | None:
     return None
 
 
-def _numbers_of(video: VideoHeader, rate: float, track: list[Segment]) -> tuple[list[int], int]:
+def _numbers_of(video: Timeline, rate: float, track: list[Segment]) -> tuple[list[int], int]:
     """Return the frames taken of a video, and how many intervals lie between two of its frames.
 
     An interval that holds none of the frames at `rate` gives the frame at its middle.
     """
     taken = video.taken(rate)
-    held = {id(segment) for segment in segments_at(track, (n / video.rate for n in taken))}
-    more, missed = set(), 0
-    for segment in track:
-        if id(segment) in held or not math.isinf(segment.last):
-            continue
-        middle = round((segment.start + segment.stop) / 2 * video.rate)
-        near = [n for n in (middle, middle - 1, middle + 1) if 0 <= n < video.frames]
-        inside = segments_at([segment], [n / video.rate for n in near])
-        if found := [n for n, each in zip(near, inside, strict=True) if each is not None]:
-            more.add(found[0])
-        else:
-            missed += 1
-    return sorted({*taken, *more}), missed
+    held = {id(segment) for segment in segments_at(track, video.times[taken].tolist())}
+    more = [
+        video.nearest(*bounds_of(segment))
+        for segment in track
+        if id(segment) not in held and math.isinf(segment.last)
+    ]
+    found = {number for number in more if number is not None}
+    return sorted({*taken, *found}), more.count(None)
 
 
-def _beyond(video: VideoHeader, number: int) -> Fault | None:
-    if number < video.frames:
-        return None
-    return Fault("missing_file", f"the video has {video.frames} frames, counted from 0")
+def _moment(video: Timeline, number: int) -> Moment:
+    if number < len(video.times):
+        return Moment(number, float(video.times[number]))
+    words = f"the video has {len(video.times)} frames, counted from 0"
+    return Moment(number, None, Fault("missing_file", words))
 
 
 def _identity(real: str, picture: str) -> str:

@@ -1,149 +1,150 @@
 """Decoding a video from its first frame to its last, with presentation times, as it is shown.
 
 Conventions: frames are counted from 0 in the order of decoding; times are the stream's own
-presentation times in seconds, whatever the frame rate does; pictures are upright and their pixels
-square, as the display matrix and the sample aspect ratio say.
+presentation times in seconds, whatever the frame rate does. Transport and programme streams, whose
+clock starts anywhere, are counted from the start of the file.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, Self
 
-import cv2
 import numpy as np
 
+from aacsfnet.datasets.containers import VideoFile, open_video, words_of
+from aacsfnet.datasets.display import Display
 from aacsfnet.datasets.files import DataFolder, shorten
-from aacsfnet.datasets.pictures import black_fault, size_fault
-from aacsfnet.datasets.videos import is_container
-from aacsfnet.errors import first_line
 from aacsfnet.tables import Fault
 
-if TYPE_CHECKING:
-    import av
-
-#: A stream that ends this much earlier than its container claims, share and seconds, is cut short.
-_SHORT = (0.02, 0.5)
+#: More threads of one decoder gain little, and each holds a frame.
+_MOST_THREADS = 4
 
 
-@dataclass(frozen=True)
 class Decoded:
     """One frame.
 
     Attributes:
         number: counted from 0.
         time_s: its presentation time, seconds; None where the stream has none.
-        picture: `(H, W, 3)` uint8 RGB, or what is wrong with it.
+        damage: what is wrong with its data, or None.
     """
 
-    number: int
-    time_s: float | None
-    picture: np.ndarray | Fault
+    def __init__(
+        self,
+        number: int,
+        time_s: float | None,
+        damage: Fault | None,
+        show: Callable[[], np.ndarray | Fault] | None = None,
+    ) -> None:
+        self.number, self.time_s, self.damage, self._show = number, time_s, damage, show
 
-
-@dataclass(frozen=True)
-class Encoding:
-    """How a film is written.
-
-    Attributes:
-        container: FFmpeg's names of the container, "mov,mp4,m4a,3gp,3g2,mj2".
-        codec: FFmpeg's name of the codec, "h264".
-        pixels: FFmpeg's name of the pixel format, "yuv420p"; "" where it does not say.
-    """
-
-    container: str
-    codec: str
-    pixels: str
+    @cached_property
+    def picture(self) -> np.ndarray | Fault:
+        """`(H, W, 3)` uint8 RGB, or what is wrong with it; made when it is first asked for."""
+        if self._show is None:
+            assert self.damage is not None
+            return self.damage
+        return self._show()
 
 
 class FrameStream:
     """The frames of one video, in constant memory; use it in `with`, and iterate over it once.
 
     Where the stream is damaged, a frame tells so by a fault; where it breaks off, the last one
-    does. Nothing but the one file is read: no other file and no address that it may name.
+    does.
 
     Attributes:
-        expected: how many frames the container claims; 0 where it does not say.
-        encoding: how the film is written.
-        matrix: display matrix of the frame decoded last, see `turn`; None: it is shown as it is.
+        video: the file.
+        expected: about how many frames the container claims; 0 where it does not say.
     """
 
-    def __init__(self, file: BinaryIO, container: Any, max_pixels: int) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._file, self._container, self._max_pixels = file, container, max_pixels
-        self._stream: av.VideoStream = container.streams.best("video")
-        aspect = self._stream.sample_aspect_ratio
-        self._aspect = float(aspect) if aspect and aspect > 0 else 1.0
-        self._reformatter = VideoReformatter()
-        self.matrix: Any = None
-        self.encoding = Encoding(
-            container.format.name,
-            self._stream.codec_context.codec.canonical_name,
-            self._stream.codec_context.pix_fmt or "",
-        )
+    def __init__(self, video: VideoFile, max_pixels: int) -> None:
+        self.video, self._max_pixels = video, max_pixels
+        self._threads = min(os.cpu_count() or 1, _MOST_THREADS)
         self._number = 0
-        end = _claimed_end(self._stream, container)
-        self.expected = self._stream.frames or round(
-            (end or 0.0) * float(self._stream.average_rate or 0)
-        )
-        self._claimed_end = end
-        # An MP4 indexes every packet, and its edit list may leave frames out at both ends.
-        indexed = "mp4" in container.format.name
-        self._claimed_packets = len(self._stream.index_entries) if indexed else None
+        self.expected = video.expected
+
+    @property
+    def matrix(self) -> Any:
+        """Display matrix of the picture made last, see `aacsfnet.datasets.display`."""
+        return self._display.matrix
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._container.close()
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.video.close()
 
     def __iter__(self) -> Iterator[Decoded]:
+        for frame in self._decoded():
+            # Decoding by several threads loses sound frames beside damaged ones.
+            if frame.damage is not None and self._threads > 1:
+                break
+            yield frame
+        else:
+            return
+        self._threads, done, self._number = 1, frame.number, 0
+        self.video.reopen()
+        for frame in self._decoded():
+            if frame.number >= done:
+                yield frame
+
+    def _decoded(self) -> Iterator[Decoded]:
         import av
 
-        end, packets = 0.0, 0
+        stream: Any = self.video.stream
+        stream.thread_type = "FRAME" if self._threads > 1 else "SLICE"
+        stream.codec_context.thread_count = self._threads
+        self._display = Display(stream, self._max_pixels)
+        self._corrupt: set[int | None] = set()  # times of packets whose data are not whole
+        end, packets, due = 0.0, 0, 0
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self.video.packets():
                 packets += bool(packet.size)  # the last one only flushes the decoder
-                for frame in self._decoded(packet):
+                due += bool(packet.size) and not packet.is_discard
+                if packet.is_corrupt:
+                    self._corrupt.add(packet.pts)
+                for frame in self._of_packet(packet):
                     end = max(end, frame.time_s or 0.0)
                     yield frame
         except (av.FFmpegError, ValueError) as error:
-            yield self._broken(f"the file breaks off ({_words(error)})")
+            yield self._broken(f"the file breaks off ({words_of(error)})")
             return
         if self._number == 0:
             yield self._broken("no frame can be decoded")
-        elif why := self._shortfall(end, packets):
+        elif why := self.video.shortfall(end, packets):
             yield self._broken(why)
+        elif self._threads > 1 and self._number < due:
+            yield self._broken("some are lost")  # by the threads, perhaps: see `__iter__`
 
-    def _shortfall(self, end: float, packets: int) -> str | None:
-        """Return what is missing of a stream that ended, or None."""
-        if self._claimed_packets is not None:
-            lacking = self._claimed_packets - packets
-            return f"{lacking} more that the file names are missing" if lacking > 0 else None
-        share, seconds = _SHORT
-        if self._claimed_end is None or end >= self._claimed_end * (1 - share) - seconds:
-            return None
-        return f"the stream ends at {end:.2f} s; its container claims {self._claimed_end:.2f} s"
-
-    def _decoded(self, packet: Any) -> Iterator[Decoded]:
+    def _of_packet(self, packet: Any) -> Iterator[Decoded]:
         """Yield the frames that a packet completes; a packet that is damaged counts as one."""
         import av
 
         try:
-            frames = self._stream.decode(packet)
+            frames = self.video.stream.decode(packet)
         except (av.FFmpegError, ValueError) as error:
             time = None if packet.pts is None else float(packet.pts * packet.time_base)
-            yield self._next(time, self._fault(f"cannot be decoded ({_words(error)})"))
+            yield self._next(time, self._fault(f"cannot be decoded ({words_of(error)})"))
             return
         for frame in frames:
-            damaged = frame.is_corrupt or packet.is_corrupt
-            picture = self._fault("is damaged") if damaged else self._picture(frame)
-            yield self._next(frame.time, picture)
+            if frame.is_corrupt or frame.pts in self._corrupt:
+                yield self._next(frame.time, self._fault("is damaged"))
+            else:
+                yield self._next(frame.time, None, frame)
 
-    def _next(self, time: float | None, picture: np.ndarray | Fault) -> Decoded:
+    def _next(self, time: float | None, damage: Fault | None, frame: Any = None) -> Decoded:
+        number, period, display = self._number, self.video.period, self._display
         self._number += 1
-        return Decoded(self._number - 1, time, picture)
+        if period is not None:
+            time = number * period
+        show = None if frame is None else lambda: display.picture(frame)
+        return Decoded(number, time, damage, show)
 
     def _broken(self, why: str) -> Decoded:
         reason = f"after {self._number} frames {why}"
@@ -152,24 +153,6 @@ class FrameStream:
     def _fault(self, why: str) -> Fault:
         return Fault("unreadable", f"frame {self._number} {why}")
 
-    def _picture(self, frame: Any) -> np.ndarray | Fault:
-        """Return a frame as it is shown, `(H, W, 3)` uint8 RGB, or what is wrong with it."""
-        width, height = frame.width, frame.height
-        if self._aspect >= 1:
-            width = round(width * self._aspect)
-        else:
-            height = round(height / self._aspect)
-        if (fault := size_fault(width, height, self._max_pixels)) is not None:
-            return fault
-        # The colours' matrix and range are the frame's own. Several threads take longer for one.
-        plain = self._reformatter.reformat(frame, format="rgb24", threads=1)
-        pixels: np.ndarray = plain.to_ndarray()
-        if (height, width) != pixels.shape[:2]:
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-        self.matrix = frame.side_data.get("DISPLAYMATRIX")
-        turned = turn(pixels, self.matrix)
-        return black_fault(turned) or np.ascontiguousarray(turned)
-
 
 def open_stream(folder: DataFolder, name: str, max_megapixels: float) -> FrameStream | Fault:
     """Return the frames of a video, or what is wrong with the file.
@@ -177,61 +160,15 @@ def open_stream(folder: DataFolder, name: str, max_megapixels: float) -> FrameSt
     Args:
         folder: that may be read.
         name: of the file, relative to the folder.
-        max_megapixels: larger frames are not converted.
+        max_megapixels: larger frames are not decoded.
     """
-    import av
-
-    file = folder.open(name)
-    if isinstance(file, Fault):
-        return file
-    start = file.read(192)
-    if not is_container(start):
-        file.close()
-        what = f"is no video: it starts with {start[:12]!r}" if start else "is empty (0 bytes)"
-        return Fault("unreadable", f"{shorten(name)} {what}")
-    file.seek(0)
-    try:
-        container = av.open(file, metadata_errors="replace", io_open=_refuse)
-    except (av.FFmpegError, ValueError) as error:
-        file.close()
-        return Fault("unreadable", f"{shorten(name)}: no video that can be read ({_words(error)})")
-    if container.streams.best("video") is None:
-        container.close()
-        file.close()
-        return Fault("unreadable", f"{shorten(name)}: no video stream that can be decoded")
-    return FrameStream(file, container, int(max_megapixels * 1e6))
-
-
-def turn(pixels: np.ndarray, matrix: Any) -> np.ndarray:
-    """Return a picture turned and flipped by right angles as a display matrix says.
-
-    Args:
-        pixels: `(H, W, 3)`.
-        matrix: nine int32 as FFmpeg keeps them, or None: x' = a x + c y, y' = b x + d y, for the
-            first two of each of its first two rows (a, b) and (c, d).
-    """
-    if matrix is None:
-        return pixels
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        across, down = a, d
-    else:
-        pixels, across, down = pixels.swapaxes(0, 1), c, b
-    return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
-
-
-def _claimed_end(stream: "av.VideoStream", container: Any) -> float | None:
-    """Return when a container claims that its video ends, seconds; None where it does not say."""
-    if stream.duration and stream.time_base:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    if container.duration and len(container.streams) == 1:  # others may be longer
-        return float((container.start_time or 0) + container.duration) / 1e6
-    return None
-
-
-def _refuse(url: str, *_: object) -> BinaryIO:
-    raise ValueError(f"a video that names another file, {shorten(url)}, is not followed")
-
-
-def _words(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or first_line(error))[:200]
+    video = open_video(folder, name)
+    if isinstance(video, Fault):
+        return video
+    max_pixels = int(max_megapixels * 1e6)
+    context = video.stream.codec_context
+    size = context.width, context.height  # may be known only when the first frame is decoded
+    if all(size) and (fault := Display(video.stream, max_pixels).size_fault(*size)) is not None:
+        video.close()
+        return Fault(fault.status, f"{shorten(name)}: {fault.reason}")
+    return FrameStream(video, max_pixels)

@@ -316,13 +316,19 @@ def segments_at(track: Sequence[Segment], moments: Iterable[float]) -> list[Segm
     >>> [found and found.row for found in segments_at(track, [0.5, 1.0, 2.0])]
     [0, None, 1]
     """
-    starts = [segment.start - _SAME / 2 for segment in track]
+    bounds = [bounds_of(segment) for segment in track]
+    starts = [start for start, _ in bounds]
     found: list[Segment | None] = []
     for moment in moments:
         at = bisect_right(starts, moment) - 1
-        inside = at >= 0 and moment < track[at].stop - _SAME / 2
+        inside = at >= 0 and moment < bounds[at][1]
         found.append(track[at] if inside else None)
     return found
+
+
+def bounds_of(segment: Segment) -> tuple[float, float]:
+    """Return from when on and until when frames lie in a stretch, seconds; times are rounded."""
+    return segment.start - _SAME / 2, segment.stop - _SAME / 2
 
 
 def beyond_the_end(track: Sequence[Segment], seconds: float) -> tuple[int, str] | None:

@@ -1,56 +1,23 @@
-"""Reading frames of videos, in order and by number, without trusting what a container claims.
+"""Frames of videos by name, and when each is shown.
 
-A frame of a video is named `<file>#<number>`, counted from 0 in the order of decoding.
+A frame of a video is named `<file>#<number>`, counted from 0 in the order of decoding. It is found
+again by its presentation time, so frames that cannot be decoded do not shift the others.
 """
 
 import math
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from aacsfnet.datasets.files import DataFolder, as_text, shorten
-from aacsfnet.datasets.pictures import black_fault, size_fault
+from aacsfnet.datasets.files import DataFolder, shorten
+from aacsfnet.datasets.streams import Decoded, FrameStream, open_stream
+from aacsfnet.datasets.timelines import Timeline, timeline_of
 from aacsfnet.tables import Fault
 
-if TYPE_CHECKING:
-    import cv2
-
-#: Names of files that are taken for videos, in small letters.
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".wmv", ".flv"}
-)
-
-#: A container that claims more frames than this, or than bytes / 16, is counted by decoding: each
-#: frame that is only claimed would cost a row in every table.
-MOST_CLAIMED_FRAMES = 20_000
-
-
-@dataclass(frozen=True)
-class VideoHeader:
-    """What a video is: frames in it, and frames a second."""
-
-    frames: int
-    rate: float
-
-    def taken(self, rate: float) -> list[int]:
-        """Return the numbers of the frames nearest to `rate` a second; never one twice.
-
-        >>> VideoHeader(frames=10, rate=25.0).taken(5.0)
-        [0, 5]
-        >>> VideoHeader(frames=3, rate=25.0).taken(100.0)
-        [0, 1, 2]
-        """
-        step = max(1.0, self.rate / rate)
-        # Half is rounded up everywhere, so the steps stay even (Python's round() alternates).
-        numbers = (math.floor(place * step + 0.5) for place in range(self.frames))
-        return [number for number in numbers if number < self.frames]
-
-
-def is_video(path: str) -> bool:
-    """Return whether a file's name is that of a video."""
-    return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122 - not always a path
+#: Times of one frame differ by less, seconds.
+_SAME = 1e-5
+#: So many timelines are kept: a table may name the frames of several videos in turn.
+_KEPT = 64
 
 
 def name_of(path: str, number: int) -> str:
@@ -71,109 +38,83 @@ class VideoReader:
     """
 
     def __init__(self, folder: DataFolder, max_megapixels: float) -> None:
-        self.folder = folder
-        self.max_pixels = int(max_megapixels * 1e6)
-        self._name = ""
-        self._capture: cv2.VideoCapture | None = None
-        self._next = 0  # number of the frame that is decoded next
+        self._folder, self._max_megapixels = folder, max_megapixels
+        self._timelines: dict[str, Timeline | Fault] = {}
+        self._path, self._reached = "", 0
+        self._stream: FrameStream | None = None
+        self._frames: Iterator[Decoded] = iter(())
+        self._frame: Decoded | None = None  # decoded last; None after the end
+        self._damaged: list[Decoded] = []  # met so far
 
-    def inspect(self, path: str) -> VideoHeader | Fault:
-        """Return what a video's container says, or what is wrong with the file."""
-        capture = self._opened(path)
-        if isinstance(capture, Fault):
-            return capture
-        import cv2
+    def inspect(self, path: str) -> Timeline | Fault:
+        """Return when the frames of a video are shown, or what is wrong with the file."""
+        if path not in self._timelines:
+            if len(self._timelines) >= _KEPT:
+                del self._timelines[next(iter(self._timelines))]
+            self._timelines[path] = self._inspected(path)
+        return self._timelines[path]
 
-        try:
-            rate = capture.get(cv2.CAP_PROP_FPS)
-            claimed = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            real = self.folder.locate(path)
-            size = 0 if isinstance(real, Fault) else os.stat(real).st_size  # noqa: PTH116
-            frames = int(claimed)
-            if not 0 < claimed <= min(MOST_CLAIMED_FRAMES, size / 16):
-                frames = 0
-                while capture.grab():
-                    frames += 1
-        except (OSError, ValueError, OverflowError) as error:  # a count or rate of NaN or infinity
-            return Fault("unreadable", f"{shorten(path)}: {error}")
-        finally:
-            capture.release()
-        if not 0 < rate <= 1000:
-            return Fault("unreadable", f"{shorten(path)}: {rate:g} frames a second is no rate")
-        if frames == 0:
-            return Fault("unreadable", f"{shorten(path)}: no frame can be decoded")
-        return VideoHeader(frames, rate)
+    def _inspected(self, path: str) -> Timeline | Fault:
+        stream = open_stream(self._folder, path, self._max_megapixels)
+        if isinstance(stream, Fault):
+            return stream
+        with stream:
+            sound = next((frame for frame in stream if frame.damage is None), None)
+            stream.video.reopen()
+            found = timeline_of(stream.video)
+        if isinstance(found, Timeline) and sound is not None:
+            return found
+        why = found if isinstance(found, str) else "no frame can be decoded"
+        return Fault("unreadable", f"{shorten(path)}: {why}")
 
-    def read(self, name: str) -> np.ndarray | Fault:
-        """Return the frame `<file>#<number>` as `(H, W, 3)` uint8 RGB, or what is wrong."""
+    def read(self, name: str, time_s: float | None = None) -> np.ndarray | Fault:
+        """Return the frame `<file>#<number>` as `(H, W, 3)` uint8 RGB, or what is wrong.
+
+        Args:
+            name: of the frame.
+            time_s: its presentation time, seconds, as `inspect` tells; None: the number counts.
+        """
         path, _, digits = name.rpartition("#")
         number = int(digits)
-        if path != self._name or self._capture is None or number < self._next:
+        if path != self._path or number < self._reached:
             self.close()
-            opened = self._opened(path)
-            if isinstance(opened, Fault):
-                return opened
-            self._name, self._capture, self._next = path, opened, 0
-        import cv2
+            stream = open_stream(self._folder, path, self._max_megapixels)
+            if isinstance(stream, Fault):
+                return stream
+            self._path, self._stream, self._frames = path, stream, iter(stream)
+            self._frame = next(self._frames, None)
+        self._reached = number
+        while (frame := self._frame) is not None:
+            ahead: float = frame.number - number
+            if time_s is not None and frame.time_s is not None:
+                ahead = frame.time_s - time_s
+            if abs(ahead) < _SAME:
+                return frame.picture
+            if frame.damage is not None:  # told as it is met, before sound frames of earlier times
+                self._damaged.append(frame)
+            elif ahead > 0:
+                break
+            self._frame = next(self._frames, None)
+        return self._lacking(path, number, time_s)
 
-        while self._next <= number:
-            if not self._capture.grab():
-                ending = f"ends after {self._next} frames; frame {number} cannot be decoded"
-                return Fault("unreadable", f"{shorten(path)} {ending}")
-            self._next += 1
-        done, pixels = self._capture.retrieve()
-        if not done or pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:
-            return Fault("unreadable", f"{shorten(path)}: frame {number} is damaged")
-        return black_fault(pixels) or cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    def _lacking(self, path: str, number: int, time_s: float | None) -> Fault:
+        """Return why a frame is not there: its own damage, or where the video ends."""
+        moment, why = "", ""
+        if time_s is not None:
+            moment = f" at {time_s:.3f} s"
+            for frame in self._damaged:
+                if frame.time_s is not None and abs(frame.time_s - time_s) < _SAME:
+                    why = frame.damage.reason if frame.damage else ""
+                    return Fault("unreadable", f"{shorten(path)}: {why}")
+        if self._frame is None and self._damaged and self._damaged[-1].damage is not None:
+            why = f"{self._damaged[-1].damage.reason}; "
+        return Fault(
+            "unreadable", f"{shorten(path)}: {why}frame {number}{moment} cannot be decoded"
+        )
 
     def close(self) -> None:
         """Close the video that is open, if one is."""
-        if self._capture is not None:
-            self._capture.release()
-        self._capture, self._name, self._next = None, "", 0
-
-    def _opened(self, path: str) -> "cv2.VideoCapture | Fault":
-        file = self.folder.open(path)
-        if isinstance(file, Fault):
-            return file
-        with file:
-            start = file.read(192)
-        if not start:
-            return Fault("unreadable", f"{shorten(path)} is empty (0 bytes)")
-        if not is_container(start):
-            return Fault(
-                "unreadable", f"{shorten(path)} is no video: it starts with {start[:12]!r}"
-            )
-        real = self.folder.locate(path)
-        if isinstance(real, Fault):
-            return real
-        if as_text(real) != real:
-            return Fault("unreadable", f"{shorten(path)}: a name that is not UTF-8; rename it")
-        import cv2
-
-        capture = cv2.VideoCapture(real, cv2.CAP_FFMPEG)
-        if not capture.isOpened():
-            return Fault("unreadable", f"{shorten(path)}: no video stream that can be decoded")
-        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if (fault := size_fault(width, height, self.max_pixels)) is not None:
-            capture.release()
-            return fault
-        return capture
-
-
-def is_container(start: bytes) -> bool:
-    """Return whether a file's first 192 bytes are those of a video container.
-
-    The decoder would also take play lists, text that names other files and addresses on a
-    network; those never reach it.
-    """
-    return (
-        start[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")  # MP4, MOV
-        or (start[:4] == b"RIFF" and start[8:12] == b"AVI ")
-        or start[:4] == b"\x1a\x45\xdf\xa3"  # Matroska, WebM
-        or start[:4] in (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # MPEG programme, elementary
-        or (start[:1] == b"\x47" and start[188:189] == b"\x47")  # MPEG transport
-        or start[:4] == b"\x30\x26\xb2\x75"  # ASF, WMV
-        or start[:4] == b"FLV\x01"
-    )
+        if self._stream is not None:
+            self._stream.close()
+        self._path, self._stream, self._frames = "", None, iter(())
+        self._frame, self._damaged = None, []

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from glob import glob, has_magic
 from pathlib import Path
 
+from aacsfnet.datasets.containers import VIDEO_SUFFIXES
 from aacsfnet.datasets.files import as_text, shorten
 from aacsfnet.datasets.pictures import PICTURE_SUFFIXES
-from aacsfnet.datasets.videos import VIDEO_SUFFIXES
 from aacsfnet.errors import DataError
 
 

@@ -3,12 +3,14 @@
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from aacsfnet.devices import lease
 from aacsfnet.evaluation.neutral import Neutral
@@ -28,6 +30,8 @@ People = Literal["all", "largest"]
 
 #: Faces that the network scores in one pass.
 _BATCH = 32
+#: Networks of fewer parameters score a batch by one thread sooner than its faces are found.
+_SMALL = 3_000_000
 
 
 def predict(
@@ -141,16 +145,24 @@ class Scorer:
             self._excluded.tell_unmet()
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
-        """Yield rows with their predictions, of which the network makes many at a time."""
-        waiting: list[_Waiting] = []
-        for row in rows:
-            waiting.append(row)
-            if len(waiting) >= _BATCH:
-                yield from self._complete(waiting)
-                waiting = []
-        yield from self._complete(waiting)
+        """Yield rows with their predictions, of which the network makes many at a time.
 
-    def _complete(self, waiting: list[_Waiting]) -> Iterator[Row]:
+        One batch is scored while the faces of the next one are found.
+        """
+        waiting: list[_Waiting] = []
+        scoring: Future[list[Row]] | None = None
+        with _few_threads(self._predictor), ThreadPoolExecutor(1) as network:
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) >= _BATCH:
+                    if scoring is not None:
+                        yield from scoring.result()
+                    scoring, waiting = network.submit(self._complete, waiting), []
+            if scoring is not None:
+                yield from scoring.result()
+            yield from self._complete(waiting)
+
+    def _complete(self, waiting: list[_Waiting]) -> list[Row]:
         judged = self._predictor.judge_faces([each.face for each in waiting if each.face])
         numbers = (_numbers(each) for each in (judged.prediction, judged.low, judged.high))
         answers = zip(*numbers, judged.why, strict=True)
@@ -159,7 +171,19 @@ class Scorer:
                 prediction, low, high, why = next(answers)
                 each.row |= {"prediction": prediction, "low": low, "high": high}
                 each.row |= {"abstained": None if why is None else bool(why), "why": why or None}
-            yield each.row
+        return [each.row for each in waiting]
+
+
+@contextmanager
+def _few_threads(predictor: Predictor) -> Iterator[None]:
+    """Let a small network compute by one thread: more would take the core that finds faces."""
+    before = torch.get_num_threads()
+    if sum(p.numel() for model in predictor.models for p in model.parameters()) < _SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _rows_of(recording: Recording, extractor: FilmExtractor, told: Progress) -> Iterator[_Waiting]:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from aacsfnet.config import Index
+from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.streams import open_stream
-from aacsfnet.datasets.videos import is_video
 from aacsfnet.tables import Fault
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from aacsfnet import premises
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.results import Results
@@ -68,6 +69,7 @@ def _page(config: Config, results: Path, files: ReportFiles) -> tuple[str, list[
     text = page.render(
         title=config.report.title,
         dataset=config.dataset,
+        warnings=[premise.message for premise in premises.warnings(config)],
         label=label,
         axis=picture_sections.axis_of(label),
         written=datetime.datetime.now(datetime.UTC),

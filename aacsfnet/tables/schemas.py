@@ -95,6 +95,7 @@ SCHEMAS: dict[str, Columns] = {
         "shard": pl.String,
         "position": pl.Int32,  # of the frame in its sequence, from 0
         "path": pl.String,  # how the data set finds the frame again
+        "time_s": pl.Float64,  # of a video's frame: when it is shown, seconds; else null
         "sex": pl.String,  # "", "f" or "m"
         "age_group": pl.String,  # "", or words
         "split": pl.String,  # "", or the user's own word: train, test, ...

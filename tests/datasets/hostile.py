@@ -129,7 +129,7 @@ CONTENTS = {
         b"ffconcat version 1.0\nfile /etc/passwd\n",
         "is no video",
     ),
-    "MP4 header alone": ("x.mp4", b"\0\0\0\x18ftypisom" + bytes(16), "no video stream"),
+    "MP4 header alone": ("x.mp4", b"\0\0\0\x18ftypisom" + bytes(16), "no video that can be read"),
     "zero bytes .mp4": ("x.mp4", b"", "empty (0 bytes)"),
 }
 

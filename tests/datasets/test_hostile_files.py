@@ -123,7 +123,9 @@ def test_a_video_that_claims_a_million_frames_is_counted(make_manifest, tmp_path
     """Each claimed frame would be a row in every table."""
     (tmp_path / "x.avi").write_bytes(video(claimed=999_999, padding=17_000_000))
     config = make_manifest("path,subject,label\na.png,s,1\nx.avi,s,1\n", ("a.png",))
-    assert len(open_dataset(config).index()) == 1 + 20
+    rows = open_dataset(config).index()
+    assert rows["status"].to_list() == ["ok"] * 21 + ["unreadable"]
+    assert "after 20 frames the file ends; its header claims 999999 frames" in rows["reason"][-1]
 
 
 LARGEST = """

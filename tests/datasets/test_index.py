@@ -157,7 +157,8 @@ class Noting(Dataset):
 
     def index(self):
         rows = (("a", "ok", ""), ("b", "black", "all black"), ("c", "ok", ""))
-        return pl.DataFrame(rows, schema=["path", "status", "reason"], orient="row")
+        table = pl.DataFrame(rows, schema=["path", "status", "reason"], orient="row")
+        return table.with_columns(time_s=pl.lit(None, pl.Float64))
 
     def picture(self, path):
         self.asked.append(path)

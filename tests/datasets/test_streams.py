@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from aacsfnet.datasets.display import turn
 from aacsfnet.datasets.files import DataFolder
-from aacsfnet.datasets.streams import open_stream, turn
-from aacsfnet.datasets.videos import VideoReader, name_of
+from aacsfnet.datasets.streams import open_stream
 from aacsfnet.tables import Fault
 from tests.made_videos import write
 
@@ -105,19 +105,20 @@ def test_pixels_are_made_square(tmp_path):
         )
 
 
-def test_colours_are_those_of_the_other_reader(tmp_path):
+def test_colours_are_those_of_opencv(tmp_path):
     noise = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (64, 48))
     write(tmp_path / "a.mp4", [noise] * 2)
-    reader = VideoReader(DataFolder(tmp_path), 64.0)
+    other = cv2.VideoCapture(str(tmp_path / "a.mp4"), cv2.CAP_FFMPEG)
     for each in read(tmp_path, "a.mp4"):
-        np.testing.assert_array_equal(each.picture, reader.read(name_of("a.mp4", each.number)))
+        _, bgr = other.read()
+        np.testing.assert_array_equal(each.picture, bgr[..., ::-1])
 
 
 @pytest.mark.parametrize(
     ("name", "codec", "words"),
     [
         ("a.mkv", "mpeg4", "its container claims"),
-        ("a.avi", "mjpeg", "is damaged"),
+        ("a.avi", "mjpeg", "its header claims 100 frames"),
         ("a.mp4", "mpeg4", "more that the file names are missing"),
     ],
 )
@@ -164,8 +165,7 @@ def test_black_frames_and_large_ones_are_told(tmp_path):
         "black",
         "",
     ]
-    small = [each.picture for each in read(tmp_path, "a.mp4", 0.001)]
-    assert all("megapixels" in each.reason for each in small)
+    assert "megapixels" in fault(tmp_path, "a.mp4", 0.001).reason
 
 
 def test_what_is_no_video_is_told_and_nothing_it_names_is_opened(tmp_path):

@@ -5,8 +5,8 @@ import math
 import warnings
 
 import numpy as np
-import pandas as pd
 import pingouin
+import polars as pl
 import pytest
 import scipy.stats
 import sklearn.linear_model
@@ -89,7 +89,7 @@ def test_correlation_is_that_of_scipy_and_undefined_where_it_is():
 
 def by_pingouin(predictions: np.ndarray, labels: np.ndarray, kind: str) -> float:
     n = len(labels)
-    table = pd.DataFrame(
+    table = pl.DataFrame(
         {
             "frame": np.tile(np.arange(n), 2),
             "rater": np.repeat(["network", "label"], n),
@@ -98,7 +98,8 @@ def by_pingouin(predictions: np.ndarray, labels: np.ndarray, kind: str) -> float
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # F tests of perfect agreement divide by 0
-        found = pingouin.intraclass_corr(table, "frame", "rater", "score").set_index("Type")
+        found = pingouin.intraclass_corr(table.to_pandas(), "frame", "rater", "score")
+    found = found.set_index("Type")
     return float(found.loc[kind, "ICC"])
 
 
@@ -217,7 +218,7 @@ def test_the_limits_of_agreement_and_the_error_within_people():
         assert found["bias"] == pytest.approx(scipy.stats.tmean(errors), **EXACT)
         assert found["sd"] == pytest.approx(scipy.stats.tstd(errors), **EXACT)
         assert found["upper"] - found["lower"] == pytest.approx(2 * 1.96 * found["sd"], **EXACT)
-        table = pd.DataFrame({"error": errors, "person": codes})
+        table = pl.DataFrame({"error": errors, "person": codes}).to_pandas()
         anova = pingouin.anova(table, dv="error", between="person", detailed=True)
         within = math.sqrt(anova.set_index("Source").loc["Within", "MS"])
         assert found["sem"] == pytest.approx(within, **EXACT)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from aacsfnet.datasets.columns import path_place, words_of
+from aacsfnet.datasets.columns import words_of
 from aacsfnet.datasets.fields import person_key, subject_of
 from aacsfnet.datasets.numerals import is_missing
-from aacsfnet.datasets.sheet import Sheet, read_sheet
+from aacsfnet.datasets.sheet import Sheet
 from aacsfnet.errors import DataError
-from aacsfnet.evaluation.file_audit.arrays import Lengths, Loose, read_arrays
-from aacsfnet.evaluation.file_audit.roles import SCALES, Roles, is_header, roles_of
-from aacsfnet.facs import pspi_if_known
+from aacsfnet.evaluation.file_audit.arrays import Lengths, Loose
+from aacsfnet.evaluation.file_audit.reference import numbers, read_table, reference_of, with_truth
+from aacsfnet.evaluation.file_audit.roles import SCALES, Roles, roles_of
 from aacsfnet.labels import Label
 
 _TRAINED = {"train", "training", "fit", "learn", "dev train"}
@@ -68,24 +68,6 @@ class Submission:
         return self.rows.filter(pl.col("seed") == self.rows["seed"].min())
 
 
-def read_table(path: Path) -> tuple[Sheet, Loose, Lengths]:
-    """Return a file's table: CSV, TSV and Parquet as a manifest is read, NPZ and MAT by arrays.
-
-    Raises:
-        DataError: there is no such file, or it cannot be read.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give a CSV, TSV, Parquet, NPZ or MAT file")
-    if path.suffix.lower() in (".npz", ".mat"):
-        return read_arrays(path)
-    if path.suffix.lower() in (".pkl", ".pickle", ".npy", ".pt", ".pth"):
-        raise DataError(
-            f"{path}: {path.suffix} can hold code or has no names of columns; save CSV, Parquet or"
-            " NPZ with one named array a column"
-        )
-    return read_sheet(path, None, is_header, path_place), {}, {}
-
-
 def read_submission(
     path: Path, given: Mapping[str, str], label: Label | None, truth: Path | None = None
 ) -> Submission:
@@ -114,11 +96,11 @@ def read_submission(
             "kind",
         )
     }
-    numbers = {
-        role: _numbers(sheet, roles.get(role)) for role in ("prediction", "label", "mean_label")
+    found = {
+        role: numbers(sheet, roles.get(role)) for role in ("prediction", "label", "mean_label")
     }
     for role in ("prediction", "label"):
-        if all(value is None for value in numbers[role]):
+        if all(value is None for value in found[role]):
             raise DataError(
                 f"{path.name}: the {role} column {roles.get(role)!r} holds no number; say which"
                 f" column it is with --column {role}=NAME"
@@ -128,12 +110,12 @@ def read_submission(
     if not roles.get("subject") and all(frame.count("/") >= 2 for frame in frames):
         subjects = [frame.split("/")[0] for frame in frames]
         told.append("subject: what stands before the first / of the frame")
-    reference, blank, why = _reference(sheet, roles, numbers["label"])
+    reference, blank, why = reference_of(sheet, roles)
     told += why
     rows = pl.DataFrame(
         {
             "row": sheet.numbers,
-            **numbers,
+            **found,
             "subject": subjects,
             "person": [person_key(name) if name else "" for name in subjects],
             "sequence": _sequences(texts["sequence"], frames),
@@ -150,26 +132,19 @@ def read_submission(
             "reference": reference,
             "reference_blank": blank,
         },
-        schema_overrides=dict.fromkeys((*numbers, "reference", "position"), pl.Float64),
+        schema_overrides=dict.fromkeys((*found, "reference", "position"), pl.Float64),
     )
     rows, more = _with_sequences(rows, bool(roles.get("sequence")))
     told += more
     absent: list[str] = []
     if truth is not None:
-        rows, absent = _with_truth(rows, truth)
+        rows, absent = with_truth(rows, truth)
     tested = _tested(rows)
     rows = rows.with_columns(tested=tested)
     known = label or _label_of(roles, rows)
     if label is None:
         told.append(f"scale: {known.name} {known.low:g}–{known.high:g}; {known.meaning}")
     return Submission(path.name, rows, known, roles, told, loose, lengths, sheet, absent)
-
-
-def _numbers(sheet: Sheet, column: str | None) -> list[float | None]:
-    if column is None:
-        return [None] * len(sheet.numbers)
-    values = [sheet.number(column, row) for row in range(len(sheet.numbers))]
-    return [value if value is not None and np.isfinite(value) else None for value in values]
 
 
 def _role(text: str) -> str:
@@ -219,66 +194,6 @@ def _with_sequences(rows: pl.DataFrame, given: bool) -> tuple[pl.DataFrame, list
     return parted, ["sequence: a new one where frames are numbered from the start again"]
 
 
-def _reference(
-    sheet: Sheet, roles: Roles, labels: Sequence[float | None]
-) -> tuple[list[float | None], list[bool], list[str]]:
-    """Return what each label should be, where a second column or the action units tell."""
-    count = len(sheet.numbers)
-    if roles.reference:
-        values = _numbers(sheet, roles.reference)
-        return values, [value is None for value in values], []
-    from aacsfnet.datasets.fields import action_unit_columns
-
-    units = action_unit_columns(sheet)
-    if not units:
-        return [None] * count, [False] * count, []
-    read = {unit: _numbers(sheet, column) for column, unit in units.items()}
-    values, blank = [], []
-    for row in range(count):
-        known = {unit: value for unit, of in read.items() if (value := of[row]) is not None}
-        values.append(pspi_if_known(known))
-        blank.append(not known)
-    if all(value is None for value in values):
-        return values, [False] * count, []
-    return values, blank, ["labels are checked by the PSPI of the action units"]
-
-
-def _with_truth(rows: pl.DataFrame, truth: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Return the rows with the true label of each frame, and the frames that are missing.
-
-    Raises:
-        DataError: the table names no frames, or none that is in the rows.
-    """
-    sheet, _, _ = read_table(truth)
-    names = roles_of([*sheet.columns, "prediction"], {"prediction": "prediction"})
-    frame, person = names.get("frame"), names.get("subject")
-    if frame is None:
-        raise DataError(f"{truth.name}: no column names the frame, by which labels are found")
-    columns = {
-        "frame": sheet.columns[frame],
-        "true": _numbers(sheet, names.get("label")),
-        "known": [True] * len(sheet.numbers),
-    }
-    on = ["frame"]
-    if person and (rows["person"] != "").all():
-        columns["person"] = [person_key(subject_of(name)) for name in sheet.columns[person]]
-        on.append("person")
-    table = pl.DataFrame(columns, schema_overrides={"true": pl.Float64}).unique(on)
-    joined = rows.join(table, on=on, how="left", maintain_order="left")
-    if not joined["known"].any():
-        raise DataError(
-            f"{truth.name}: none of its frames is in the predictions; frames must have equal names"
-        )
-    absent = table.join(rows, on=on, how="anti", maintain_order="left")
-    if "person" in on:
-        absent = absent.filter(pl.col("person").is_in(rows["person"].unique().to_list()))
-    checked = joined.with_columns(
-        reference=pl.col("true"),
-        reference_blank=pl.col("known").fill_null(False) & pl.col("true").is_null(),
-    )
-    return checked.drop("true", "known"), absent["frame"].to_list()
-
-
 def _tested(rows: pl.DataFrame) -> pl.Series:
     """Return which rows figures are taken of: real ones with both values, the test's if told."""
     usable = pl.col("prediction").is_not_null() & pl.col("label").is_not_null()
@@ -300,7 +215,6 @@ def _label_of(roles: Roles, rows: pl.DataFrame) -> Label:
     whole = bool((values == np.round(values)).all())
     if low >= 0 and (5 if whole else 10) < high <= 16:
         return Label("pspi", 0.0, 16.0, f"guessed from labels of {low:g} to {high:g}")
-    low = min(0.0, low)
-    return Label(
-        "label", low, high if high > low else low + 1, "from the lowest to the highest label"
-    )
+    said = rows["prediction"].drop_nulls().to_numpy()
+    low, high = min(0.0, low, float(said.min())), max(high, float(said.max()))
+    return Label("label", low, high if high > low else low + 1, "unknown, so nothing is clipped")

@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from aacsfnet.datasets.streams import Encoding
+from aacsfnet.datasets.containers import Encoding
 from aacsfnet.errors import SettingsError
 from aacsfnet.files import replacing
 
-#: FFmpeg's name of the one container that tells how long each frame is shown. Of a WebM browsers
-#: guess it, and where the rate varies they then show a neighbour of the frame that is sought.
-_CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
+#: The one container (MP4, MOV) that tells how long each frame is shown. Of a WebM browsers guess
+#: it, and where the rate varies they then show a neighbour of the frame that is sought.
+_CONTAINER = "mov"
 #: What Chromium, Firefox and Safari decode.
 _CODECS = {"h264", "vp9", "av1"}
 #: Eight bits, colour at half the resolution: what their decoders take.
@@ -34,7 +34,7 @@ def why_not_played(suffix: str, encoding: Encoding, matrix: Any) -> str:
     Args:
         suffix: of the file's name, ".mp4".
         encoding: of the film.
-        matrix: the display matrix of its first frame, see `aacsfnet.datasets.streams.turn`.
+        matrix: the display matrix of its first frame, see `aacsfnet.datasets.display.turn`.
     """
     if encoding.container != _CONTAINER:
         return f"browsers do not play {suffix or 'it'} frame by frame"

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
+from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.streams import Decoded, FrameStream, open_stream
-from aacsfnet.datasets.videos import is_video
 from aacsfnet.errors import DataError, SettingsError
 from aacsfnet.files import replacing
 from aacsfnet.inference.exclude import SAME_TIME, Excluded, read_stretches
@@ -133,7 +133,7 @@ def _why_not_played(video: Path) -> str:
         for frame in stream:
             if not isinstance(frame.picture, Fault):
                 break
-        return why_not_played(video.suffix, stream.encoding, stream.matrix)
+        return why_not_played(video.suffix, stream.video.encoding, stream.matrix)
 
 
 def _with_rows(
