@@ -1,10 +1,13 @@
 """The report in a real browser: nothing keeps anybody out, nothing is fetched."""
 
+import pytest
+
 from aacsfnet.report.report import report
 from tests.browser import Browser, program
 from tests.made_results import write_explanation
 
 
+@pytest.mark.slow
 def test_nothing_keeps_anybody_out(made, tmp_path):
     program()
     write_explanation(made)
