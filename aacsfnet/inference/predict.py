@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -133,16 +134,22 @@ class Scorer:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
         with extractor:
-            for each in read:
-                found = _rows_of(each, extractor, told)
-                if self._excluded is not None:
-                    found = _without(found, self._excluded)
-                rows = self._scored(found)
-                if self._neutral is not None and each.together:
-                    rows = with_relative(rows, self._neutral)
-                yield from rows
+            found = ((each.together, self._found(each, extractor, told)) for each in read)
+            if self._neutral is None:
+                yield from self._scored(chain.from_iterable(rows for _, rows in found))
+            else:
+                for together, waiting in found:
+                    rows = self._scored(waiting)
+                    yield from with_relative(rows, self._neutral) if together else rows
         if self._excluded is not None:
             self._excluded.tell_unmet()
+
+    def _found(
+        self, recording: Recording, extractor: FilmExtractor, told: Progress
+    ) -> Iterator[_Waiting]:
+        """Return the rows of one recording, without pictures where they are left out."""
+        rows = _rows_of(recording, extractor, told)
+        return rows if self._excluded is None else _without(rows, self._excluded)
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
         """Yield rows with their predictions, of which the network makes many at a time.

@@ -113,3 +113,16 @@ def test_a_stretch_behind_the_end_is_warned_of(scored, tmp_path, caplog):
         predict([folder / "film.mp4"], model, tmp_path / "t.parquet", exclude=exclude, device="cpu")
     assert "has no frame 90" in caplog.text
     assert pl.read_parquet(tmp_path / "t.parquet").equals(everything)
+
+
+def test_what_is_left_out_does_not_set_a_persons_own_level(scored, tmp_path):
+    folder, model, _ = scored
+    path = folder / "film.mp4"
+    exclude = listed(tmp_path, f"{path},0,2,,,", f"{path},9,9,,,")
+    how = {"exclude": exclude, "neutral": "median", "device": "cpu"}
+    predict([path], model, tmp_path / "t.parquet", **how)
+    rows = pl.read_parquet(tmp_path / "t.parquet")
+    assert rows.filter(status="excluded")["relative"].null_count() == 4
+    kept = rows.filter(status="ok")
+    expected = kept["prediction"].to_numpy() - np.median(kept["prediction"].to_numpy())
+    np.testing.assert_allclose(kept["relative"].to_numpy(), expected, atol=1e-5)
