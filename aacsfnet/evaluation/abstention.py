@@ -122,6 +122,9 @@ class Bounds:
 def fit(signs: Signs, subjects: NDArray[Any], share: float) -> Bounds:
     """Return the bounds that all but a share of held-out subjects' frames keep, sign by sign.
 
+    They are moved out by (people + 1) / (people - 1), since the next person's extremes lie beyond
+    those of few others. From one person alone no bound is known.
+
     Args:
         signs: `(n,)` values by name.
         subjects: `(n,)` names.
@@ -134,14 +137,17 @@ def fit(signs: Signs, subjects: NDArray[Any], share: float) -> Bounds:
         known = np.isfinite(values)
         if not known.any():
             continue
-        values, (weights, _) = values[known], subject_weights(subjects[known])
+        values, (weights, people) = values[known], subject_weights(subjects[known])
+        if people < 2:
+            continue  # how people differ is not known
         usual[name] = _quantile(values, weights, 0.5)
+        room = (people + 1) / (people - 1)
         tail = share / len(sign.sides)
         if "low" in sign.sides:
-            bound = -_quantile(-values, weights, 1 - tail)
+            bound = _beyond(name, usual[name], -_quantile(-values, weights, 1 - tail), room)
             found["low"][name] = min(bound, sign.harmless[0])
         if "high" in sign.sides:
-            bound = _quantile(values, weights, 1 - tail)
+            bound = _beyond(name, usual[name], _quantile(values, weights, 1 - tail), room)
             found["high"][name] = max(bound, sign.harmless[1])
     return Bounds(share, usual, found["low"], found["high"])
 
@@ -164,6 +170,17 @@ def reasons(doubts: Mapping[str, Floats], count: int) -> list[str]:
         order = sorted(beyond, key=lambda name: -beyond[name])
         found.append("; ".join(SIGNS[name].words for name in order))
     return found
+
+
+def _beyond(name: str, usual: float, bound: float, room: float) -> float:
+    """Return a bound moved away from the median by a factor, on the scale on which values compare.
+
+    The extremes of few people lie within those of the next one; the factor makes up for it, as
+    measured in docs/explanation/evaluation.md.
+    """
+    start, end = _scaled(name, usual), _scaled(name, bound)
+    moved = start + room * (end - start)
+    return float(np.exp(moved) if SIGNS[name].ratio else moved)
 
 
 def _quantile(values: Floats, weights: Floats, share: float) -> float:
