@@ -126,20 +126,27 @@ IBUG_68 = (
     *(78, 82, 13, 312, 308, 317, 14, 87),
 )
 
-#: Landmarks about the parts of a face that something may cover, right (or only) side: their hull is
-#: the part. The left sides are mirror images.
-RIGHT_BROW_HULL = RIGHT_BROW_BOTTOM + RIGHT_BROW_TOP
-RIGHT_EYE_HULL = (*RIGHT_UPPER_CREASE, *RIGHT_LOWER_CREASE)
-NOSE_HULL = (6, 197, 4, 1, 2, 94, *RIGHT_WING, 64, 98, *mirrored((*RIGHT_WING, 64, 98)))
+_RIGHT_BROW = RIGHT_BROW_BOTTOM + RIGHT_BROW_TOP
+_RIGHT_EYE = RIGHT_UPPER_CREASE + RIGHT_LOWER_CREASE
+_RIGHT_NOSTRIL = (*RIGHT_WING, 64, 98)
+#: The parts of a face that something may cover; their landmarks' hull is the part.
+FACE_PARTS = {
+    "right_brow": _RIGHT_BROW,
+    "left_brow": mirrored(_RIGHT_BROW),
+    "right_eye": _RIGHT_EYE,
+    "left_eye": mirrored(_RIGHT_EYE),
+    "nose": (6, 197, 4, 1, 2, 94, *_RIGHT_NOSTRIL, *mirrored(_RIGHT_NOSTRIL)),
+    "mouth": LIPS,
+}
 _LIP_HALF = tuple(chain.from_iterable((*UPPER_LIP_ROWS, *LOWER_LIP_ROWS)))
-#: All landmarks of each such part, both sides.
+_LIDS = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID)
+#: All landmarks of each region, both sides: those that are guessed where it is covered.
 REGION_POINTS = {
-    "brows": (*RIGHT_BROW_HULL, *mirrored(RIGHT_BROW_HULL)),
+    "brows": FACE_PARTS["right_brow"] + FACE_PARTS["left_brow"],
     "eyes": (
-        *(*RIGHT_EYE_HULL, *RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *RIGHT_IRIS),
-        *mirrored((*RIGHT_EYE_HULL, *RIGHT_UPPER_LID, *RIGHT_LOWER_LID)),
-        *LEFT_IRIS,
+        *(*FACE_PARTS["right_eye"], *_LIDS, *RIGHT_IRIS),
+        *(*FACE_PARTS["left_eye"], *mirrored(_LIDS), *LEFT_IRIS),
     ),
-    "nose": NOSE_HULL,
+    "nose": FACE_PARTS["nose"],
     "mouth": (*LIPS, *_LIP_HALF, *mirrored(_LIP_HALF)),
 }

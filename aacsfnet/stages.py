@@ -27,10 +27,10 @@ class Stage:
 #: of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(2, ("data", "index.shard_frames")),
-    "crop": Stage(3, ("data", "crop"), ("index",), sharded=True),
+    "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(3, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
-        4,
+        5,
         ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
         ("index", "landmarks"),
         sharded=True,
@@ -40,7 +40,7 @@ STAGES = {
         3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        6,
+        7,
         ("data", "landmarks", "quality"),
         ("index", "crop", "landmarks", "generate"),
         sharded=True,

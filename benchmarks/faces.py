@@ -1,24 +1,20 @@
 """Faces measured where the truth is known: rendered people that nothing was tuned on.
 
-    python benchmarks/faces.py accuracy --faces 500
-    python benchmarks/faces.py measures --people 42
-    python benchmarks/faces.py modes
-    python benchmarks/faces.py jitter
-    python benchmarks/faces.py speed --frames 300
-    python benchmarks/faces.py memory
+    python -m benchmarks.faces accuracy --faces 500
+    python -m benchmarks.faces measures --people 42
+    python -m benchmarks.faces modes
+    python -m benchmarks.faces jitter
+    python -m benchmarks.faces speed --frames 300
+    python -m benchmarks.faces memory
 
 Each writes benchmarks/results/faces-<what>-<date>.json with machine, versions and commit.
 """
 
 import argparse
-import json
-import os
-import platform
 import resource
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -42,10 +38,9 @@ from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, Rendering, render
 from aacsfnet.rendering.sequences import frames_of, person_of
-from aacsfnet.software import commit, versions
 from aacsfnet.tables import Fault
+from benchmarks.records import record
 
-RESULTS = Path(__file__).parent / "results"
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
 FIRST_PERSON = 900_000_000
 #: Points with a place of their own in a picture: eyes, brows, nose, lips.
@@ -453,21 +448,7 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     found = WHAT[given.what](given)
-    report = {
-        "what": f"faces {given.what}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "versions": versions("mediapipe", "numpy", "opencv-python-headless")
-        | {"python": platform.python_version()},
-        "commit": commit(),
-        "seconds": round(time.perf_counter() - started),
-        "result": found,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"faces-{given.what}-{report['date'][:10]}.json"
-    path.write_text(json.dumps(report, indent=2, default=float) + "\n")
-    print(json.dumps(found, indent=2, default=float))
-    print(path)
+    record(f"faces {given.what}", found, time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Landmarks(Block):
     )
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh")
     min_visibility: float = Field(
-        0.5,
+        0.6,
         ge=0.0,
         le=1.0,
         description="region of the face seen less than this is covered: its measures are left out",

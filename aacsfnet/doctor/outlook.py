@@ -43,6 +43,8 @@ def look_ahead(
         yield Finding("error", "rehearsal", str(error), "correct this first")
         return
     yield _faces(rehearsal)
+    if rehearsal.least_sure:
+        yield _least_sure(rehearsal)
     yield _disk(config, plan, rehearsal)
     jobs = estimates.jobs_of(config, shards, usable["subject"].n_unique())
     yield _time(plan, rehearsal, training, jobs)
@@ -57,6 +59,12 @@ def _faces(rehearsal: Rehearsal) -> Finding:
         return Finding("ok", "faces", "\n".join(lines))
     advice = "look at these frames; crop.min_face, crop.min_confidence and crop.people decide"
     return Finding("warning", "faces", "\n".join(lines), advice)
+
+
+def _least_sure(rehearsal: Rehearsal) -> Finding:
+    faces = len(rehearsal.least_sure)
+    first = f"the {faces} least sure faces of the sampled frames, least sure first"
+    return Finding("note", "faces", "\n".join([first, *rehearsal.least_sure]))
 
 
 def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding:

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config, Train
 from aacsfnet.devices import usable
+from aacsfnet.faces import sureness
 from aacsfnet.tables import KINDS
 
 #: Frames of the run that warms up, and of the one that is measured.
@@ -26,13 +28,15 @@ class Rehearsal:
     """What a sample of frames went through.
 
     `statuses` counts the sample's frames by status after landmarks; `seconds` and `bytes` are
-    those of one frame on one core, for each stage; depth's are of a picture to make.
+    those of one frame on one core, for each stage; depth's are of a picture to make. `least_sure`
+    holds the path and the scores of the least sure faces.
     """
 
     statuses: dict[str, int]
     reasons: dict[str, str]
     seconds: dict[str, float]
     bytes: dict[str, float]
+    least_sure: tuple[str, ...] = ()
 
 
 def rehearse(config: Config, rows: pl.DataFrame) -> Rehearsal:
@@ -47,6 +51,7 @@ def rehearse(config: Config, rows: pl.DataFrame) -> Rehearsal:
         folder = Path(name)
         few, _ = _play(config, _spread(usable, _FEW), folder)
         many, found = _play(config, _spread(usable, _MANY), folder)
+        crops = tables.read(folder / "crop.parquet", sureness.COLUMNS)
         sizes = {stage: (folder / f"{stage}.parquet").stat().st_size for stage in many}
     frames = len(found)
     # Loading the models costs the same for few and many frames, so the difference is the frames'.
@@ -63,7 +68,15 @@ def rehearse(config: Config, rows: pl.DataFrame) -> Rehearsal:
         dict(reasons.select("status", "reason").iter_rows()),
         seconds,
         {stage: size / frames for stage, size in sizes.items()},
+        tuple(_least_sure(crops, usable)),
     )
+
+
+def _least_sure(crops: pl.DataFrame, usable: pl.DataFrame) -> Iterator[str]:
+    """Yield path, place and scores of the least sure faces of a crop table."""
+    places = dict(usable.select("frame_id", "path").iter_rows())
+    for face in sureness.least_sure(crops).iter_rows(named=True):
+        yield f"{places[face['frame_id']]}: {sureness.in_words(face)}"
 
 
 def _spread(usable: pl.DataFrame, most: int) -> pl.DataFrame:

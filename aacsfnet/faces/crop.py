@@ -1,6 +1,6 @@
 """The crop stage: the face of each frame found, levelled and cut out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.shards import files_of, noted_rows, sources_hash, sources_of
 from aacsfnet.errors import DataError
 from aacsfnet.faces.locate import FaceLocator, Located
-from aacsfnet.faces.mesh import Mesh
+from aacsfnet.faces.neighbours import Sighting, contradiction, sighting
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.made import made_from
 from aacsfnet.tables import Fault
@@ -74,11 +74,17 @@ def _fill(
 ) -> None:
     """Complete the rows of frames that have a picture; each picture is let go at once."""
     cropper = SequenceCropper(settings.size, settings.margin, settings.smoothing)
-    meshes: dict[int, Mesh] = {}  # of the frames that wait to be cut
+    faces: dict[int, Located] = {}  # of the frames that wait to be cut
+    sightings: dict[int, Sighting] = {}  # of the sequence
 
     def keep(cuts: Iterable[Cut]) -> None:
         for cut in cuts:
-            rows[cut.key] |= _described(cut, meshes.pop(cut.key), str(rows[cut.key]["frame_id"]))
+            rows[cut.key] |= _described(cut, faces.pop(cut.key), str(rows[cut.key]["frame_id"]))
+
+    def finish() -> None:
+        keep(cropper.finish())
+        _leave_out_contradicted(rows, sightings)
+        sightings.clear()
 
     places = usable.select("row", "subject", "sequence", "position").iter_rows()
     sequence: list[str] = []
@@ -86,7 +92,7 @@ def _fill(
     with FaceLocator(settings) as locator:
         for (at, *this, position), picture in zip(places, pictures, strict=True):
             if this != sequence:
-                keep(cropper.finish())
+                finish()
                 sequence, last = this, None
             if isinstance(picture, Fault):
                 rows[at] |= {"status": picture.status, "reason": picture.reason}
@@ -104,9 +110,20 @@ def _fill(
                 continue
             last = found if _may_follow(settings, found) else None
             rows[at] |= {"faces": found.faces, "confidence": found.confidence}
-            meshes[at] = found.mesh
+            faces[at], sightings[at] = found, sighting(position, found)
             keep(cropper.add(at, position, picture, found.placement))
-        keep(cropper.finish())
+        finish()
+
+
+def _leave_out_contradicted(
+    rows: list[dict[str, object]], sightings: Mapping[int, Sighting]
+) -> None:
+    """Take back the crops of a sequence's faces that its other frames contradict."""
+    for at, one in sightings.items():
+        others = (other for row, other in sightings.items() if row != at)
+        if (fault := contradiction(one, others)) is not None:
+            kept = {name: value for name, value in rows[at].items() if name not in _OF_CROP}
+            rows[at] = kept | {"status": fault.status, "reason": fault.reason}
 
 
 def _may_follow(settings: Crop, found: Located) -> bool:
@@ -114,12 +131,17 @@ def _may_follow(settings: Crop, found: Located) -> bool:
     return settings.mode == "video" and found.faces == 1 and settings.people != "refuse"
 
 
-def _described(cut: Cut, mesh: Mesh, frame_id: str) -> dict[str, object]:
+#: What only a row with a crop has.
+_OF_CROP = ("image", "to_frame", "inside", "mesh_px")
+
+
+def _described(cut: Cut, face: Located, frame_id: str) -> dict[str, object]:
     """Return what the table holds of a crop."""
-    return {
+    visible = {f"visible_{region}": share for region, share in face.visible.regions.items()}
+    return visible | {
         "image": tables.encode_png(cut.picture, f"{frame_id}.png"),
         "to_frame": cut.to_frame.ravel().tolist(),
         "inside": cut.inside,
-        "mesh_px": cut.in_crop(mesh.points),
-        "presence": mesh.presence,
+        "mesh_px": cut.in_crop(face.mesh.points),
+        "presence": face.mesh.presence,
     }

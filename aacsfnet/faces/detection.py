@@ -5,7 +5,7 @@ one, both on the picture made smaller (a face that fills the frame), then tiles 
 each level half as large as the last, until the smallest face that counts would fill a tenth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Literal, NamedTuple
@@ -22,8 +22,9 @@ SAME_FACE = 0.3
 SURE = 0.8
 #: Side of that look over the face's side.
 _CLOSE = 3.0
-#: The dense detector still finds a face of this share of its square.
-_SMALLEST_SHARE = 0.1
+#: The dense detector still finds a face of this share of its square; the quick one overlooks none
+#: of that.
+_SMALLEST_SHARE, _QUICK_SHARE = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Face:
         """The middle of the box."""
         return np.asarray(self.box_xywh[:2] + self.box_xywh[2:] / 2)
 
+    def repeats(self, other: "Face") -> bool:
+        """Return whether another box shows the same face."""
+        return _overlap(self.box_xywh, other.box_xywh) >= SAME_FACE
+
 
 class Level(NamedTuple):
     """What one step of the search found.
@@ -57,10 +62,12 @@ class Level(NamedTuple):
     Attributes:
         faces: surest first; may be empty.
         whole: the whole picture was looked at, not tiles of it.
+        sees: a face of this side or more, pixels, is not overlooked up to here.
     """
 
     faces: list[Face]
     whole: bool
+    sees: float
 
 
 class FaceFinder(Networks):
@@ -89,17 +96,19 @@ class FaceFinder(Networks):
         short = self._look(self._short, picture, 0, 0, side)
         if everyone:
             full = self._look(self._full, picture, 0, 0, side)
-            yield Level(distinct(short + full + self._look_at_tiles(picture, side // 2)), True)
+            tiles, smallest = self._look_at_tiles(picture, side // 2), _SMALLEST_SHARE * side / 2
+            yield Level(distinct(short + full + tiles), True, smallest)
         else:
-            yield Level(short, True)
-            yield Level(self._look(self._full, picture, 0, 0, side), True)
+            yield Level(short, True, _QUICK_SHARE * side)
+            full = self._look(self._full, picture, 0, 0, side)
+            yield Level(full, True, _SMALLEST_SHARE * side)
         margin = side // 2  # the picture then fills half of the square
         where = (-margin, -margin, side + 2 * margin)
         both = (self._look(detector, picture, *where) for detector in (self._short, self._full))
-        yield Level(distinct([*chain.from_iterable(both)]), True)
+        yield Level(distinct([*chain.from_iterable(both)]), True, _SMALLEST_SHARE * side)
         tile = side // 2
         while tile * _SMALLEST_SHARE * 2 > self._min_face and tile >= self._full.side // 2:
-            yield Level(self._look_at_tiles(picture, tile), False)
+            yield Level(self._look_at_tiles(picture, tile), False, _SMALLEST_SHARE * tile)
             tile //= 2
 
     def closer(self, picture: np.ndarray, face: Face) -> Face | None:
@@ -147,22 +156,25 @@ class FaceFinder(Networks):
 
 
 def choose(
-    faces: list[Face], people: Literal["largest", "central", "refuse"], size_wh: tuple[int, int]
-) -> Face | None:
-    """Return the face to work on, or None where the policy refuses.
+    placements: Sequence[np.ndarray],
+    people: Literal["largest", "central", "refuse"],
+    size_wh: tuple[int, int],
+) -> int | None:
+    """Return which face to work on, or None where the policy refuses.
 
     Args:
-        faces: at least one.
-        people: "largest" box; "central": nearest to the picture's middle, in shares of its own
-            size; "refuse": None when there is more than one.
+        placements: `(4,)` of each face, see `aacsfnet.faces.alignment`; at least one.
+        people: "largest"; "central": nearest to the picture's middle, in shares of its own
+            height; "refuse": None when there is more than one.
         size_wh: of the picture.
     """
-    if people == "refuse" and len(faces) > 1:
+    if people == "refuse" and len(placements) > 1:
         return None
+    places = np.array(placements)
     if people == "central":
         middle = (np.array(size_wh) - 1) / 2
-        return min(faces, key=lambda face: np.linalg.norm(face.center_xy - middle) / face.side)
-    return max(faces, key=lambda face: face.side)
+        return int(np.argmin(np.linalg.norm(places[:, :2] - middle, axis=1) / places[:, 2]))
+    return int(np.argmax(places[:, 2]))
 
 
 def _square_of(
@@ -200,7 +212,7 @@ def distinct(faces: list[Face]) -> list[Face]:
     """Return faces without those that repeat a surer one, surest first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
-        if all(_overlap(face.box_xywh, other.box_xywh) < SAME_FACE for other in kept):
+        if not any(face.repeats(other) for other in kept):
             kept.append(face)
     return kept
 

@@ -2,7 +2,8 @@
 
 Faces are what the crop and landmarks stages give for the same frames with the same settings. A
 picture by itself is a film of one frame. A frame waits until its crops can be smoothed, as
-`crop.smoothing` says, so it comes out that many frames later.
+`crop.smoothing` says, and, where one face a frame is taken, until the frames near it can contradict
+it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
 """
 
 from collections import deque
@@ -16,6 +17,7 @@ from aacsfnet.faces.crop import REDETECT
 from aacsfnet.faces.find import FoundFace, found_face
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.neighbours import NEAR, Sighting, contradiction, sighting
 from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
@@ -36,6 +38,7 @@ class SeenFrame:
     faces: dict[int, FoundFace | Fault] = field(default_factory=dict)
     fault: Fault | None = None
     waiting: dict[int, Located] = field(default_factory=dict, repr=False)
+    sighting: Sighting | None = field(default=None, repr=False)
 
 
 class FilmExtractor(Networks):
@@ -48,9 +51,10 @@ class FilmExtractor(Networks):
     """
 
     def __init__(self, settings: Crop, landmarks: Landmarks, *, everyone: bool) -> None:
-        self._settings, self._least, self._everyone = settings, landmarks.min_confidence, everyone
+        self._settings, self._landmarks, self._everyone = settings, landmarks, everyone
         self._locator = FaceLocator(settings)
-        self._landmarker = CropLandmarker(self._least) if landmarks.mode == "still" else None
+        least = landmarks.min_confidence
+        self._landmarker = CropLandmarker(least) if landmarks.mode == "still" else None
         self._held = (self._locator, *([self._landmarker] if self._landmarker else []))
         self._begin()
 
@@ -61,6 +65,7 @@ class FilmExtractor(Networks):
         self._croppers: dict[int, SequenceCropper] = {}
         self._seen: dict[int, int] = {}  # by person, the last frame with a face
         self._frames: deque[SeenFrame] = deque()
+        self._past: deque[Sighting] = deque()  # of frames that are gone, as far as they are asked
 
     def add(self, picture: np.ndarray | Fault) -> Iterator[SeenFrame]:
         """Take the next frame, `(H, W, 3)` uint8 RGB; yield those that are complete by now."""
@@ -75,6 +80,8 @@ class FilmExtractor(Networks):
         else:
             numbers = self._tracks.assign(at, [_box(each) for each in located])
             frame.waiting = dict(zip(numbers, located, strict=True))
+            if not self._everyone:
+                frame.sighting = sighting(at, located[0])
             for number, each in frame.waiting.items():
                 cropper = self._croppers.setdefault(
                     number, SequenceCropper(settings.size, settings.margin, settings.smoothing)
@@ -83,18 +90,27 @@ class FilmExtractor(Networks):
                 self._keep(number, cropper.add(at, at, picture, each.placement))
         for number in [each for each, seen in self._seen.items() if seen < at - settings.smoothing]:
             self._end(number)
-        yield from self._complete()
+        yield from self._complete(at - (0 if self._everyone else NEAR))
 
     def finish(self) -> Iterator[SeenFrame]:
         """Yield the frames that still wait; the next one begins another film."""
         for number in list(self._seen):
             self._end(number)
-        yield from self._complete()
+        yield from self._complete(self._at)
         self._begin()
 
-    def _complete(self) -> Iterator[SeenFrame]:
-        while self._frames and not self._frames[0].waiting:
-            yield self._frames.popleft()
+    def _complete(self, last: int) -> Iterator[SeenFrame]:
+        """Yield the frames up to a position whose crops are all cut."""
+        while self._frames and self._frames[0].at <= last and not self._frames[0].waiting:
+            frame = self._frames.popleft()
+            if (own := frame.sighting) is not None:
+                coming = (it.sighting for it in self._frames if it.sighting is not None)
+                if (fault := contradiction(own, [*self._past, *coming])) is not None:
+                    frame.faces = dict.fromkeys(frame.faces, fault)
+                self._past.append(own)
+            while self._past and self._past[0].position < frame.at - NEAR:
+                self._past.popleft()
+            yield frame
 
     def _end(self, number: int) -> None:
         del self._seen[number]
@@ -104,7 +120,7 @@ class FilmExtractor(Networks):
         for cut in cuts:
             frame = self._frames[cut.key - self._frames[0].at]
             located = frame.waiting.pop(number)
-            frame.faces[number] = found_face(cut, located, self._landmarker, self._least)
+            frame.faces[number] = found_face(cut, located, self._landmarker, self._landmarks)
 
     def _locate(self, at: int, picture: np.ndarray) -> list[Located] | Fault:
         """Return the faces of a frame: followed where that is allowed, else sought."""

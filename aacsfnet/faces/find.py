@@ -16,7 +16,8 @@ from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sampling import transform
 from aacsfnet.faces.sequence import Cut, cut_still
-from aacsfnet.tables import REGIONS, Fault
+from aacsfnet.faces.visibility import covered, hidden_measures
+from aacsfnet.tables import Fault
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FoundFace:
         measures: facial measures by name, eye distances; see `aacsfnet.faces.geometry`. NaN where
             what they rest on is covered.
         visible: share of each region of `aacsfnet.tables.REGIONS` that is seen, see
-            `aacsfnet.faces.visibility`; None: not judged.
+            `aacsfnet.faces.visibility`.
     """
 
     crop: np.ndarray
@@ -49,7 +50,7 @@ class FoundFace:
     pose: np.ndarray
     frame_roll: float
     measures: dict[str, float]
-    visible: dict[str, float | None]
+    visible: dict[str, float]
 
     @property
     def landmarks_in_frame(self) -> np.ndarray:
@@ -72,9 +73,10 @@ class FaceExtractor(Networks):
     """
 
     def __init__(self, settings: Crop = Crop(), landmarks: Landmarks = Landmarks()) -> None:
-        self._settings, self._least = settings, landmarks.min_confidence
+        self._settings, self._landmarks = settings, landmarks
         self._locator = FaceLocator(settings)
-        self._landmarker = CropLandmarker(self._least) if landmarks.mode == "still" else None
+        least = landmarks.min_confidence
+        self._landmarker = CropLandmarker(least) if landmarks.mode == "still" else None
         self._held = (self._locator, *([self._landmarker] if self._landmarker else []))
 
     def find(self, picture: np.ndarray | str | Path, *, everyone: bool = False) -> list[FoundFace]:
@@ -101,11 +103,11 @@ class FaceExtractor(Networks):
     def _cut_out(self, picture: np.ndarray, located: Located) -> FoundFace | Fault:
         """Return a located face, or what is wrong where the mesh is not found on its crop."""
         cut = cut_still(picture, located.placement, self._settings.size, self._settings.margin)
-        return found_face(cut, located, self._landmarker, self._least)
+        return found_face(cut, located, self._landmarker, self._landmarks)
 
 
 def found_face(
-    cut: Cut, located: Located, landmarker: CropLandmarker | None, least: float
+    cut: Cut, located: Located, landmarker: CropLandmarker | None, settings: Landmarks
 ) -> FoundFace | Fault:
     """Return what the landmarks stage gives for a crop, or why it has none.
 
@@ -113,13 +115,15 @@ def found_face(
         cut: the crop.
         located: the face by which it was cut.
         landmarker: looks again on the crop; None: the mesh is taken as it was located.
-        least: score of the mesh that counts.
+        settings: what counts: of the mesh's score, and of what is seen.
     """
     known = cut.in_crop(located.mesh.points)
     mesh = mesh_on(lambda: cut.picture, known, located.mesh.presence, landmarker)
-    if mesh.presence < least:
-        return unsure(mesh, least)
+    if mesh.presence < settings.min_confidence:
+        return unsure(mesh, settings.min_confidence)
     described = describe(mesh.points[None], cut.to_frame[None])
+    visible = located.visible.regions
+    unseen = hidden_measures(covered(visible, settings.min_visibility))
     return FoundFace(
         crop=cut.picture,
         landmarks_px=mesh.points.astype(np.float32),
@@ -129,8 +133,11 @@ def found_face(
         presence=mesh.presence,
         pose=described.poses[0],
         frame_roll=float(described.frame_rolls[0]),
-        measures={name: float(values[0]) for name, values in described.measures.items()},
-        visible=dict.fromkeys(REGIONS),
+        measures={
+            name: np.nan if name in unseen else float(values[0])
+            for name, values in described.measures.items()
+        },
+        visible=visible,
     )
 
 

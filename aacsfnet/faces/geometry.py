@@ -82,9 +82,10 @@ def changes(measured: np.ndarray) -> Values:
     Args:
         measured: `(frames, measures)` of one person; NaN where unknown.
     """
-    if not np.isfinite(measured).any():
-        return np.full(measured.shape, np.nan)
-    return np.asarray(measured - np.nanmedian(measured, axis=0))
+    usual = np.full(measured.shape[1], np.nan)
+    known = np.isfinite(measured).any(axis=0)
+    usual[known] = np.nanmedian(measured[:, known], axis=0)
+    return np.asarray(measured - usual)
 
 
 def _measure(on_level: Measure, name: str = "", text: str | None = "") -> Measure:

@@ -1,6 +1,6 @@
 """The landmarks stage: 478 points on each crop, the head's pose and the facial measures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from aacsfnet.config import Config, Landmarks
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
+from aacsfnet.faces.visibility import covered, hidden_measures, visible_of
 from aacsfnet.made import from_tables
-from aacsfnet.tables import Fault
+from aacsfnet.tables import VISIBLE, Fault
 
 
 def landmarks(config: Config, crop: Path, output: Path) -> None:
@@ -32,7 +33,8 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     points: list[np.ndarray] = []
     crops = tables.read(crop)
     for at, (source, mesh) in enumerate(_meshes(crops, settings)):
-        rows.append(tables.carry(source, "landmarks"))
+        visible = {name: source[name] for name in VISIBLE}
+        rows.append(tables.carry(source, "landmarks") | visible)
         if mesh is None:
             continue
         rows[at]["presence"] = mesh.presence
@@ -44,7 +46,8 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
             rows[at] |= {"status": fault.status, "reason": fault.reason}
     if found:
         to_frame = np.array(crops["to_frame"][found].to_list()).reshape(-1, 2, 3)
-        described = _described(np.array(points), to_frame)
+        hidden = [covered(visible_of(rows[at]), settings.min_visibility) for at in found]
+        described = _described(np.array(points), to_frame, hidden)
         for at, values in zip(found, described, strict=True):
             rows[at] |= values
     notes = from_tables(config, "landmarks", crop=crop)
@@ -112,21 +115,33 @@ def describe(points: np.ndarray, to_frame: np.ndarray) -> Described:
     return Described(poses, (poses[:, 2] + turns + 180) % 360 - 180, measure_all(points))
 
 
-def _described(points: np.ndarray, to_frame: np.ndarray) -> Iterator[dict[str, object]]:
+def _described(
+    points: np.ndarray, to_frame: np.ndarray, hidden: Sequence[Iterable[str]]
+) -> Iterator[dict[str, object]]:
     """Yield what the table holds of each mesh of one person.
 
     Args:
         points: `(frames, 478, 3)` in crop pixels.
         to_frame: `(frames, 2, 3)`, crop pixels -> frame pixels.
+        hidden: the covered regions of each frame; what rests on them is None.
     """
     poses, rolls, measured = describe(points, to_frame)
     measures = np.column_stack(list(measured.values()))
+    for row, regions in zip(measures, hidden, strict=True):
+        unseen = hidden_measures(regions)
+        row[[name in unseen for name in MEASURES]] = np.nan
     differences = changes(measures)
     for at, mesh in enumerate(points.astype(np.float32)):
         yield {
             "landmarks_px": mesh,
             "pose": poses[at].tolist(),
             "frame_roll": float(rolls[at]),
-            "measures": dict(zip(MEASURES, measures[at].tolist(), strict=True)),
-            "changes": dict(zip(MEASURES, differences[at].tolist(), strict=True)),
+            "measures": _known(measures[at]),
+            "changes": _known(differences[at]),
         }
+
+
+def _known(values: np.ndarray) -> dict[str, float | None]:
+    """Return values `(measures,)` by name, None for NaN."""
+    pairs = zip(MEASURES, values.tolist(), strict=True)
+    return {name: None if np.isnan(value) else value for name, value in pairs}

@@ -1,6 +1,7 @@
 """One face in a picture, by both detectors and the mesh, under a policy for several people."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
 from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face, square_of_points
 from aacsfnet.faces.networks import FaceMesh, Networks
+from aacsfnet.faces.plausible import implausible
+from aacsfnet.faces.visibility import LEAST_SEEN, Visible, look_at
 from aacsfnet.tables import Fault
 
 #: A face that moved or grew by more than this share of its square between frames is sought anew.
@@ -24,19 +27,39 @@ class Located:
         placement: `(4,)`, see `aacsfnet.faces.alignment`.
         faces: how many were found.
         confidence: the detector's score of this one; None where it was followed.
+        visible: how much of it is seen.
     """
 
     mesh: Mesh
     placement: np.ndarray
     faces: int
     confidence: float | None
+    visible: Visible
+
+
+class _Candidate(NamedTuple):
+    """What a detector and the mesh agree on.
+
+    Attributes:
+        doubt: why it is no face after all, in words; empty where nothing speaks against it.
+    """
+
+    face: Face
+    mesh: Mesh
+    visible: Visible
+    doubt: str
+
+    @property
+    def sure(self) -> bool:
+        return not self.doubt and self.face.score >= SURE
 
 
 class FaceLocator(Networks):
     """Finds the face of a picture; holds the networks, so make one and use it for many.
 
-    A face is what a detector and the mesh agree on. The search goes on (`FaceFinder.searches`)
-    until one is sure (`SURE`); failing that, unsure ones of the whole picture count.
+    A face is what a detector and the mesh agree on, and of which something is seen. The search goes
+    on (`FaceFinder.searches`) until one is sure (`SURE`); failing that, unsure ones of the whole
+    picture count, if their mesh can be a face's (`aacsfnet.faces.plausible`).
     """
 
     def __init__(self, settings: Crop) -> None:
@@ -52,19 +75,21 @@ class FaceLocator(Networks):
             picture: `(H, W, 3)` uint8 RGB.
         """
         settings = self._settings
-        confirmed = self._confirmed(picture, everyone=settings.people != "largest")
+        confirmed, doubtful = self._confirmed(picture, everyone=settings.people != "largest")
         if not confirmed:
+            if doubtful:
+                seen = max(doubtful, key=lambda it: it.face.score)
+                return Fault("doubtful_face", f"what looks like a face is none: {seen.doubt}")
             return Fault("no_face", "neither detector found a face at any scale")
-        faces = [face for face, _ in confirmed]
-        chosen = choose(faces, settings.people, (picture.shape[1], picture.shape[0]))
+        placements = [placement_of(it.mesh.points) for it in confirmed]
+        chosen = choose(placements, settings.people, (picture.shape[1], picture.shape[0]))
         if chosen is None:
-            return Fault("several_faces", f"{len(faces)} faces and crop.people is refuse")
-        mesh = next(mesh for face, mesh in confirmed if face is chosen)
-        placement = placement_of(mesh.points)
+            return Fault("several_faces", f"{len(confirmed)} faces and crop.people is refuse")
+        it, placement = confirmed[chosen], placements[chosen]
         if placement[2] < settings.min_face:
             found = f"the face is {placement[2]:.0f} pixels high"
             return Fault("small_face", f"{found}; crop.min_face is {settings.min_face}")
-        return Located(mesh, placement, len(faces), chosen.score)
+        return Located(it.mesh, placement, len(confirmed), it.face.score, it.visible)
 
     def locate_all(self, picture: np.ndarray) -> list[Located]:
         """Return all faces of at least `min_face`, largest first, whatever `people` says.
@@ -72,10 +97,12 @@ class FaceLocator(Networks):
         Args:
             picture: `(H, W, 3)` uint8 RGB.
         """
-        confirmed = self._confirmed(picture, everyone=True)
+        confirmed, _ = self._confirmed(picture, everyone=True)
         found = [
-            Located(mesh, placement_of(mesh.points), len(confirmed), face.score)
-            for face, mesh in confirmed
+            Located(
+                it.mesh, placement_of(it.mesh.points), len(confirmed), it.face.score, it.visible
+            )
+            for it in confirmed
         ]
         kept: list[Located] = []
         for one in sorted(found, key=lambda one: -one.placement[2]):
@@ -105,23 +132,48 @@ class FaceLocator(Networks):
         moved = float(np.linalg.norm(now.center_xy - square.center_xy)) / square.side
         if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
             return None
-        return Located(mesh, placement_of(mesh.points), last.faces, None)
+        visible = look_at(picture, mesh.points)
+        if visible.face < LEAST_SEEN:
+            return None
+        return Located(mesh, placement_of(mesh.points), last.faces, None, visible)
 
-    def _confirmed(self, picture: np.ndarray, *, everyone: bool) -> list[tuple[Face, Mesh]]:
-        """Return the faces that detector and mesh agree on, with their meshes; maybe none."""
-        unsure: list[tuple[Face, Mesh]] = []
+    def _confirmed(
+        self, picture: np.ndarray, *, everyone: bool
+    ) -> tuple[list[_Candidate], list[_Candidate]]:
+        """Return the faces that detector and mesh agree on, and what looked like one; maybe none.
+
+        The search ends where a sure face is so large that no larger one was overlooked.
+        """
+        sure: list[_Candidate] = []
+        unsure: list[_Candidate] = []
+        doubtful: list[_Candidate] = []
         for level in self._finder.searches(picture, everyone=everyone):
-            confirmed = [pair for face in level.faces if (pair := self._confirm(picture, face))]
-            if sure := [pair for pair in confirmed if pair[0].score >= SURE]:
-                return sure
+            found: list[_Candidate] = []
+            for face in level.faces:
+                if any(face.repeats(it.face) for it in sure):
+                    continue
+                if (it := self._confirm(picture, face)) is None:
+                    continue
+                if not any(it.face.repeats(other.face) for other in (*sure, *found)):
+                    (doubtful if it.doubt else sure if it.sure else found).append(it)
+            if sure and (everyone or max(it.face.side for it in sure) >= level.sees):
+                break
             # Among hundreds of tiles some always look a little like a face.
             if level.whole and not unsure:
-                unsure = confirmed
-        return unsure
+                unsure = found
+        return sure or unsure, doubtful
 
-    def _confirm(self, picture: np.ndarray, face: Face) -> tuple[Face, Mesh] | None:
-        """Return a face that the mesh agrees on, with that mesh."""
-        if face.score < SURE:
+    def _confirm(self, picture: np.ndarray, face: Face) -> _Candidate | None:
+        """Return a face that the mesh agrees on, with that mesh and what speaks against it."""
+        near = face.score < SURE
+        found = self._look(picture, face, near)
+        if found is not None and found.doubt and not near:
+            # Perhaps it is on its side: a closer look takes the right one of four turns.
+            return self._look(picture, face, True) or found
+        return found
+
+    def _look(self, picture: np.ndarray, face: Face, near: bool) -> _Candidate | None:
+        if near:
             closer = self._finder.closer(picture, face)
             if closer is None:
                 return None
@@ -130,4 +182,12 @@ class FaceLocator(Networks):
         if mesh.presence < self._settings.min_presence:
             return None
         away = np.linalg.norm(mesh.points[:, :2].mean(axis=0) - face.center_xy)
-        return (face, mesh) if away < face.side / 2 else None
+        if away >= face.side / 2:
+            return None
+        visible = look_at(picture, mesh.points)
+        doubt = ""
+        if visible.face < LEAST_SEEN:
+            doubt = f"{visible.face:.0%} of brows, eyes, nose and mouth are seen"
+        elif face.score < SURE:
+            doubt = implausible(self._mesh, picture, face, mesh)
+        return _Candidate(face, mesh, visible, doubt)

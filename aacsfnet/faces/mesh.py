@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 
 from aacsfnet.faces.detection import Face, FaceFinder, distinct
+from aacsfnet.faces.geometry import eye_distance
 from aacsfnet.faces.networks import MESH_SIDE, FaceMesh, Networks
 from aacsfnet.faces.sampling import sample, square_matrix, transform
 from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
@@ -87,14 +88,41 @@ def look_both_ways(network: FaceMesh, picture: np.ndarray, square: Square) -> Me
     The network treats left and right differently; the mean does not, and it is steadier: on
     rendered faces it follows the weak movements (nose, upper lip, brows) clearly better.
     """
+    matrix, own, mirrored = _both(network, picture, square)
+    mean = transform(matrix, (own.points + mirrored.points) / 2)
+    return Mesh(mean, (own.presence + mirrored.presence) / 2)
+
+
+def look_mirrored(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
+    """Return the mesh of one square, found on its mirror image.
+
+    With a mesh found the other way round it makes a mean like that of `look_both_ways`.
+    """
+    matrix = square_matrix(square.center_xy, square.side, square.angle, MESH_SIDE)
+    mesh = _mirrored(network, sample(picture, matrix, MESH_SIDE, quick=True))
+    return Mesh(transform(matrix, mesh.points), mesh.presence)
+
+
+def mirror_difference(network: FaceMesh, picture: np.ndarray, square: Square) -> float:
+    """Return the mean distance of both meshes in the picture's plane, interocular distances."""
+    _, own, mirrored = _both(network, picture, square)
+    apart = np.linalg.norm((own.points - mirrored.points)[:, :2], axis=1)
+    return float(apart.mean() / eye_distance(own.points))
+
+
+def _both(network: FaceMesh, picture: np.ndarray, square: Square) -> tuple[np.ndarray, Mesh, Mesh]:
+    """Return a square's matrix, and the meshes of it and of its mirror image, in its own pixels."""
     matrix = square_matrix(square.center_xy, square.side, square.angle, MESH_SIDE)
     seen = sample(picture, matrix, MESH_SIDE, quick=True)
-    points, presence = network(seen)
-    mirrored, other_presence = network(np.ascontiguousarray(seen[:, ::-1]))
-    mirrored = mirrored[MIRROR]
-    mirrored[:, 0] = MESH_SIDE - 1 - mirrored[:, 0]
-    mean = transform(matrix, (points + mirrored) / 2)
-    return Mesh(mean, (presence + other_presence) / 2)
+    return matrix, Mesh(*network(seen)), _mirrored(network, seen)
+
+
+def _mirrored(network: FaceMesh, seen: np.ndarray) -> Mesh:
+    """Return the mesh that the network finds on a square's mirror image, in the square's pixels."""
+    points, presence = network(np.ascontiguousarray(seen[:, ::-1]))
+    points = points[MIRROR]
+    points[:, 0] = MESH_SIDE - 1 - points[:, 0]
+    return Mesh(points, presence)
 
 
 def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -> Mesh:
@@ -132,14 +160,15 @@ class CropLandmarker(Networks):
 
         Args:
             crop: `(size, size, 3)` uint8 RGB, the face about upright.
-            start: `(478, 3)`, the mesh as it was seen on the frame. Spares the first look on the
-                crop and counts as one itself: the mean of three is nearer to the truth.
+            start: `(478, 3)`, the mesh as it was seen on the frame. It counts as one look; the
+                other is taken on the crop's mirror image, and their mean is as near to the truth as
+                that of three (2.8 % of the interocular distance on frontal rendered faces).
         """
         side = crop.shape[0]
         if start is not None:
-            mesh = self._refined(crop, start)  # the mean of two looks
+            mesh = look_mirrored(self._mesh, crop, square_of_points(start))
             if self.accepts(mesh):
-                return Mesh((2 * mesh.points + start) / 3, mesh.presence)
+                return Mesh((mesh.points + start) / 2, mesh.presence)
         whole = Square(np.full(2, (side - 1) / 2), side, 0.0)
         first = look_until_settled(self._mesh, crop, whole)
         if self.accepts(first):

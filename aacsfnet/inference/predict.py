@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
 from pathlib import Path
 from typing import Literal
 
@@ -242,5 +243,5 @@ def _described(face: FoundFace) -> Row:
     return {
         "box": dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
         "pose": {"yaw": yaw, "pitch": pitch, "roll": face.frame_roll},
-        "measures": face.measures,
+        "measures": {name: None if isnan(it) else it for name, it in face.measures.items()},
     }

@@ -8,6 +8,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.evaluation.metrics import level_of
 from aacsfnet.evaluation.results import Results, spread
+from aacsfnet.faces import sureness
 from aacsfnet.labels import Label
 from aacsfnet.report import figures
 from aacsfnet.report.gate_section import SCORES, SHORT, judged, reasons_table
@@ -16,6 +17,8 @@ from aacsfnet.report.pictures import data_uri, side_for, thumbnail, with_landmar
 from aacsfnet.stages import SHARDED
 
 Section = dict[str, Any]
+#: Side of a picture of the contact sheet, pixels.
+_SHEET = 112
 
 
 def axis_of(label: Label) -> str:
@@ -137,7 +140,30 @@ def faces_section(results: Results, names: Names, count: int) -> Section:
                 "crop": data_uri(with_landmarks(picture, points, side)),
             }
         )
-    return {"examples": examples, "side": side}
+    return {"examples": examples, "side": side, "least_sure": _least_sure(results, names)}
+
+
+def _least_sure(results: Results, names: Names) -> list[Section]:
+    """Return the faces of which the networks are least sure, with their scores."""
+    found = sureness.least_sure(results.columns("crop", sureness.COLUMNS))
+    scores = {face["frame_id"]: face for face in found.iter_rows(named=True)}
+    crops = results.rows("crop", list(scores), ["subject", "image", "mesh_px"])
+    return [
+        {
+            "subject": names.subject(crops[frame]["subject"]),
+            "scores": sureness.in_words(face),
+            "crop": data_uri(_marked(crops[frame])),
+        }
+        for frame, face in scores.items()
+    ]
+
+
+def _marked(crop: dict[str, Any]) -> np.ndarray:
+    """Return a crop with the mesh by which it was cut, where the table holds one."""
+    picture = tables.decode_png(crop["image"])
+    if crop["mesh_px"] is None:
+        return thumbnail(picture, _SHEET)
+    return with_landmarks(picture, np.asarray(crop["mesh_px"], np.float64), _SHEET)
 
 
 def prompts_section(results: Results, names: Names, count: int) -> Section:

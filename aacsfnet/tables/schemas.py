@@ -19,6 +19,7 @@ STATUSES = {
     "bad_label": "the label is missing or outside its range",
     "no_face": "no face was found",
     "several_faces": "several faces were found and crop.people is refuse",
+    "doubtful_face": "what looks like a face is none, or the frames beside it say otherwise",
     "small_face": "the face is smaller than crop.min_face",
     "no_landmarks": "the face mesh was not found on the crop",
     "not_selected": "the plan makes no picture from this frame",
@@ -123,6 +124,7 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table, which takes them over
     },
     "landmarks": _FACE
     | {

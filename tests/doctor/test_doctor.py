@@ -1,5 +1,7 @@
 """What the doctor says of small data sets whose faults are known."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -368,6 +370,10 @@ def test_the_demo_data_is_rehearsed_for_real():
     assert not [finding for finding in findings if finding.level == "error"]
     (faces,) = about(findings, "sampled frames gave a face")
     assert faces.level == "ok"
+    (least_sure,) = about(findings, "the 12 least sure faces")
+    others = least_sure.message.splitlines()[1:]
+    assert len(others) == 12
+    assert re.fullmatch(r".+: detector 0\.\d\d, mesh [01]\.\d\d, seen [01]\.\d\d", others[0])
     assert about(findings, "jobs: ")
     assert "32 frames of 4 subjects" in render(findings)
 

@@ -8,6 +8,7 @@ from aacsfnet import tables
 from aacsfnet.config import Crop, Landmarks
 from aacsfnet.faces.film import FilmExtractor
 from aacsfnet.faces.find import FoundFace
+from aacsfnet.faces.neighbours import NEAR
 from aacsfnet.tables import Fault
 
 from .test_stages import manifest, run
@@ -17,7 +18,8 @@ def seen(extractor, pictures):
     found = []
     for picture in pictures:
         found += extractor.add(picture)
-        assert len(extractor._frames) <= 9  # constant memory: what smoothing by 4 may wait for
+        # Constant memory: what the neighbours and smoothing by 4 may wait for.
+        assert len(extractor._frames) <= NEAR + 9
     found += extractor.finish()
     assert [frame.at for frame in found] == list(range(len(pictures)))
     return found
@@ -87,3 +89,38 @@ def test_frames_without_a_face_have_their_reason(photograph) -> None:
     ]
     assert frames[2].fault == broken
     assert all(isinstance(frames[at].faces[0], FoundFace) for at in (0, 3))
+
+
+@pytest.mark.parametrize("mode", ["still", "video"])
+def test_a_turned_face_that_its_neighbours_contradict_is_doubtful(
+    tmp_path, photograph, mode: str
+) -> None:
+    """Stage and film alike; where every frame is on its side, all are used."""
+    small = cv2.resize(photograph, (256, 256), interpolation=cv2.INTER_AREA)
+    card = np.full((300, 512, 3), 90, np.uint8)
+    card[20:276, 250:506] = np.rot90(small)
+    shifts = [np.float32([[1, 0, -2 * at], [0, 1, at]]) for at in range(5)]
+    pictures = [cv2.warpAffine(photograph, shift, (512, 300)) for shift in shifts]
+    pictures[2] = card
+    rows = "path,subject,label,sequence\n"
+    for at, picture in enumerate([*pictures, *[np.roll(card, at, axis=1) for at in range(1, 4)]]):
+        cv2.imwrite(str(tmp_path / f"{at:02}.png"), picture[..., ::-1])
+        rows += f"{at:02}.png,p,1,{'a' if at < 5 else 'b'}\n"
+    blocks = {"crop": {"mode": mode}, "landmarks": {"mode": mode}}
+    cut, found = (
+        table.sort("frame_id") for table in run(tmp_path, manifest(tmp_path, rows, **blocks))
+    )
+    assert cut["status"].to_list() == ["ok", "ok", "doubtful_face", "ok", "ok", "ok", "ok", "ok"]
+    assert found["status"].to_list() == cut["status"].to_list()
+    assert "the sure faces of 4 frames" in cut["reason"][2]
+    assert cut["image"][2] is None
+    settings = Crop(**blocks["crop"]), Landmarks(**blocks["landmarks"])
+    with FilmExtractor(*settings, everyone=False) as extractor:
+        frames = seen(extractor, pictures)
+    faults = {
+        frame.at: face.reason
+        for frame in frames
+        for face in frame.faces.values()
+        if isinstance(face, Fault)
+    }
+    assert faults == {2: cut["reason"][2]}

@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 
 from aacsfnet.config import Crop
+from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.locate import FaceLocator, Located
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Lens, Pose, render
 from aacsfnet.tables import Fault
 
 from .conftest import turned
@@ -105,3 +108,29 @@ def test_two_people_are_refused_where_asked(two_people, photograph) -> None:
     assert found.status == "several_faces"
     assert isinstance(alone, Located)
     assert alone.faces == 1
+
+
+@pytest.fixture(scope="module")
+def five_people() -> tuple[np.ndarray, np.ndarray]:
+    """Rendered people side by side, and their placements; the fourth is the largest."""
+    heights, wide, tall = (150, 176, 168, 190, 160), 256, 400
+    pictures, placements = [], []
+    for at, height in enumerate(heights):
+        pose = Pose(yaw=(12, -25, 5, 20, -8)[at], face_height=height / wide)
+        lens = Lens(noise=2, background="wall")
+        made = render(Person.from_seed(610 + at), {}, pose, lens=lens, size=(tall, wide))
+        pictures.append(made.picture)
+        placements.append(placement_of(made.landmarks_px + np.array([at * wide, 0.0, 0.0])))
+    return np.hstack(pictures), np.array(placements)
+
+
+@pytest.mark.parametrize(("people", "which"), [("largest", 3), ("central", 2)])
+def test_the_policy_compares_all_people(five_people, people: str, which: int) -> None:
+    """Faces of a seventh of the picture's side: the quick detector sees only some of them."""
+    picture, placements = five_people
+    assert placements[:, 2].argmax() == 3
+    with FaceLocator(Crop(people=people)) as locator:
+        found = locator.locate(picture)
+    assert isinstance(found, Located)
+    assert np.linalg.norm(found.placement[:2] - placements[which, :2]) < 10
+    assert found.placement[2] == pytest.approx(placements[which, 2], rel=0.1)

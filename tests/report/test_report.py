@@ -89,6 +89,11 @@ def test_every_section_is_there_and_every_link_leads_somewhere(finished):
         assert reference in ids
 
 
+def test_the_least_sure_faces_are_shown_with_their_scores(finished):
+    sheet = section(finished[1], "faces").split("The least sure faces")[1]
+    assert sheet.count("detector 0.90") == 12
+
+
 def test_nothing_is_loaded_from_anywhere(finished):
     page = Page(finished[1])
     assert page.all("script") == []
@@ -116,7 +121,7 @@ def test_what_scrolls_can_be_reached_by_keys_and_has_a_name(finished):
 
 def test_every_picture_decodes_at_its_stated_size(finished):
     pictures = Page(finished[1]).all("img")
-    assert len(pictures) == 4 + 4 * 3
+    assert len(pictures) == 4 + 12 + 4 * 3  # the least sure faces between
     for attributes in pictures:
         kind, data = attributes["src"].split(";base64,")
         assert kind == "data:image/webp"

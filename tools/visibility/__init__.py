@@ -1,0 +1,1 @@
+"""The network that tells covered regions of a face: its data, its training."""

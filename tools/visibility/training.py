@@ -1,0 +1,161 @@
+"""The network and how it learns; its weights as `aacsfnet.faces.small_network` reads them."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+from torch.nn import functional
+
+from aacsfnet.faces.visibility import PARTS, SIDE
+from aacsfnet.training.optimiser import optimiser_of
+from tools.visibility.faces import KEPT
+from tools.visibility.views import nothing, smiling, varied
+
+#: Share of a batch that shows nothing but fabrics and shapes.
+NOTHING = 0.12
+#: Share of the faces whose mouth is seen that get a broad smile painted on.
+SMILING = 0.2
+#: A part is told as covered below the first share and as seen above the second, between in part:
+#: what counts is on which side of the half it lies.
+_TOLD = (0.3, 0.8)
+_MOUTH = PARTS.index("mouth")
+#: Where the right side's parts stand in a mirror image.
+_MIRRORED = [1, 0, 3, 2, 4, 5]
+
+
+def network() -> nn.Sequential:
+    """Return the network without its weights: `(B, 3, 64, 64)` -> logits of the shares (B, 6)."""
+    layers: list[nn.Module] = []
+    before = 3
+    for width, kernel, stride in (
+        *((16, 5, 2), (32, 3, 2), (32, 3, 1)),
+        *((48, 3, 2), (64, 3, 1), (48, 3, 2)),
+    ):
+        convolution = nn.Conv2d(before, width, kernel, stride, kernel // 2, bias=False)
+        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+        before = width
+    return nn.Sequential(
+        *layers,  # (B, 48, 4, 4)
+        *(nn.Flatten(), nn.Dropout(0.2), nn.Linear(48 * 16, 96), nn.ReLU()),
+        nn.Linear(96, len(PARTS)),
+    )
+
+
+def train(
+    views: np.ndarray,
+    shares: np.ndarray,
+    minutes: float,
+    start_from: Path | None = None,
+    batch: int = 64,
+) -> nn.Sequential:
+    """Return a network trained for so many minutes by the clock.
+
+    Args:
+        views: `(n, 76, 76, 3)` uint8.
+        shares: `(n, 6)` float32, how much of each part is seen.
+        minutes: to train.
+        start_from: weights as `main` writes them for going on; None starts at random.
+        batch: faces of a step.
+    """
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    model = restored(start_from) if start_from else network()
+    model = model.to(memory_format=torch.channels_last)
+    optimiser, schedule = optimiser_of(model, 1e-3 if start_from else 3e-3, 0.02, 1000, 50)
+    start, step, spent, losses = time.monotonic(), 0, 0.0, []
+    while spent < minutes * 60:
+        rows = random.choice(len(views), batch, replace=False)
+        seen, wanted = views[rows], torch.from_numpy(shares[rows])
+        low, high = _TOLD
+        wanted = ((wanted - low) / (high - low)).clamp(0, 1)
+        for at in range(batch):
+            if at < NOTHING * batch:
+                seen[at], wanted[at] = nothing(random), 0.0
+            elif shares[rows[at], _MOUTH] > 0.95 and random.random() < SMILING:
+                seen[at] = smiling(seen[at], random)
+        pixels = varied(seen, random)
+        flipped = torch.from_numpy(random.random(batch) < 0.5)
+        pixels = torch.where(flipped.view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+        wanted = torch.where(flipped.view(-1, 1), wanted[:, _MIRRORED], wanted)
+        guess = model(pixels.contiguous(memory_format=torch.channels_last))
+        loss = functional.binary_cross_entropy_with_logits(guess, wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        spent, step = time.monotonic() - start, step + 1
+        schedule.last_epoch = min(999, round(1000 * spent / (minutes * 60))) - 1
+        schedule.step()
+        losses.append(loss.item())
+        if step % 100 == 0:
+            print(f"{spent:.0f} s, step {step}: {np.mean(losses[-100:]):.4f}", flush=True)
+    return model.eval()
+
+
+def folded(model: nn.Sequential) -> dict[str, np.ndarray]:
+    """Return weights as `faces.small_network` reads them, batch normalisation multiplied in."""
+    stored: dict[str, np.ndarray] = {}
+    parts = [part for part in model if isinstance(part, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    at, side = 0, 0
+    for part, after in zip(parts, [*parts[1:], None], strict=True):
+        if isinstance(part, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+            factor = after.weight / (after.running_var + after.eps).sqrt()
+            weight = part.weight * factor.view(-1, 1, 1, 1)
+            stored[f"{at}.weight"] = weight.permute(2, 3, 1, 0).detach().numpy()
+            stored[f"{at}.bias"] = (after.bias - after.running_mean * factor).detach().numpy()
+            if part.stride[0] == 2:
+                stored[f"{at}.halves"] = np.ones(1, np.float32)
+            at, side = at + 1, part.out_channels
+        elif isinstance(part, nn.Linear):
+            weight = part.weight.detach().numpy().T
+            if side:  # the last convolution's values are (channels, rows, columns) here
+                rows = round((len(weight) / side) ** 0.5)
+                weight = weight.reshape(side, rows, rows, -1).transpose(1, 2, 0, 3)
+                weight, side = weight.reshape(part.in_features, -1), 0
+            stored[f"{at}.weight"], stored[f"{at}.bias"] = weight, part.bias.detach().numpy()
+            at += 1
+    return {name: np.ascontiguousarray(each) for name, each in stored.items()}
+
+
+def restored(path: Path) -> nn.Sequential:
+    """Return the network with weights that `folded` made; its normalisations stay as they are."""
+    stored = {name: torch.from_numpy(each) for name, each in load_file(path).items()}
+    model, at, side = network(), 0, 0
+    with torch.no_grad():
+        for part in model:
+            if isinstance(part, nn.Conv2d):
+                part.weight.copy_(stored[f"{at}.weight"].permute(3, 2, 0, 1))
+                side = part.out_channels
+            elif isinstance(part, nn.BatchNorm2d):
+                part.weight.fill_((1 + part.eps) ** 0.5)
+                part.bias.copy_(stored[f"{at}.bias"])
+                part.eval()
+                at += 1
+            elif isinstance(part, nn.Linear):
+                weight = stored[f"{at}.weight"]
+                if side:
+                    rows = round((len(weight) / side) ** 0.5)
+                    weight = weight.view(rows, rows, side, -1).permute(2, 0, 1, 3).flatten(0, 2)
+                    side = 0
+                part.weight.copy_(weight.T)
+                part.bias.copy_(stored[f"{at}.bias"])
+                at += 1
+    return model
+
+
+def told(model: nn.Sequential, views: np.ndarray, shares: np.ndarray) -> None:
+    """Print by part how often what is covered is told, and what is seen is taken for covered."""
+    edge = (KEPT - SIDE) // 2
+    pixels = torch.from_numpy(views[:, edge:-edge, edge:-edge]).permute(0, 3, 1, 2).float()
+    spread, mean = torch.std_mean(pixels, dim=(1, 2, 3), keepdim=True, correction=0)
+    with torch.inference_mode():
+        guess = model((pixels - mean) / spread.clamp_min(1)).sigmoid().numpy()
+    for least in (0.4, 0.5, 0.6, 0.7):
+        rows = []
+        for part, found, true in zip(PARTS, guess.T, shares.T, strict=True):
+            hit, false = (found[true < 0.5] < least).mean(), (found[true > 0.9] < least).mean()
+            rows.append(f"{part} {hit:.3f}/{false:.3f}")
+        print(f"below {least}: covered told / seen taken for covered: {', '.join(rows)}")
