@@ -135,6 +135,7 @@ def generate(
 
 @shard_stage
 def quality(
+    index: IndexTable,
     crop: CropTable,
     landmarks: LandmarksTable,
     generate: GenerateTable,
@@ -144,7 +145,7 @@ def quality(
     """Accept or reject each generated picture, with reasons."""
     from aacsfnet.augmentation.gate.quality import quality as run
 
-    run(load(config), crop, landmarks, generate, output)
+    run(load(config), index, crop, landmarks, generate, output)
 
 
 @stage(
@@ -316,7 +317,7 @@ def doctor(config: Settings = "config.yaml") -> None:
         raise typer.Exit(2)
 
 
-@tool("aacsfnet audit --results results/demo` or `aacsfnet audit predictions.csv")
+@tool("aacsfnet audit predictions.csv")
 def audit(
     file: Annotated[
         Path | None,
@@ -345,8 +346,8 @@ def audit(
 ) -> None:
     """Check finished results, or anybody's predictions, for leaks, losses and flattery.
 
-    With `--results`: leaks, lost rows and altered pictures. With a file: all of its figures, and
-    what is wrong with it. Status 1 where anything is.
+    With `--results results/demo`: leaks, lost rows, altered pictures. With a file: all of its
+    figures, and what is wrong with it. Status 1 where anything is.
     """
     if (file is None) == (results is None):
         raise SettingsError("audit: name either a file of predictions or --results, a folder")
@@ -392,6 +393,22 @@ def checklist(
         return
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@tool("aacsfnet clean results/demo")
+def clean(
+    results: Annotated[Path, Argument(help="The data set's results folder.")],
+    yes: Annotated[bool, Option("--yes", help="Remove it; else it is only told.")] = False,
+    config: Settings = "config.yaml",
+) -> None:
+    """Tell what removed subjects and experiments and killed jobs left, and remove it."""
+    from aacsfnet.cleaning import in_words, leftovers, remove
+
+    settings = load(config)
+    found = leftovers(settings, results)
+    if yes:
+        remove(settings, results, found)
+    typer.echo(in_words(found, results, yes))
 
 
 @tool(

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import re
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from aacsfnet.errors import ModelFileError
 
 #: Written by `aacsfnet fetch-models` into a model's folder.
 LOCK = "model.lock.json"
+#: Seconds after which a temporary file whose process cannot be asked for counts as left.
+_OLD = 24 * 3600
 
 
 @contextmanager
@@ -22,7 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader never sees half a file; after an error or a kill the old file still stands.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    prefix = f".{path.name}.{_host()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,6 +40,29 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_left(path: Path) -> bool:
+    """Return whether a file is a temporary one of `replacing` whose process is gone.
+
+    Of a process on another machine, or of an unknown one, it is so after a day.
+    """
+    if not (path.name.startswith(".") and path.name.endswith(".tmp")):
+        return False
+    owner = re.search(r"\.([A-Za-z0-9_-]*)-([0-9]+)-[^.-]*\.tmp$", path.name)
+    if owner is None or owner[1] != _host():
+        return time.time() - path.lstat().st_mtime > _OLD
+    try:
+        os.kill(int(owner[2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's, and alive
+        return False
+    return False
+
+
+def _host() -> str:
+    return safe_name(socket.gethostname())[:40]
 
 
 def safe_name(text: str) -> str:

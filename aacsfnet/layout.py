@@ -6,15 +6,42 @@ depends on. Experiments that agree up to a stage share its results.
 """
 
 import json
+import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import IO
+
+from filelock import lock_descriptor
 
 from aacsfnet.config import Config
+from aacsfnet.errors import WorkError
 from aacsfnet.stages import lineage_of, settings_of
 
 #: What a scope looks like, a regular expression.
 SCOPE = "(experiments/[A-Za-z0-9_-]+/)?"
+#: What the name of a shard looks like: whose frames, and which part of them.
+SHARD = re.compile(r"(?P<subject>[A-Za-z0-9_-]+)\.[0-9]+")
+
+
+def training_state(folder: Path) -> Path:
+    """Return the folder of what an unfinished training resumes from, given a network's folder."""
+    return folder.parent / f".{folder.name}-state"
+
+
+def unfinished_table(table: Path, key: str) -> Path:
+    """Return the folder of an unfinished table's finished batches, for jobs of one key."""
+    return table.parent / f".{table.stem}.unfinished-{key}"
+
+
+def job_of_state(folder: Path) -> Path | None:
+    """Return the file that is there when the job is done whose state a folder holds, or None."""
+    if match := re.fullmatch(r"\.(.+)-state", folder.name):
+        return Trained(folder.parent / match[1]).description
+    if match := re.fullmatch(r"\.(.+)\.unfinished-[0-9a-f]+", folder.name):
+        return folder.parent / f"{match[1]}.parquet"
+    return None
 
 
 class Merged:
@@ -79,11 +106,33 @@ class Layout:
         self.report = self.folder / "report.html"
         self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
+        self.verified = self.folder / ".verified.json"  # files of other times and the same bytes
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {
             self._own(name): config.for_experiment(name) for name in self.experiments
         }
         self.scope_within = cache(self._scope_within)
+
+    def hold(self) -> IO[str]:
+        """Hold the results folder, until the file returned is closed; the system closes it too.
+
+        Raises:
+            WorkError: another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = self.lock.open("a+")
+        if not lock_descriptor(lock.fileno(), blocking=False):
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown process"
+            lock.close()
+            raise WorkError(
+                f"{self.folder}: another run works here ({holder}); wait for it, or give this run"
+                " another `results` folder"
+            )
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        return lock
 
     def _own(self, experiment: str) -> str:
         return f"experiments/{experiment}/"
@@ -154,6 +203,10 @@ class Layout:
     def experiment(self, name: str) -> Evaluated:
         """Return an experiment's evaluation."""
         return Evaluated(self.folder / self._own(name))
+
+    def figures(self) -> list[Path]:
+        """Return the file of figures of each experiment."""
+        return [self.experiment(name).metrics for name in self.experiments]
 
     def trained(self, experiment: str, seed: int | str, fold: int | str) -> Trained:
         """Return the network of one seed and fold."""

@@ -28,7 +28,7 @@ class Stage:
 STAGES = {
     "index": Stage(2, ("data", "index.shard_frames")),
     "crop": Stage(3, ("data", "crop"), ("index",), sharded=True),
-    "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
+    "landmarks": Stage(3, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         4,
         ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
@@ -40,7 +40,10 @@ STAGES = {
         3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        6, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
+        6,
+        ("data", "landmarks", "quality"),
+        ("index", "crop", "landmarks", "generate"),
+        sharded=True,
     ),
     "merge": Stage(
         5, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")

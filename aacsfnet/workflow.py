@@ -4,22 +4,19 @@ All of it comes from the settings and a fast scan of names, so the plan of a run
 the first job and `snakemake --dry-run` tells the whole truth.
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
-
-from filelock import lock_descriptor
 
 from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
 from aacsfnet.config import validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import GROUPS, shards_of
-from aacsfnet.errors import InputError, SettingsError, WorkError
+from aacsfnet.errors import InputError, SettingsError
 from aacsfnet.evaluation.thresholds import thresholds_of
+from aacsfnet.freshness import Freshness
 from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
 
@@ -39,7 +36,6 @@ class Workflow:
         dataset = open_dataset(self.config)
         subjects = dataset.subjects()
         self.shards = list(shards_of(subjects, self.config.index.shard_frames))
-        self.names_hash = hashlib.sha256(json.dumps(sorted(subjects.items())).encode()).hexdigest()
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
@@ -50,6 +46,55 @@ class Workflow:
             dataset.people(further)
         words = dataset.splits()
         self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
+        self._dataset, self._subjects = dataset, subjects
+        self.forced: frozenset[str] = frozenset()  # stages and results made again in any case
+
+    @cached_property
+    def freshness(self) -> Freshness:
+        """Which results stand; found out when it is first asked for."""
+        return Freshness(
+            self.config, self.layout, self._dataset, self._subjects, self.shards, self.forced
+        )
+
+    def why(self, stage: str, wildcards: Mapping[str, str]) -> str:
+        """Return why a job of a stage runs, "" where its results stand.
+
+        Args:
+            stage: its name.
+            wildcards: of the job's rule: `scope` and `shard`, or `experiment`, `seed` and `fold`.
+        """
+        fresh = self.freshness
+        if stage == "index":
+            return fresh.index()
+        if stage == "merge":
+            return fresh.merged(wildcards["scope"])
+        if stage == "train":
+            return fresh.trained(wildcards["experiment"], wildcards["seed"], wildcards["fold"])
+        if stage == "evaluate":
+            return self._why_evaluated(wildcards["experiment"])
+        if stage == "report":
+            return fresh.report(self._why_evaluated)
+        return fresh.table(wildcards["scope"], stage, wildcards["shard"])
+
+    def _why_evaluated(self, experiment: str) -> str:
+        runs = [(s, f) for s in self.config.training_seeds for f in self.folds(experiment)]
+        return self.freshness.evaluated(experiment, runs)
+
+    def result(self, stage: str, wildcards: Mapping[str, str]) -> Path:
+        """Return the first of the files that a job of a stage writes."""
+        layout = self.layout
+        if stage == "index":
+            return layout.index
+        if stage == "merge":
+            return layout.merged(wildcards["scope"]).images
+        if stage == "train":
+            names = ("experiment", "seed", "fold")
+            return layout.trained(*(wildcards[name] for name in names)).weights
+        if stage == "evaluate":
+            return layout.experiment(wildcards["experiment"]).metrics
+        if stage == "report":
+            return layout.report
+        return layout.table(wildcards["scope"], stage, wildcards["shard"])
 
     def _check_levels(self, label: Label) -> None:
         for name in self.experiments:
@@ -100,19 +145,7 @@ class Workflow:
         Raises:
             WorkError: another run holds it.
         """
-        folder = self.layout.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = self.layout.lock.open("a+")
-        if not lock_descriptor(lock.fileno(), blocking=False):
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown process"
-            lock.close()
-            raise WorkError(
-                f"{folder}: another run works here ({holder}); wait for it, or give this run"
-                " another `results` folder"
-            )
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
-        lock.flush()
+        lock = self.layout.hold()
         self._held = lock
+        self.freshness.keep()
         return lock

@@ -213,7 +213,7 @@ def shard_tables(work: tuple[Config, str]) -> None:
         ("prompts", partial(prompts, index=layout.index), ("landmarks",)),
         ("depth", depth, ("crop", "landmarks", "prompts")),
         ("generate", generate, ("crop", "landmarks", "depth", "prompts")),
-        ("quality", quality, ("crop", "landmarks", "generate")),
+        ("quality", partial(quality, index=layout.index), ("crop", "landmarks", "generate")),
     ):
         if not path[stage].exists():
             run(config, **{name: path[name] for name in inputs}, output=path[stage])

@@ -123,7 +123,7 @@ def write_frames(folder: Path, subjects, rows) -> None:
     for subject, shard in of_subject.items():
         rows_of: dict[str, list] = {"crop": [], "landmarks": []}
         for number, row in enumerate(one for one in rows if one["subject"] == subject):
-            kept = {key: row[key] for key in ("frame_id", "subject", "sequence", "label")}
+            kept = {key: row[key] for key in ("frame_id", "subject", "sequence")}
             kept |= {"status": "ok", "reason": ""}
             if row["faceless"]:
                 kept |= {"status": "no_face", "reason": f"no face in {row['path']}"}

@@ -57,6 +57,7 @@ def shard(tmp_path, face_picture, face_landmarks):
         }
         for number, label in enumerate(labels)
     ]
+    faces = [{name: frame[name] for name in frame if name != "label"} for frame in frames]
     known = dict.fromkeys(ACTION_UNITS, 0.0)
     rows = {
         "index": [
@@ -66,11 +67,11 @@ def shard(tmp_path, face_picture, face_landmarks):
             for number, frame in enumerate(frames)
         ],
         "crop": [
-            frame | ({"image": tables.encode_png(face_picture, "face.png")} if number < 4 else {})
-            for number, frame in enumerate(frames)
+            face | ({"image": tables.encode_png(face_picture, "face.png")} if number < 4 else {})
+            for number, face in enumerate(faces)
         ],
         "landmarks": [
-            frame
+            face
             | (
                 {
                     "landmarks_px": face_landmarks.astype(np.float32),
@@ -80,7 +81,7 @@ def shard(tmp_path, face_picture, face_landmarks):
                 if number < 4
                 else {}
             )
-            for number, frame in enumerate(frames)
+            for number, face in enumerate(faces)
         ],
     }
     paths = {}
@@ -104,7 +105,7 @@ def run_shard(shard):
         "prompts": (prompts, ("index", "landmarks")),
         "depth": (depth, ("crop", "landmarks", "prompts")),
         "generate": (generate, ("crop", "landmarks", "depth", "prompts")),
-        "quality": (quality, ("crop", "landmarks", "generate")),
+        "quality": (quality, ("index", "crop", "landmarks", "generate")),
     }
 
     def run(config, *stages) -> dict[str, pl.DataFrame]:

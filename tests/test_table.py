@@ -20,7 +20,6 @@ def crop_rows(count=2):
             "frame_id": f"s/a/{i}",
             "subject": "s",
             "sequence": "a",
-            "label": float(i),
             "status": "ok",
             "reason": "",
             "image": tables.encode_png(rng.integers(0, 255, (8, 8, 3), np.uint8), f"{i}.png"),
@@ -38,7 +37,7 @@ def test_what_was_written_is_read(tmp_path):
     rows = tables.frame("crop", crop_rows())
     tables.write(path, rows, "crop")
     assert tables.read(path).equals(rows)
-    assert tables.read(path, ["label"]).columns == ["label"]
+    assert tables.read(path, ["faces"]).columns == ["faces"]
     assert [file.name for file in path.parent.iterdir()] == ["s.00.parquet"]
 
 
@@ -77,12 +76,12 @@ def test_hugging_face_reads_pictures_as_pictures(loaded, stage):
     if stage == "depth":
         pictures = [picture[..., 0].astype(np.uint16) * 257 for picture in pictures]
     rows = [
-        {"frame_id": f"s/a/{i}", "status": "ok", "reason": "", "label": float(i)}
+        {"frame_id": f"s/a/{i}", "status": "ok", "reason": "", "sequence": str(i)}
         | ({} if i == 1 else {"image": tables.encode_png(picture, f"{i}.png")})
         for i, picture in enumerate(pictures)
     ]
     found = loaded(stage, rows)
-    assert found["label"][:] == [float(i) for i in range(300)]
+    assert found["sequence"][:] == [str(i) for i in range(300)]
     for i, image in enumerate(found["image"]):
         if i == 1:
             assert image is None
@@ -117,7 +116,7 @@ def test_a_table_with_pictures_names_every_columns_feature(tmp_path):
     number = {"_type": "Value", "dtype": "float32"}
     point = {"_type": "List", "feature": number, "length": 3}
     assert features["image"] == {"_type": "Image"}
-    assert features["label"] == {"_type": "Value", "dtype": "float64"}
+    assert features["inside"] == number
     assert features["mesh_px"] == {"_type": "List", "feature": point}
 
 
@@ -130,8 +129,8 @@ def test_an_empty_shard_is_legal(tmp_path):
 def test_a_table_that_differs_from_its_schema_is_refused(tmp_path):
     rows = tables.frame("crop", crop_rows())
     path = tmp_path / "s.parquet"
-    with pytest.raises(WorkError, match=r"differs from its schema.*label"):
-        tables.write(path, rows.with_columns(pl.col("label").cast(pl.Int8)), "crop")
+    with pytest.raises(WorkError, match=r"differs from its schema.*inside"):
+        tables.write(path, rows.with_columns(pl.col("inside").cast(pl.Int8)), "crop")
     with pytest.raises(WorkError, match=r"unknown statuses.*'fine'"):
         tables.write(path, rows.with_columns(status=pl.lit("fine")), "crop")
     with pytest.raises(WorkError, match="no column for"):

@@ -19,6 +19,7 @@ from aacsfnet.config import Config
 from aacsfnet.errors import DataError
 from aacsfnet.files import replacing
 from aacsfnet.layout import Merged
+from aacsfnet.made import hash_in, hash_of_all, made_from
 from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
 
@@ -52,11 +53,12 @@ def merge(
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
-    frames = tables.read(index, ["subject", "shard", "split"])
+    frames = tables.read(index, ["frame_id", "subject", "label", "shard", "split"])
     shards = frames["shard"].unique(maintain_order=True).to_list()
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
-    rows = pl.concat([_real_rows(crop, landmarks, shards), _generated_rows(quality, shards)])
+    real_rows = tables.labelled(_real_rows(crop, landmarks, shards), frames)
+    rows = pl.concat([real_rows.select(_ORDER), _generated_rows(quality, shards)])
     rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
@@ -70,7 +72,13 @@ def merge(
         pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
         pl.lit(config.merge.kept, pl.Float32).alias("kept"),
     )
-    tables.write(merged.index, rows.select(list(tables.SCHEMAS["merge"])), "merge")
+    by_stage = {"crop": crop, "landmarks": landmarks, "generate": generate, "quality": quality}
+    of_shards = {
+        stage: hash_of_all(folder / f"{shard}.parquet" for shard in sorted(shards))
+        for stage, folder in by_stage.items()
+    }
+    notes = {"made_from": made_from(config, "merge", index=hash_in(index), **of_shards)}
+    tables.write(merged.index, rows.select(list(tables.SCHEMAS["merge"])), "merge", notes)
     subjects = sorted(frames["subject"].unique())
     real = used.filter(~pl.col("synthetic"))
     by_subject = real.partition_by("subject", as_dict=True)
@@ -119,7 +127,7 @@ def place(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
+_IDENTITY = ["frame_id", "subject", "sequence", "status", "reason"]
 _MEASURED = ["frame_id", "measures", "pose", *tables.VISIBLE]
 
 
@@ -146,7 +154,7 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
         )
         for shard in shards
     ]
-    return pl.concat(parts).select(_ORDER)
+    return pl.concat(parts)
 
 
 def _frame_pixels(to_frame: pl.Expr) -> pl.Expr:
@@ -175,7 +183,7 @@ def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
 _OF_REAL = ("yaw", "pitch", "frame_pixels", *tables.VISIBLE)
 _ADDED = ("synthetic", "shard", *_OF_REAL)
 _OF_GENERATED = ("source_frame_id", "kind", "units", "source_units", "warp")
-_ORDER = ["image_id", *_IDENTITY, *_OF_GENERATED, "measures", *_ADDED]
+_ORDER = ["image_id", *_IDENTITY, "label", *_OF_GENERATED, "measures", *_ADDED]
 
 
 def _write_images(

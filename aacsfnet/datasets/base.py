@@ -4,13 +4,14 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from aacsfnet.datasets.files import DataFolder, State
 from aacsfnet.errors import SettingsError
 from aacsfnet.files import safe_name
 from aacsfnet.labels import Label as Label
@@ -48,10 +49,25 @@ NOTES = {
 GROUPS = ("sex", "age_group")
 
 
+class Told(NamedTuple):
+    """Hashes of what a data set tells of one subject's frames, before any picture is opened.
+
+    Attributes:
+        frames: which frames there are, where, and which of them have no usable label.
+        labels: the same, and their labels, action units, sex and age group.
+        split: the same, and the split that they are of.
+    """
+
+    frames: str
+    labels: str
+    split: str
+
+
 class Dataset(ABC):
     """One source of frames with labels."""
 
     label: Label
+    folder: DataFolder  # of its files, where it has any
     _remarks: Mapping[str, int] = {}
     #: False where counting needs files to be opened (videos): `subjects` then plans, roughly.
     exact_scan: bool = True
@@ -87,6 +103,27 @@ class Dataset(ABC):
     def sources(self) -> list[Path]:
         """Return the files whose change makes the index stale (a manifest, say)."""
         return []
+
+    def told(self) -> dict[str, Told]:
+        """Return what the data set tells of each subject; equal hashes mean equal index rows.
+
+        Beside them count only the bytes of the subject's files: those of its frames and
+        `label_files`.
+        """
+        return {subject: Told("", "", "") for subject in self.subjects()}
+
+    def label_files(self) -> dict[str, list[str]]:
+        """Return the files, relative to the data folder, that hold each subject's labels."""
+        return {}
+
+    def file_of(self, path: str) -> str:
+        """Return the file of an index row's path, relative to the data folder; "" without one."""
+        return path
+
+    def states(self, files: Iterable[str]) -> dict[str, State]:
+        """Return the state of each file that is there."""
+        names = list(files)
+        return self.folder.states(names) if names else {}
 
     @abstractmethod
     def index(self) -> pl.DataFrame:
@@ -187,14 +224,20 @@ def shard_prefix(subject: str) -> str:
     return f"{plain}-{hashlib.sha256(subject.encode()).hexdigest()[:8]}".lstrip("-")
 
 
-def shards_of(subjects: dict[str, int], shard_frames: int) -> dict[str, int]:
+def shards_of(subjects: Mapping[str, int], shard_frames: int) -> dict[str, int]:
     """Return how many frames each shard holds, by shard name, in subject order.
 
     >>> shards_of({"a": 5, "b": 2}, 2)
     {'a.00': 2, 'a.01': 2, 'a.02': 1, 'b.00': 2}
     """
     return {
-        f"{shard_prefix(subject)}.{part:02d}": min(shard_frames, frames - part * shard_frames)
-        for subject, frames in sorted(subjects.items())
-        for part in range(max(1, -(-frames // shard_frames)))
+        shard: min(shard_frames, subjects[subject] - part * shard_frames)
+        for subject in sorted(subjects)
+        for part, shard in enumerate(shards_of_subject(subject, subjects[subject], shard_frames))
     }
+
+
+def shards_of_subject(subject: str, frames: int, shard_frames: int) -> list[str]:
+    """Return the names of one subject's shards; nobody else's frames change them."""
+    parts = max(1, -(-frames // shard_frames))
+    return [f"{shard_prefix(subject)}.{part:02d}" for part in range(parts)]

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
+from aacsfnet.datasets.base import Dataset, Label, Told, frame_id, index_table
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, as_text
 from aacsfnet.datasets.sheet import Sheet, read_sheet
@@ -29,6 +29,7 @@ from aacsfnet.datasets.timelines import Moment, Timeline
 from aacsfnet.datasets.trees import file_names, subfolders
 from aacsfnet.datasets.videos import VideoReader, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.made import hash_of
 from aacsfnet.tables import Fault
 
 #: Baseline and the four levels of heat, between a subject's pain threshold and tolerance.
@@ -71,6 +72,20 @@ class Biovid(Dataset):
         for clip in self._clips:
             found[clip.subject] += planned_frames(self.seconds, self.rate) if clip.path else 1
         return dict(found)
+
+    def told(self) -> dict[str, Told]:
+        """Return hashes of each subject's clips, with what samples.csv says of them."""
+        found: dict[str, list[list[object]]] = {}
+        for clip in self._clips:
+            found.setdefault(clip.subject, []).append(
+                [clip.name, clip.level, clip.path, clip.notes]
+            )
+        hashes = {subject: hash_of(sorted(map(str, clips))) for subject, clips in found.items()}
+        return {subject: Told(each, each, each) for subject, each in hashes.items()}
+
+    def file_of(self, path: str) -> str:
+        """Return the clip of a frame."""
+        return path.rpartition("#")[0]
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame taken; a clip that cannot be read has one row."""

@@ -23,6 +23,7 @@ from aacsfnet.config import Index
 from aacsfnet.datasets.base import (
     Dataset,
     Label,
+    Told,
     check_label,
     frame_id,
     index_table,
@@ -32,6 +33,7 @@ from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import black_fault, size_fault
 from aacsfnet.datasets.trees import file_names, subfolders
 from aacsfnet.errors import DataError, SettingsError
+from aacsfnet.made import hash_of
 from aacsfnet.tables import Fault
 
 #: The arrays say nothing of recordings: a subject's frames are one sequence.
@@ -82,6 +84,19 @@ class DataPre(Dataset):
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject, from the arrays' headers."""
         return {person.name: self._frames_of(person) for person in self._people}
+
+    def told(self) -> dict[str, Told]:
+        """Return hashes of which arrays each subject has."""
+        hashes = {each.name: hash_of([each.images, each.labels]) for each in self._people}
+        return {name: Told(each, each, each) for name, each in hashes.items()}
+
+    def label_files(self) -> dict[str, list[str]]:
+        """Return each subject's array of labels."""
+        return {each.name: [each.labels] for each in self._people if each.labels}
+
+    def file_of(self, path: str) -> str:
+        """Return the array of a picture."""
+        return path.rpartition("#")[0]
 
     def index(self) -> pl.DataFrame:
         """Return one row a picture or label, whichever there are more of."""

@@ -29,6 +29,10 @@ class Demo(Dataset):
         frames = self._settings.sequences * self._settings.frames
         return {self._name(number): frames for number in range(self._settings.subjects)}
 
+    def file_of(self, path: str) -> str:
+        """Return "": no frame lies in a file."""
+        return ""
+
     def index(self) -> pl.DataFrame:
         """Return one row a frame: the index table without its `shard` column."""
         from aacsfnet.rendering.sequences import person_of

@@ -127,13 +127,22 @@ def action_unit_columns(sheet: Sheet) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for column in sheet.columns:
-        match = re.fullmatch(r"au0*([1-9][0-9]?)", column)
-        unit = f"au{match[1]}" if match else ""
+        unit = unit_of(column)
         if unit in found.values():
             raise DataError(f"{sheet.name}: two columns hold {unit}; keep one of them")
         if unit in ACTION_UNITS:
             found[column] = unit
     return found
+
+
+def unit_of(column: str) -> str:
+    """Return the action unit that a column's name names, "" for none.
+
+    >>> unit_of("au04"), unit_of("aura")
+    ('au4', '')
+    """
+    match = re.fullmatch(r"au0*([1-9][0-9]?)", column)
+    return f"au{match[1]}" if match else ""
 
 
 def action_units_of(

@@ -1,14 +1,25 @@
 """Opening files of a data set: only plain files, and only inside the folders that were named."""
 
 import errno
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from aacsfnet.tables import Fault
+
+_BLOCK = 2**20
+
+
+class State(NamedTuple):
+    """How a file is: its size in bytes, and when it was changed last, ns since 1970."""
+
+    bytes: int
+    modified: int
 
 
 class DataFolder:
@@ -22,6 +33,7 @@ class DataFolder:
         self.root = root.absolute()
         self._allowed = [os.path.realpath(folder) for folder in (self.root, *further)]
         self._parents: dict[str, str] = {}
+        self._listed: dict[str, dict[str, os.DirEntry[str]]] = {}
 
     def locate(self, name: str) -> str | Fault:
         """Return the real path of a file named relative to the root, or what is wrong with it."""
@@ -87,6 +99,52 @@ class DataFolder:
                 return file.read(limit)
         except OSError as error:
             return _fault(name, error)
+
+    def digest(self, name: str) -> str:
+        """Return the BLAKE2b digest of a file's bytes, "" where it cannot be read."""
+        file = self.open(name)
+        if isinstance(file, Fault):
+            return ""
+        found = hashlib.blake2b(digest_size=16)
+        with file:
+            try:
+                while block := file.read(_BLOCK):
+                    found.update(block)
+            except OSError:
+                return ""
+        return found.hexdigest()
+
+    def states(self, names: Iterable[str]) -> dict[str, State]:
+        """Return the state of each file that is there; none is opened.
+
+        Folders are listed, which takes far fewer calls than looking at each file.
+        """
+        self._listed.clear()
+        return {name: state for name in names if (state := self._state(name)) is not None}
+
+    def _state(self, name: str) -> State | None:
+        parent, _, base = name.rpartition("/")
+        parent = f"{parent}/" if name.startswith("/") else parent
+        if (listed := self._listed.get(parent)) is None:
+            listed = self._listed[parent] = self._list(parent)
+        with suppress(OSError):  # a link that leads nowhere
+            if (entry := listed.get(base)) is not None:
+                found = entry.stat()
+                return State(found.st_size, found.st_mtime_ns)
+            if "\\x" in name and not isinstance(real := self.locate(name), Fault):
+                found = os.stat(real)  # noqa: PTH116
+                return State(found.st_size, found.st_mtime_ns)
+        return None
+
+    def _list(self, parent: str) -> dict[str, "os.DirEntry[str]"]:
+        place = self.root / parent
+        try:
+            if not self.holds(place / "any"):
+                return {}
+            with os.scandir(place) as entries:
+                return {entry.name: entry for entry in entries}
+        except (OSError, ValueError):  # no such folder, or no name of one
+            return {}
 
     def holds(self, path: Path) -> bool:
         """Return whether a path, its links followed, lies inside."""

@@ -1,17 +1,14 @@
 """Files of the same bytes under two people's names: one of the two names is wrong."""
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.tables import Fault
 
 #: Bytes read first of files of one size; few that differ agree in them.
 _FIRST = 4096
-_BLOCK = 2**20
 
 
 def same_bytes(
@@ -51,25 +48,8 @@ def _by(paths: list[str], key: Callable[[str], object], people: dict[str, str]) 
 
 
 def _sizes(folder: DataFolder, paths: Iterable[str]) -> dict[str, int]:
-    """Return the size of each file that is there, found by listing folders: far fewer calls."""
-    named: dict[str, dict[str, str]] = defaultdict(dict)  # folder -> name -> path
-    for path in paths:
-        parent, _, name = path.rpartition("/")
-        named[f"{parent}/" if path.startswith("/") else parent][name] = path
-    sizes: dict[str, int] = {}
-    for parent, names in named.items():
-        place = folder.root / parent
-        try:
-            if not folder.holds(place / "any"):
-                continue
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.name in names:
-                        with suppress(OSError):  # a link that leads nowhere
-                            sizes[names[entry.name]] = entry.stat().st_size
-        except (OSError, ValueError):  # no such folder, or no name of one
-            continue
-    return {path: size for path, size in sizes.items() if size}
+    """Return the size of each file that is there and not empty."""
+    return {path: state.bytes for path, state in folder.states(paths).items() if state.bytes}
 
 
 def _piece(folder: DataFolder, path: str) -> bytes | None:
@@ -85,15 +65,5 @@ def _piece(folder: DataFolder, path: str) -> bytes | None:
             return None
 
 
-def _whole(folder: DataFolder, path: str) -> bytes | None:
-    file = folder.open(path)
-    if isinstance(file, Fault):
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    with file:
-        try:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        except OSError:
-            return None
-    return digest.digest()
+def _whole(folder: DataFolder, path: str) -> str | None:
+    return folder.digest(path) or None

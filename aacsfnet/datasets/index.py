@@ -7,8 +7,10 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Label, check_label, shards_of
+from aacsfnet.datasets.base import Label, check_label, shards_of_subject
+from aacsfnet.datasets.shards import rows_of, with_states
 from aacsfnet.errors import DataError
+from aacsfnet.made import made_from
 from aacsfnet.tables import SCHEMAS, write
 
 log = logging.getLogger(__name__)
@@ -22,13 +24,15 @@ def index(config: Config, output: Path) -> None:
             the scan that planned the shards and this reading.
     """
     dataset = open_dataset(config)
-    table = with_defaults(dataset.index())
-    table = judge(table, dataset.label)
     planned = dataset.subjects()
+    rows = rows_of(config, dataset, planned)
+    table = with_defaults(dataset.index())
+    table = judge(with_states(table, dataset), dataset.label)
     check_plan(table, planned, dataset.exact_scan)
     table = table.sort("subject", "sequence", "position", "frame_id")
     table = deal(table, planned, config.index.shard_frames)
-    write(output, table.select(list(SCHEMAS["index"])), "index")
+    notes = {"made_from": made_from(config, "index", rows=rows.everything)} | rows.noted()
+    write(output, table.select(list(SCHEMAS["index"])), "index", notes)
     summarise(table, dataset.remarks())
 
 
@@ -95,7 +99,7 @@ def deal(table: pl.DataFrame, planned: dict[str, int], shard_frames: int) -> pl.
     """
     shards: list[str] = []
     for subject, frames in table.group_by("subject", maintain_order=True).len().iter_rows():
-        names = list(shards_of({subject: planned[subject]}, shard_frames))
+        names = shards_of_subject(subject, planned[subject], shard_frames)
         size = max(shard_frames, -(-frames // len(names)))
         shards += [names[place // size] for place in range(frames)]
     return table.with_columns(pl.Series("shard", shards, pl.String))

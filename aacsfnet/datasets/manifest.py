@@ -21,7 +21,7 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets import columns, fields
-from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table, natural_key
+from aacsfnet.datasets.base import Dataset, Label, Told, frame_id, index_table, natural_key
 from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
@@ -30,6 +30,7 @@ from aacsfnet.datasets.numerals import is_missing
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.sheet import Sheet, read_sheet
 from aacsfnet.datasets.timelines import Moment, Timeline
+from aacsfnet.datasets.told import is_told, told_by
 from aacsfnet.datasets.tracks import Segment, beyond_the_end, bounds_of, segments_at
 from aacsfnet.datasets.videos import VideoReader, name_of, planned_frames
 from aacsfnet.errors import DataError, SettingsError
@@ -88,10 +89,19 @@ class Manifest(Dataset):
                 said[name].setdefault(subject, set()).add(fields.text_of(sheet, column, row))
         return said
 
+    def told(self) -> dict[str, Told]:
+        """Return hashes of what the table's rows say of each subject."""
+        return self._scan.told
+
+    def file_of(self, path: str) -> str:
+        """Return the picture's path, or the video's of a frame."""
+        video, _, _ = path.rpartition("#")
+        return video if is_video(video) else path
+
     @cached_property
     def _scan(self) -> "_Scan":
         own_name = self.label.name.lower()
-        sheet = self._sheet(lambda name: columns.is_needed(name, own_name))
+        sheet = self._sheet(lambda name: is_told(name, own_name))
         claims = Claims(sheet, self.label)
         self._refuse_same_bytes(claims)
         found = Counter(claims.subjects)
@@ -111,7 +121,7 @@ class Manifest(Dataset):
             said[subject].add("" if is_missing(word) else word)
         for words in said.values():
             words.update([] if words else [""])
-        return _Scan(dict(found), not (claims.whole or claims.tracks), said)
+        return _Scan(dict(found), not (claims.whole or claims.tracks), said, told_by(claims))
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
@@ -146,7 +156,7 @@ class Manifest(Dataset):
 
     def picture_at(self, path: str, time_s: float | None) -> np.ndarray | Fault:
         """Return the picture in a file, or the frame of a video that is shown at a time."""
-        if is_video(path.rpartition("#")[0]):
+        if self.file_of(path) != path:
             return self.videos.read(path, time_s)
         return self.reader.read(path)
 
@@ -326,6 +336,7 @@ class _Scan:
     subjects: dict[str, int]
     exact: bool
     splits: dict[str, set[str]]
+    told: dict[str, Told]
 
 
 def _refusal(path: str, subject: str, written: str = "") -> Fault | None:

@@ -14,6 +14,7 @@ Source: Lucey et al. 2011, doi:10.1109/FG.2011.5771462.
 """
 
 from collections import Counter
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,7 +22,15 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
-from aacsfnet.datasets.base import Dataset, Label, check_label, frame_id, index_table, natural_key
+from aacsfnet.datasets.base import (
+    Dataset,
+    Label,
+    Told,
+    check_label,
+    frame_id,
+    index_table,
+    natural_key,
+)
 from aacsfnet.datasets.files import DataFolder
 from aacsfnet.datasets.pictures import PictureReader
 from aacsfnet.datasets.trees import Leaf
@@ -29,6 +38,7 @@ from aacsfnet.datasets.unbc_labels import parse_aam, parse_facs, parse_scalar
 from aacsfnet.datasets.unbc_tree import SEQUENCE_LABELS, ArchiveTree, facs_frame
 from aacsfnet.errors import SettingsError
 from aacsfnet.facs import pspi_if_known
+from aacsfnet.made import hash_of
 from aacsfnet.tables import Fault
 
 #: Label files hold a few numbers; anything larger is something else.
@@ -54,6 +64,34 @@ class Unbc(Dataset):
             extra = labels.files.keys() - leaf.files.keys()
             found[leaf.subject] += sum(map(len, leaf.files.values())) + len(extra)
         return {subject: frames for subject, frames in found.items() if frames}
+
+    def told(self) -> dict[str, Told]:
+        """Return hashes of the names of each subject's pictures and label files."""
+        found: dict[str, list[object]] = {}
+        for leaf, _ in self.tree.sequences:
+            found.setdefault(leaf.subject, []).append([leaf.sequence, sorted(leaf.files.items())])
+        files = self.label_files()
+        # Which labels there are is known before they are read; what they say is in their bytes.
+        hashes = {name: hash_of([parts, sorted(files[name])]) for name, parts in found.items()}
+        return {name: Told(each, each, each) for name, each in hashes.items()}
+
+    @cached_property
+    def _label_files(self) -> dict[str, list[str]]:
+        tree = self.tree
+        names = {leaf.subject.lower(): leaf.subject for leaf, _ in tree.sequences}
+        found: dict[str, list[str]] = {name: [] for name in names.values()}
+        for part in (tree.pspi, tree.facs, tree.aam):
+            for (subject, _), leaf in part.items():
+                if subject in names:
+                    found[names[subject]] += [file for each in leaf.files.values() for file in each]
+        for (_, subject, _), file in tree.sequence_files.items():
+            if subject in names:
+                found[names[subject]].append(file)
+        return found
+
+    def label_files(self) -> dict[str, list[str]]:
+        """Return each subject's files of labels, action units, landmarks and sequence labels."""
+        return self._label_files
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and frame."""

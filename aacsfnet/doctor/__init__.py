@@ -11,6 +11,7 @@ from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import check_plan, judge, with_defaults
 from aacsfnet.doctor.data import look_at_data
 from aacsfnet.doctor.findings import Finding, Level, render
+from aacsfnet.doctor.leftovers import look_at_leftovers
 from aacsfnet.doctor.machine import look_at_machine
 from aacsfnet.doctor.models import look_at_models
 from aacsfnet.doctor.outlook import look_ahead
@@ -32,5 +33,6 @@ def diagnose(config: Config) -> list[Finding]:
     except AacsfnetError as error:
         return [*findings, Finding("error", "data", str(error), "correct this first")]
     findings += look_at_data(config, rows, dataset)
+    findings += look_at_leftovers(config)
     findings += look_ahead(config, rows.filter(rows["status"] == "ok"), dataset.label, shards)
     return findings

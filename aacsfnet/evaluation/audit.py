@@ -20,6 +20,8 @@ from aacsfnet import tables
 from aacsfnet.cohort.selection import mislabelled
 from aacsfnet.cohort.splits import in_pool, pool_of
 from aacsfnet.config import Config
+from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.shards import altered, noted_sources
 from aacsfnet.errors import AacsfnetError, DataError
 from aacsfnet.evaluation.results import Results
 from aacsfnet.layout import Layout, Merged
@@ -60,6 +62,10 @@ def audit(config: Config, results: Path) -> list[Discrepancy]:
     for stage in SHARDED:
         for scope in layout.scopes(stage):
             discrepancies += _stage(found, scope, stage)
+    for scope in layout.scopes("crop"):
+        for path in layout.finished(scope, "crop", found.shards):
+            where = _name(found, path)
+            discrepancies += _guarded(_files(config, path, where), where)
     for scope in layout.scopes("merge"):
         merged = layout.merged(scope)
         checks = _merge(found, merged, layout.config(scope).merge.folds == "given")
@@ -127,7 +133,7 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
     """Yield what is wrong with one table: frames missing or added, altered labels, statuses."""
     where = _name(results, path)
     names = tables.SCHEMAS[stage]
-    keys: list[str] = ["frame_id", "subject", "label", "status"]
+    keys: list[str] = ["frame_id", "subject", "status", *(n for n in ("label",) if n in names)]
     if "image_id" in names:
         keys = ["image_id", *keys, *(name for name in ("kind", "units") if name in names)]
     rows = tables.read(path, keys)
@@ -143,11 +149,8 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
     known = expected.select("frame_id", "subject", "label")
     both = rows.join(known, on="frame_id", suffix="_index")
     wrong = {"subject": both.filter(pl.col("subject").ne_missing(pl.col("subject_index")))}
-    wrong["label"] = (
-        mislabelled(rows, expected)
-        if "kind" in names
-        else both.filter(pl.col("label").ne_missing(pl.col("label_index")))
-    )
+    if "label" in names:
+        wrong["label"] = mislabelled(rows, expected)
     for column, found in wrong.items():
         if len(found):
             frames = found["frame_id"].unique().sort().to_list()
@@ -157,6 +160,12 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
         yield Discrepancy(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
     if names.get("image") == tables.PICTURE:
         yield from _pictures(results, path, key)
+
+
+def _files(config: Config, path: Path, where: str) -> Iterator[Discrepancy]:
+    """Yield files of the data set that hold other bytes than those that a crop table came from."""
+    if (sources := noted_sources(path)) and (others := altered(open_dataset(config), sources)):
+        yield Discrepancy(where, f"made from other bytes than are there now: {_some(others)}")
 
 
 def _pictures(results: Results, path: Path, key: str) -> Iterator[Discrepancy]:

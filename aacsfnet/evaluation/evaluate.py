@@ -7,7 +7,7 @@ from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.geometry_baseline import geometry_predictions
-from aacsfnet.evaluation.group_summary import words_of
+from aacsfnet.evaluation.group_summary import words_hash, words_of
 from aacsfnet.evaluation.held_out import calibrate, judged
 from aacsfnet.evaluation.predictions import gather
 from aacsfnet.evaluation.reliability_figures import reliability_figures
@@ -16,6 +16,7 @@ from aacsfnet.evaluation.summaries import summarise
 from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.files import digest_of, replacing
 from aacsfnet.layout import Evaluated, Merged, Trained
+from aacsfnet.made import hash_in, hash_of, made_from
 
 
 def evaluate(
@@ -63,6 +64,14 @@ def evaluate(
         )
         geometry = geometry_predictions(measured, tables.read(merged.splits))
         found["baselines"]["geometry"] = with_geometry(rows, geometry, label, *size)
+    # The model's own description stands beside its predictions.
+    models = [Trained(file.parent).description for file in predictions]
+    found["made_from"] = made_from(
+        config,
+        "evaluate",
+        train=hash_of(sorted(map(hash_in, models))),
+        groups=words_hash(dataset, settings.groups),
+    )
     with replacing(Evaluated(output).predictions) as temporary:
         rows.write_parquet(temporary)
     with replacing(Evaluated(output).reliability) as temporary:

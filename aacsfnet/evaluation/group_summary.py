@@ -14,6 +14,7 @@ from aacsfnet.evaluation.statistics import Sums
 from aacsfnet.evaluation.subgroups import FEW, LEAST, gaps, group_draws, members
 from aacsfnet.evaluation.summaries import Summary, entries, sums_by_seed
 from aacsfnet.labels import Label
+from aacsfnet.made import hash_of
 from aacsfnet.seeds import seed_of
 
 #: A column of numbers with more values than this is cut into thirds of the people.
@@ -36,6 +37,15 @@ def words_of(index: pl.DataFrame, dataset: Dataset, columns: Sequence[str]) -> W
             said[name] = {subject: set(words) for subject, words in found.iter_rows()}
     further = [name for name in columns if name not in GROUPS]
     return said | dict(dataset.people(further)) if further else said
+
+
+def words_hash(dataset: Dataset, columns: Sequence[str]) -> str:
+    """Return a hash of what the data set itself says in columns that the index lacks."""
+    further = [name for name in columns if name not in GROUPS]
+    people = dataset.people(further) if further else {}
+    return hash_of(
+        {name: {who: sorted(words) for who, words in of.items()} for name, of in people.items()}
+    )
 
 
 def grouped(words: Mapping[str, Collection[str]]) -> tuple[dict[str, str], int]:

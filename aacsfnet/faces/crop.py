@@ -10,10 +10,12 @@ from aacsfnet import tables
 from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
+from aacsfnet.datasets.shards import files_of, noted_rows, sources_hash, sources_of
 from aacsfnet.errors import DataError
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import Mesh
 from aacsfnet.faces.sequence import Cut, SequenceCropper
+from aacsfnet.made import made_from
 from aacsfnet.tables import Fault
 
 
@@ -27,16 +29,25 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
         output: the table to write.
 
     Raises:
-        DataError: there is no such shard.
+        DataError: there is no such shard, or a file was changed while it was read.
     """
-    frames = tables.read(index).filter(pl.col("shard") == shard)
+    frames = tables.read(index, where=pl.col("shard") == shard)
     if frames.is_empty():
         _refuse_unknown(config, index, shard)
     rows = [tables.carry(row, "crop") for row in frames.iter_rows(named=True)]
     usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
-    pictures = open_dataset(config).pictures(usable.drop("row"))
-    _fill(rows, usable, pictures, config.crop)
-    tables.write(output, tables.frame("crop", rows), "crop")
+    dataset = open_dataset(config)
+    before = dataset.states(files_of(dataset, frames))
+    _fill(rows, usable, dataset.pictures(usable.drop("row")), config.crop)
+    statuses = pl.Series("status", [row["status"] for row in rows], pl.String)
+    sources = sources_of(dataset, files_of(dataset, frames.with_columns(statuses)))
+    for file, (size, modified, _) in sources.items():
+        if before.get(file, (None, None)) != (size, modified):
+            raise DataError(f"{file}: changed while it was read; start again")
+    taken = noted_rows(index, "frames", shard)
+    made = made_from(config, "crop", rows=taken, files=sources_hash(sources))
+    notes = {"made_from": made, "sources": sources}
+    tables.write(output, tables.frame("crop", rows), "crop", notes)
 
 
 def _refuse_unknown(config: Config, index: Path, shard: str) -> None:

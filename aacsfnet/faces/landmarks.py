@@ -14,6 +14,7 @@ from aacsfnet.config import Config, Landmarks
 from aacsfnet.faces.geometry import MEASURES, changes, measure_all
 from aacsfnet.faces.mesh import CropLandmarker, Mesh
 from aacsfnet.faces.pose import pose_of
+from aacsfnet.made import from_tables
 from aacsfnet.tables import Fault
 
 
@@ -46,7 +47,8 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
         described = _described(np.array(points), to_frame)
         for at, values in zip(found, described, strict=True):
             rows[at] |= values
-    tables.write(output, tables.frame("landmarks", rows), "landmarks")
+    notes = from_tables(config, "landmarks", crop=crop)
+    tables.write(output, tables.frame("landmarks", rows), "landmarks", notes)
 
 
 def _meshes(

@@ -32,13 +32,16 @@ def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def save_skipped(folder: Path, reason: str) -> None:
-    """Write the files of a model that was not trained; `load_model` refuses them and says why."""
+def save_skipped(folder: Path, reason: str, **about: object) -> None:
+    """Write the files of a model that was not trained; `load_model` refuses them and says why.
+
+    `about` holds further entries of `config.json`.
+    """
     for path in (Trained(folder).weights, Trained(folder).features):
         with replacing(path) as temporary:
             save_file({}, temporary)
     with replacing(Trained(folder).description) as temporary:
-        description = {"format": FORMAT, "skipped": reason}
+        description = {"format": FORMAT, "skipped": reason} | about
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 

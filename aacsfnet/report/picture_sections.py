@@ -117,9 +117,11 @@ def _by_subject(results: Results, names: Names, label: Label) -> list[Section]:
 
 def faces_section(results: Results, names: Names, count: int) -> Section:
     """Return examples of crops with their landmarks."""
-    usable = results.columns("landmarks", ["frame_id", "subject", "label", "status"])
+    found = results.columns("landmarks", ["frame_id", "subject", "status"])
+    usable = tables.labelled(found, results.index)
+    labels = dict(usable.select("frame_id", "label").iter_rows())
     chosen = spread(usable.filter(pl.col("status") == "ok"), count, "frame_id")
-    crops = results.rows("crop", chosen, ["subject", "label", "image"])
+    crops = results.rows("crop", chosen, ["subject", "image"])
     landmarks = results.rows("landmarks", chosen, ["landmarks_px"])
     side = side_for(6 * count)
     examples = []
@@ -131,7 +133,7 @@ def faces_section(results: Results, names: Names, count: int) -> Section:
         examples.append(
             {
                 "subject": names.subject(crops[frame]["subject"]),
-                "label": crops[frame]["label"],
+                "label": labels[frame],
                 "crop": data_uri(with_landmarks(picture, points, side)),
             }
         )
@@ -187,7 +189,12 @@ def generated_section(results: Results, names: Names, count: int) -> Section:
     )
     made = results.rows("generate", chosen, ["image"])
     frames = [verdicts[key]["frame_id"] for key in chosen]
-    crops = results.rows("crop", frames, ["image", "label"])
+    crops = results.rows("crop", frames, ["image"])
+    labels = dict(
+        results.index.filter(pl.col("frame_id").is_in(frames))
+        .select("frame_id", "label")
+        .iter_rows()
+    )
     depths = results.rows("depth", chosen, ["image"])
     side = side_for(6 * count)
     examples = []
@@ -202,7 +209,7 @@ def generated_section(results: Results, names: Names, count: int) -> Section:
                 "subject": names.subject(verdict["subject"]),
                 "label": verdict["label"],
                 "kind": verdict["kind"],
-                "source_label": crops[frame]["label"],
+                "source_label": labels.get(frame),
                 "accepted": verdict["status"] == "ok",
                 "reason": names.text(verdict["reason"] or ""),
                 "scores": {

@@ -1,6 +1,7 @@
 """The stage `report`: one HTML page that holds everything it shows and opens anywhere."""
 
 import datetime
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.results import Results
 from aacsfnet.files import replacing
 from aacsfnet.layout import Layout, ReportFiles
+from aacsfnet.made import of_report
 from aacsfnet.pages import STYLE, environment
 from aacsfnet.report import picture_sections, result_sections
 from aacsfnet.report.drawing import saving
@@ -73,6 +75,7 @@ def _page(config: Config, results: Path, files: ReportFiles) -> tuple[str, list[
         label=label,
         axis=picture_sections.axis_of(label),
         written=datetime.datetime.now(datetime.UTC),
+        made_from=json.dumps(of_report(config, found.layout.index, found.layout.figures())),
         named=config.report.subject_names,
         confidence=config.evaluate.confidence,
         summary=result_sections.summary_section(found),

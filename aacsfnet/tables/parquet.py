@@ -17,6 +17,8 @@ from aacsfnet.tables.schemas import CARRIED, PICTURE, SCHEMAS, STATUSES
 #: of one slice of rows must have less than 2 GB. The largest crops have 12 MB.
 _PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _SLICE = 128
+#: Rows that are read or passed over together: a shard's rows of a large index are few of these.
+_ROW_GROUP = 16_384
 
 
 def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
@@ -91,7 +93,13 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
         plain = arrow.replace_schema_metadata(metadata)
         # A dictionary of pictures or points would only cost time and space.
         repeating = [name for name, kind in expected.items() if kind == pl.String]
-        pq.write_table(plain, temporary, compression="zstd", use_dictionary=repeating)
+        pq.write_table(
+            plain,
+            temporary,
+            compression="zstd",
+            use_dictionary=repeating,
+            row_group_size=_ROW_GROUP,
+        )
 
 
 def _as_parquet_holds_it(arrow: Any) -> Any:
@@ -132,14 +140,20 @@ def _feature(kind: Any) -> object:
     return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
 
 
-def read(path: str | Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Return a table that a stage wrote.
+def read(
+    path: str | Path, columns: list[str] | None = None, where: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Return a table that a stage wrote, or the rows of it that meet a condition.
 
     Raises:
         DataError: there is no such file, or it is no Parquet file.
     """
     try:
-        stored = pl.read_parquet(path, columns=columns)
+        if where is None:
+            stored = pl.read_parquet(path, columns=columns)
+        else:  # parts of the file without such rows are not read
+            found = pl.scan_parquet(path).filter(where)
+            stored = (found if columns is None else found.select(columns)).collect()
     except FileNotFoundError:
         raise DataError(f"{path}: no such table; run the stage that writes it first") from None
     except pl.exceptions.ComputeError as error:
@@ -151,6 +165,17 @@ def read(path: str | Path, columns: list[str] | None = None) -> pl.DataFrame:
         if isinstance(kind, pl.Array) and isinstance(stored.schema.get(name), pl.List)
     }
     return stored.cast(arrays)  # type: ignore[arg-type]
+
+
+def labelled(rows: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of frames with their `label`, null where the index knows none.
+
+    Args:
+        rows: with `frame_id`.
+        index: rows of the index table, the only one that says what a frame's label is.
+    """
+    labels = index.select("frame_id", "label")
+    return rows.join(labels, on="frame_id", how="left", maintain_order="left")
 
 
 def notes(path: str | Path) -> dict[str, Any]:

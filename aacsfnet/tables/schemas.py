@@ -63,13 +63,18 @@ _SHARES = pl.Struct(dict.fromkeys(PARTS, pl.Float32))
 
 Columns = dict[str, Any]  # name -> Polars type
 
-_FRAME: Columns = {
+_FACE: Columns = {
     "frame_id": pl.String,  # <subject>/<sequence>/<frame>
     "subject": pl.String,
     "sequence": pl.String,
-    "label": pl.Float64,
     "status": pl.String,
     "reason": pl.String,  # empty when status is "ok"
+}
+#: Tables of faces hold no label: a corrected label then leaves them as they are.
+_FRAME: Columns = {
+    **{name: _FACE[name] for name in ("frame_id", "subject", "sequence")},
+    "label": pl.Float64,
+    **{name: _FACE[name] for name in ("status", "reason")},
 }
 #: What can be made of a frame: its own picture again; its face at another level of pain; its
 #: expression on another face.
@@ -96,6 +101,8 @@ SCHEMAS: dict[str, Columns] = {
         "position": pl.Int32,  # of the frame in its sequence, from 0
         "path": pl.String,  # how the data set finds the frame again
         "time_s": pl.Float64,  # of a video's frame: when it is shown, seconds; else null
+        "file_bytes": pl.Int64,  # of the file that holds it; null where there is none
+        "file_modified": pl.Int64,  # when that was changed last, nanoseconds since 1970
         "sex": pl.String,  # "", "f" or "m"
         "age_group": pl.String,  # "", or words
         "split": pl.String,  # "", or the user's own word: train, test, ...
@@ -106,7 +113,7 @@ SCHEMAS: dict[str, Columns] = {
         "vas": pl.Float32,  # visual analogue scale, 0-10
     }
     | dict.fromkeys(ACTION_UNITS, pl.Float32),  # null where unknown
-    "crop": _FRAME
+    "crop": _FACE
     | {
         "image": PICTURE,  # RGB, crop.size a side, PNG
         "to_frame": pl.Array(pl.Float64, 6),  # rows of the 2x3 matrix: crop pixels -> frame pixels
@@ -117,7 +124,7 @@ SCHEMAS: dict[str, Columns] = {
         "mesh_px": POINTS,  # the mesh that placed the crop, as landmarks_px
         "inside": pl.Float32,  # share of the crop that lies inside the frame
     },
-    "landmarks": _FRAME
+    "landmarks": _FACE
     | {
         "landmarks_px": POINTS,  # x, y in crop pixels (pixel centres at .0), z on x's scale
         "presence": pl.Float32,  # the mesh's score

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from aacsfnet.errors import DataError
 from aacsfnet.files import replacing
+from aacsfnet.layout import training_state
 
 
 def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, Any]) -> Path:
@@ -30,7 +31,7 @@ def state_folder(output: Path, inputs: Sequence[Path], settings: Mapping[str, An
             raise DataError(f"{path}: no such file, which training reads")
     for path in inputs:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return output.parent / f".{output.name}-state" / digest.hexdigest()[:16]
+    return training_state(output) / digest.hexdigest()[:16]
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

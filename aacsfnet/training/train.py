@@ -4,6 +4,7 @@ import logging
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import torch
@@ -14,6 +15,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
 from aacsfnet.files import replacing
 from aacsfnet.layout import Merged, Trained
+from aacsfnet.made import Note, hash_in, made_from
 from aacsfnet.models import save_model
 from aacsfnet.models.folder import save_skipped
 from aacsfnet.seeds import seed_of
@@ -52,9 +54,10 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     _speak()
     settings = config.train
     merged = Merged(merge)
+    note = made_from(config, "train", merge=hash_in(merged.index), fold=str(fold), seed=str(seed))
     material = read_material(merged, fold, settings.taken(), open_dataset(config).label)
     if not len(material.chosen.test):
-        _skip(output, fold, seed, material)
+        _skip(output, fold, seed, material, note)
         return
     state = state_folder(
         output,
@@ -89,13 +92,16 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     with replacing(Trained(output).predictions) as temporary:
         predictions.write_parquet(temporary)
     familiarity.save(Trained(output).features)
-    run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
-    run |= {"parameters": parameters}
+    run: dict[str, Any] = {
+        "epochs_run": len(training.history),
+        "seconds": round(training.seconds(), 2),
+    }
+    run |= {"parameters": parameters, "made_from": note}
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 
 
-def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
+def _skip(output: Path, fold: int, seed: int, material: Material, note: Note) -> None:
     """Write what the workflow waits for where a fold has nobody to test, and train nothing."""
     reason = f"fold {fold}: none of its held-out subjects has a usable picture"
     log.warning("%s; nothing is trained", reason)
@@ -109,7 +115,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
     )
     with replacing(Trained(output).predictions) as temporary:
         nothing.write_parquet(temporary)
-    save_skipped(output, reason)
+    save_skipped(output, reason, made_from=note)
 
 
 def _speak() -> None:

@@ -41,13 +41,14 @@ def _stages(tmp_path):
                 "reason": "none found" if number == 2 else "",
             }
             index.append(frame | {"status": "ok", "reason": "", "shard": f"{subject}.00"})
+            face = {name: value for name, value in frame.items() if name != "label"}
             own = ord(subject) * 10 + number
             fine = number != 2
             crops.append(
-                frame | {"image": tables.encode_png(picture(own), "x.png") if fine else None}
+                face | {"image": tables.encode_png(picture(own), "x.png") if fine else None}
             )
             seen = {"measures": dict.fromkeys(tables.MEASURES, own / 10)} if number == 1 else {}
-            meshes.append(frame | seen)
+            meshes.append(face | seen)
             for variant, status in enumerate(accepted if number == 1 else ()):
                 row = frame | {
                     "image_id": f"{frame['frame_id']}#{variant}",

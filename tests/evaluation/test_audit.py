@@ -71,7 +71,7 @@ def test_a_missing_and_a_broken_table_are_found(made):
 
 
 def test_an_altered_label_is_found(made):
-    path = first_shard(made, "landmarks")
+    path = first_shard(made, "prompts")
     change(path, lambda rows: rows.with_columns(label=pl.col("label") + 1))
     assert any("another label than in the index" in line for line in lines(made))
 

@@ -1,7 +1,7 @@
 rule prompts_shard:
     input:
-        index=rules.index.output,
-        landmarks=table("landmarks"),
+        index=needed("prompts", lambda wildcards: LAYOUT.index),
+        landmarks=needed("prompts", table("landmarks")),
     output:
         LAYOUT.table("{scope}", "prompts", "{shard}"),
     log:
@@ -15,7 +15,6 @@ rule prompts_shard:
         runtime=60,
     params:
         config=settings("prompts"),
-        version=STAGES["prompts"].version,
     message:
         "Writing prompts for {wildcards.shard}"
     shell:
@@ -25,9 +24,10 @@ rule prompts_shard:
 
 rule depth_shard:
     input:
-        crop=table("crop"),
-        landmarks=table("landmarks"),
-        prompts=table("prompts"),
+        first=first("depth"),
+        crop=needed("depth", table("crop")),
+        landmarks=needed("depth", table("landmarks")),
+        prompts=needed("depth", table("prompts")),
     output:
         LAYOUT.table("{scope}", "depth", "{shard}"),
     log:
@@ -41,7 +41,6 @@ rule depth_shard:
         runtime=120,
     params:
         config=settings("depth"),
-        version=STAGES["depth"].version,
     message:
         "Drawing depth maps for the pictures of {wildcards.shard}"
     shell:
@@ -51,10 +50,11 @@ rule depth_shard:
 
 rule generate_shard:
     input:
-        crop=table("crop"),
-        landmarks=table("landmarks"),
-        depth=table("depth"),
-        prompts=table("prompts"),
+        first=first("generate"),
+        crop=needed("generate", table("crop")),
+        landmarks=needed("generate", table("landmarks")),
+        depth=needed("generate", table("depth")),
+        prompts=needed("generate", table("prompts")),
     output:
         LAYOUT.table("{scope}", "generate", "{shard}"),
     log:
@@ -69,7 +69,6 @@ rule generate_shard:
         gpu=1,
     params:
         config=settings("generate"),
-        version=STAGES["generate"].version,
     message:
         "Generating pictures from {wildcards.shard}"
     shell:
@@ -80,9 +79,10 @@ rule generate_shard:
 
 rule quality_shard:
     input:
-        crop=table("crop"),
-        landmarks=table("landmarks"),
-        generate=table("generate"),
+        index=needed("quality", lambda wildcards: LAYOUT.index),
+        crop=needed("quality", table("crop")),
+        landmarks=needed("quality", table("landmarks")),
+        generate=needed("quality", table("generate")),
     output:
         LAYOUT.table("{scope}", "quality", "{shard}"),
     log:
@@ -96,10 +96,9 @@ rule quality_shard:
         runtime=120,
     params:
         config=settings("quality"),
-        version=STAGES["quality"].version,
     message:
         "Judging the pictures generated from {wildcards.shard}"
     shell:
-        "python -m aacsfnet quality --config {params.config:q} --crop {input.crop:q}"
-        " --landmarks {input.landmarks:q} --generate {input.generate:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        "python -m aacsfnet quality --config {params.config:q} --index {input.index:q}"
+        " --crop {input.crop:q} --landmarks {input.landmarks:q} --generate {input.generate:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -1,17 +1,19 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
 import os
 import sys
+from functools import cache
 
 sys.path.insert(0, workflow.basedir)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from aacsfnet import premises
 from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
-from aacsfnet.stages import STAGES
 from aacsfnet.workflow import Workflow
 
 try:
@@ -55,6 +57,67 @@ shell.prefix(
         else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; "
     )
 )
+
+
+@cache
+def decide():
+    """Let the results themselves say what they were made from (aacsfnet.freshness).
+
+    Snakemake's records stay behind when results are moved, so they do not decide.
+    """
+    workflow.dag_settings.rerun_triggers = frozenset([RerunTrigger.MTIME])
+    given = frozenset(workflow.dag_settings.forcerun)
+    # A rule's name begins with its stage.
+    PLAN.forced = given | {name.partition("_")[0] for name in given}
+
+
+def why(stage, wildcards):
+    """Why a job runs, "" where its results stand; a process that runs one job does not ask."""
+    if not workflow.is_main_process:
+        return "asked for"
+    decide()
+    try:
+        reason = PLAN.why(stage, wildcards)
+    except AacsfnetError as error:
+        raise WorkflowError(str(error)) from None
+    for line in PLAN.freshness.news():
+        logger.info(line)
+    return reason
+
+
+def needed(stage, files):
+    """The files that a stage's job is made from, a function of wildcards.
+
+    Where the job's results stand, its inputs are ancient: neither their times nor their being made
+    again run it. Otherwise it is forced.
+    """
+
+    def inputs(wildcards):
+        found = files(wildcards)
+        if not why(stage, wildcards):
+            if isinstance(found, list):
+                return [ancient(str(path)) for path in found]
+            # Only the index can be lost here; Snakemake would run all that it is an input of.
+            return ancient(str(found)) if os.path.exists(found) else []
+        if workflow.is_main_process:
+            workflow.dag.forcefiles.add(str(PLAN.result(stage, wildcards)))
+        return found
+
+    return inputs
+
+
+def first(stage):
+    """The index where it and a later job are made again, a function of wildcards.
+
+    Snakemake passes over a job that waits for the index through results that stand.
+    """
+    return lambda wildcards: (
+        [str(LAYOUT.index)]
+        if workflow.is_main_process
+        and why("index", wildcards)
+        and why(stage, wildcards)
+        else []
+    )
 
 
 def settings(stage):

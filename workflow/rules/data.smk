@@ -1,6 +1,6 @@
 rule index:
     input:
-        PLAN.sources,
+        needed("index", lambda wildcards: PLAN.sources),
     output:
         LAYOUT.index,
     log:
@@ -14,8 +14,6 @@ rule index:
         runtime=60,
     params:
         config=settings("index"),
-        version=STAGES["index"].version,
-        names=PLAN.names_hash,
     message:
         "Listing the frames of the data set"
     shell:

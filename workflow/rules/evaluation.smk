@@ -1,11 +1,15 @@
 rule evaluate_experiment:
     input:
-        index=rules.index.output,
-        merged=merged("index"),
-        splits=merged("splits"),
-        predictions=lambda wildcards: [
-            trained.predictions for trained in PLAN.trained(wildcards.experiment)
-        ],
+        first=first("evaluate"),
+        index=needed("evaluate", lambda wildcards: LAYOUT.index),
+        merged=needed("evaluate", merged("index")),
+        splits=needed("evaluate", merged("splits")),
+        predictions=needed(
+            "evaluate",
+            lambda wildcards: [
+                trained.predictions for trained in PLAN.trained(wildcards.experiment)
+            ],
+        ),
     output:
         predictions=LAYOUT.experiment("{experiment}").predictions,
         reliability=LAYOUT.experiment("{experiment}").reliability,
@@ -26,7 +30,6 @@ rule evaluate_experiment:
         runtime=60,
     params:
         config=settings("evaluate"),
-        version=STAGES["evaluate"].version,
         merge=subpath(input.merged, parent=True),
         output=subpath(output.metrics, parent=True),
     message:
@@ -38,7 +41,13 @@ rule evaluate_experiment:
 
 rule report:
     input:
-        [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
+        first=first("report"),
+        metrics=needed(
+            "report",
+            lambda wildcards: [
+                LAYOUT.experiment(name).metrics for name in PLAN.experiments
+            ],
+        ),
     output:
         page=report(
             LAYOUT.report,
@@ -58,7 +67,6 @@ rule report:
         runtime=60,
     params:
         config=settings("report"),
-        version=STAGES["report"].version,
         results=subpath(output.page, parent=True),
     message:
         "Writing the report"

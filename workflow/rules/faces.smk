@@ -1,6 +1,6 @@
 rule crop_shard:
     input:
-        index=rules.index.output,
+        index=needed("crop", lambda wildcards: LAYOUT.index),
     output:
         LAYOUT.table("{scope}", "crop", "{shard}"),
     log:
@@ -14,7 +14,6 @@ rule crop_shard:
         runtime=60,
     params:
         config=settings("crop"),
-        version=STAGES["crop"].version,
     message:
         "Cropping the faces of {wildcards.shard}"
     shell:
@@ -24,7 +23,8 @@ rule crop_shard:
 
 rule landmarks_shard:
     input:
-        crop=table("crop"),
+        first=first("landmarks"),
+        crop=needed("landmarks", table("crop")),
     output:
         LAYOUT.table("{scope}", "landmarks", "{shard}"),
     log:
@@ -38,7 +38,6 @@ rule landmarks_shard:
         runtime=60,
     params:
         config=settings("landmarks"),
-        version=STAGES["landmarks"].version,
     message:
         "Finding landmarks in {wildcards.shard}"
     shell:

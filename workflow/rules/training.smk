@@ -1,10 +1,10 @@
 rule merge_shards:
     input:
-        index=rules.index.output,
-        crop=tables("crop"),
-        landmarks=tables("landmarks"),
-        generate=tables("generate"),
-        quality=tables("quality"),
+        index=needed("merge", lambda wildcards: LAYOUT.index),
+        crop=needed("merge", tables("crop")),
+        landmarks=needed("merge", tables("landmarks")),
+        generate=needed("merge", tables("generate")),
+        quality=needed("merge", tables("quality")),
     output:
         images=LAYOUT.merged("{scope}").images,
         index=LAYOUT.merged("{scope}").index,
@@ -20,7 +20,6 @@ rule merge_shards:
         runtime=120,
     params:
         config=settings("merge"),
-        version=STAGES["merge"].version,
         crop=folder("crop"),
         landmarks=folder("landmarks"),
         generate=folder("generate"),
@@ -36,9 +35,10 @@ rule merge_shards:
 
 rule train_fold:
     input:
-        images=merged("images"),
-        index=merged("index"),
-        splits=merged("splits"),
+        first=first("train"),
+        images=needed("train", merged("images")),
+        index=needed("train", merged("index")),
+        splits=needed("train", merged("splits")),
     output:
         weights=LAYOUT.trained("{experiment}", "{seed}", "{fold}").weights,
         description=LAYOUT.trained("{experiment}", "{seed}", "{fold}").description,
@@ -59,7 +59,6 @@ rule train_fold:
         config=lambda wildcards: LAYOUT.settings_of_experiment(
             wildcards.experiment, "train"
         ),
-        version=STAGES["train"].version,
         merge=subpath(input.images, parent=True),
         output=subpath(output[0], parent=True),
     message:

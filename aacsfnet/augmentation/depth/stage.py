@@ -11,6 +11,7 @@ from aacsfnet import tables
 from aacsfnet.augmentation.depth.mesh import mesh_depth, mesh_triangles, rasterise
 from aacsfnet.augmentation.edit.start import Faces
 from aacsfnet.config import Config, Depth
+from aacsfnet.made import from_tables
 
 Row = dict[str, Any]
 #: A row of the prompts table and the shard's faces to a control picture `(H, W)`, 16 bit.
@@ -36,7 +37,8 @@ def depth(config: Config, crop: Path, landmarks: Path, prompts: Path, output: Pa
         rows = _rows(plan, faces, _of_mesh)
     else:
         rows = _with_model(config.depth, plan, faces)
-    tables.write(output, tables.frame("depth", rows), "depth")
+    notes = from_tables(config, "depth", crop=crop, landmarks=landmarks, prompts=prompts)
+    tables.write(output, tables.frame("depth", rows), "depth", notes)
 
 
 def _of_mesh(picture: Row, faces: Faces) -> NDArray[np.uint16]:

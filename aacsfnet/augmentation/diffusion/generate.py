@@ -12,6 +12,7 @@ from aacsfnet.augmentation.diffusion import provenance
 from aacsfnet.augmentation.diffusion.recipe import strength_of
 from aacsfnet.augmentation.diffusion.unfinished import Unfinished
 from aacsfnet.config import Config, Generate
+from aacsfnet.made import from_tables
 from aacsfnet.software import versions
 from aacsfnet.tables import KINDS
 
@@ -63,7 +64,10 @@ def generate(
     ]
     made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
     rows = [made.get(row["image_id"]) or _row(row) for row in plan]
-    tables.write(output, tables.frame("generate", rows), "generate")
+    notes = from_tables(
+        config, "generate", crop=crop, landmarks=landmarks, depth=depth, prompts=prompts
+    )
+    tables.write(output, tables.frame("generate", rows), "generate", notes)
     Unfinished(output, "").clear()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from aacsfnet import tables
+from aacsfnet.layout import unfinished_table
 
 
 class Unfinished:
@@ -23,8 +24,8 @@ class Unfinished:
 
     def __init__(self, output: Path, key: str) -> None:
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-        self._folder = output.parent / f".{output.stem}.unfinished-{digest}"
-        self._others = f".{output.stem}.unfinished-*"
+        self._folder = unfinished_table(output, digest)
+        self._others = unfinished_table(output, "*").name
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows finished so far, in order."""

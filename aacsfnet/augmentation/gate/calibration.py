@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from aacsfnet import tables
@@ -150,8 +151,8 @@ def pairs_of(faces: Sequence[dict[str, Any]], label: Label) -> dict[str, Pairs]:
     """Return the pairs of one person's real frames for each score.
 
     Args:
-        faces: rows of one landmarks table; only those that are "ok" count, and of which no
-            measure of pain is unknown because something covers the face.
+        faces: rows of one landmarks table with their `label`; only those that are "ok" count, and
+            of which no measure of pain is unknown because something covers the face.
         label: of the data set.
     """
     usable = [
@@ -214,7 +215,8 @@ def calibrate(config: Config, results: Path) -> dict[str, Calibration | str]:
             if not (files := layout.finished(landmarks, "landmarks", shards)):
                 folder = layout.stage(landmarks, "landmarks")
                 raise DataError(f"{folder}: no tables; run the landmarks stage first")
-            found[", ".join(names)] = layout.config(scope).quality, _pooled_pairs(files, label)
+            pairs = _pooled_pairs(files, layout.index, label)
+            found[", ".join(names)] = layout.config(scope).quality, pairs
         except DataError as error:
             found[", ".join(names)] = str(error)
     if all(isinstance(each, str) for each in found.values()):
@@ -222,9 +224,17 @@ def calibrate(config: Config, results: Path) -> dict[str, Calibration | str]:
     return found
 
 
-def _pooled_pairs(files: Sequence[Path], label: Label) -> dict[str, Pairs]:
-    columns = ["label", "status", "measures"]
-    shards = [pairs_of(tables.read(file, columns).to_dicts(), label) for file in files]
+def with_labels(faces: pl.DataFrame, index: Path) -> pl.DataFrame:
+    """Return rows of one landmarks table with the labels that the index table gives them."""
+    subjects = faces["subject"].unique().to_list()
+    own = tables.read(index, ["frame_id", "label"], pl.col("subject").is_in(subjects))
+    return tables.labelled(faces, own)
+
+
+def _pooled_pairs(files: Sequence[Path], index: Path, label: Label) -> dict[str, Pairs]:
+    columns = ["frame_id", "subject", "status", "measures"]
+    faces = (with_labels(tables.read(file, columns), index) for file in files)
+    shards = [pairs_of(rows.to_dicts(), label) for rows in faces]
     pooled = {score: pool([shard[score] for shard in shards]) for score in BOUNDS}
     for counted in pooled.values():
         if not counted.same_pairs or not counted.different_pairs:

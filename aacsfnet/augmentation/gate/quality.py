@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aacsfnet import tables
-from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of
+from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of, with_labels
 from aacsfnet.augmentation.gate.likeness import likeness
 from aacsfnet.augmentation.gate.resemblance import (
     MESH_ERROR,
@@ -31,10 +31,12 @@ from aacsfnet.augmentation.gate.targets import MOVED_BY, UNSEEN, asked_change, e
 from aacsfnet.augmentation.gate.witness import Witness, agreement
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.shards import noted_rows
 from aacsfnet.faces.action_units import usual_face
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.visibility import covered, hidden_measures, hidden_units, visible_of
+from aacsfnet.made import from_tables
 from aacsfnet.tables import PAIN_MEASURES
 
 Scores = dict[str, Any]
@@ -43,13 +45,16 @@ Scores = dict[str, Any]
 _GROWS = 0.1
 
 
-def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output: Path) -> None:
+def quality(
+    config: Config, index: Path, crop: Path, landmarks: Path, generate: Path, output: Path
+) -> None:
     """Write scores and verdict for the generated pictures of one shard.
 
     The bound on measures and the pairs of real frames behind it are noted in the table's metadata.
 
     Args:
         config: `dataset`, `index`, `landmarks` and `quality` are used.
+        index: the index table; of it, the labels of the shard's frames.
         crop: table of the sources' crops.
         landmarks: table of their landmarks.
         generate: table of the generated pictures.
@@ -58,8 +63,9 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
     Raises:
         ModelFileError: `quality.identity_model` is missing or no vision model.
     """
-    known = ["frame_id", "label", "status", "landmarks_px", "measures"]
-    faces = tables.read(landmarks, known + [f"visible_{region}" for region in tables.REGIONS])
+    known = ["frame_id", "subject", "status", "landmarks_px", "measures"]
+    known += [f"visible_{region}" for region in tables.REGIONS]
+    faces = with_labels(tables.read(landmarks, known), index)
     sources = {face["frame_id"]: face for face in faces.iter_rows(named=True)}
     pairs = pairs_of(list(sources.values()), open_dataset(config).label)
     bound = bound_of(pairs["measure_difference"], config.quality)
@@ -87,7 +93,14 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
             reasons = faults(kept, config.quality, bound, bounds, hidden)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
-    notes = _notes(config.quality, bound, pairs, witness)
+    notes = _notes(config.quality, bound, pairs, witness) | from_tables(
+        config,
+        "quality",
+        rows=noted_rows(index, "labels", output.stem),
+        crop=crop,
+        landmarks=landmarks,
+        generate=generate,
+    )
     tables.write(output, tables.frame("quality", rows), "quality", notes)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.augmentation.edit.start import warp_of
@@ -25,10 +26,12 @@ from aacsfnet.augmentation.prompts.words import (
 )
 from aacsfnet.config import Config, Prompts
 from aacsfnet.datasets import Label, open_dataset
+from aacsfnet.datasets.shards import noted_rows
 from aacsfnet.errors import SettingsError
 from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_face
 from aacsfnet.faces.visibility import SEEN_ON, covered, hidden_units, visible_of
 from aacsfnet.facs import ACTION_UNITS
+from aacsfnet.made import from_tables
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,9 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     _check_negative(config.prompts, count)
     label = open_dataset(config).label
     faces = tables.read(landmarks)
-    own = tables.read(index).join(faces.select("subject").unique(), on="subject", how="semi")
+    subjects = faces["subject"].unique().to_list()
+    own = tables.read(index, where=pl.col("subject").is_in(subjects))
+    faces = tables.labelled(faces, own)
     planner = Planner(config, label, own.filter(status="ok"))
     coded = own.join(faces, on="frame_id", how="semi").iter_rows(named=True)
     by_frame = {row["frame_id"]: row for row in coded}
@@ -80,7 +85,9 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
             rows.append(kept | texts | _planned(face, picture, config.seed))
     planned = sum(row["status"] == "ok" for row in rows)
     log.info("%d pictures planned from %d frames", planned, len(faces))
-    tables.write(output, tables.frame("prompts", rows), "prompts")
+    rows_taken = noted_rows(index, "labels", output.stem)
+    notes = from_tables(config, "prompts", rows=rows_taken, landmarks=landmarks)
+    tables.write(output, tables.frame("prompts", rows), "prompts", notes)
 
 
 def _is_ok(row: dict[str, Any]) -> bool:

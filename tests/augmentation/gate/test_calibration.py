@@ -108,16 +108,29 @@ def results(tmp_path):
     for subject in ("a", "b"):
         rows = [
             face(number, label, 0.2 - 0.03 * label + random.normal(0, 0.005), subject)
-            for number, label in enumerate([0.0] * 20 + [2.0] * 10 + [4.0] * 5)
+            for number, label in enumerate(LABELS)
         ]
-        path = tmp_path / "landmarks" / f"{subject}.00.parquet"
-        tables.write(path, tables.frame("landmarks", rows), "landmarks")
+        write_faces(tmp_path / "landmarks" / f"{subject}.00.parquet", rows)
     write_index(tmp_path)
     return tmp_path
 
 
+#: Of each subject's frames.
+LABELS = [0.0] * 20 + [2.0] * 10 + [4.0] * 5
+
+
+def write_faces(path, rows):
+    unlabelled = [{name: row[name] for name in row if name != "label"} for row in rows]
+    tables.write(path, tables.frame("landmarks", unlabelled), "landmarks")
+
+
 def write_index(folder):
-    rows = [{"frame_id": s, "status": "ok", "shard": f"{s}.00"} for s in ("a", "b")]
+    rows = [
+        {name: value for name, value in face(n, label, 0.1, s).items() if name != "measures"}
+        | {"shard": f"{s}.00"}
+        for s in ("a", "b")
+        for n, label in enumerate(LABELS)
+    ]
     tables.write(folder / "index.parquet", tables.frame("index", rows), "index")
 
 
@@ -135,8 +148,8 @@ def test_a_data_set_whose_labels_show_is_told_apart(results):
 
 def test_each_experiment_has_its_own_landmarks_and_bounds(results):
     own = results / "experiments" / "own" / "landmarks"
-    rows = [face(number, 4.0 * (number % 2), 0.1) for number in range(20)]
-    tables.write(own / "a.00.parquet", tables.frame("landmarks", rows), "landmarks")
+    rows = [face(number, LABELS[number], 0.1) for number in range(10, 30)]
+    write_faces(own / "a.00.parquet", rows)
     experiments = {
         "full": {},
         "own": {"landmarks": {"min_confidence": 0.6}},
@@ -144,8 +157,7 @@ def test_each_experiment_has_its_own_landmarks_and_bounds(results):
         "unmade": {"crop": {"margin": 0.3}},
     }
     # A person who was removed from the data set does not count.
-    gone = tables.frame("landmarks", rows)
-    tables.write(results / "landmarks" / "gone.00.parquet", gone, "landmarks")
+    write_faces(results / "landmarks" / "gone.00.parquet", rows)
     got = calibration.calibrate(validate({"experiments": experiments}), results)
     assert list(got) == ["full", "own", "strict", "unmade"]
     assert got["unmade"].endswith("landmarks: no tables; run the landmarks stage first")

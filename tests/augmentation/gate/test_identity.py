@@ -112,7 +112,8 @@ def test_the_gate_records_identity_and_may_demand_it(shard, of_timm, face_pictur
     }
     tables.write(shard["generate"], tables.frame("generate", [inverted]), "generate")
     config = validate({"quality": {"identity_model": str(of_timm), "min_identity": least}})
-    quality(config, *(shard[name] for name in ("crop", "landmarks", "generate", "quality")))
+    names = ("index", "crop", "landmarks", "generate", "quality")
+    quality(config, *(shard[name] for name in names))
     row = tables.read(shard["quality"]).row(0, named=True)
     assert -1 <= row["identity"] < 0.9999
     assert ("identity" in row["reason"]) == (least is not None)

@@ -157,7 +157,8 @@ def judged(shard, face_picture):
             for variant, picture in enumerate(pictures)
         ]
         tables.write(shard["generate"], tables.frame("generate", rows), "generate")
-        paths = (shard[name] for name in ("crop", "landmarks", "generate", "quality"))
+        names = ("index", "crop", "landmarks", "generate", "quality")
+        paths = (shard[name] for name in names)
         quality(validate({"quality": limits}), *paths)
         return tables.read(shard["quality"]).rows(named=True)
 
