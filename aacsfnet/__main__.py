@@ -1,5 +1,23 @@
-"""Lets `python -m aacsfnet` stand for the `aacsfnet` command."""
+"""Where the `aacsfnet` command, or `python -m aacsfnet`, begins."""
 
-from aacsfnet.cli import main
+import sys
 
-main()
+#: Exit status of a command that Ctrl-C ended, as shells have it.
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; one line where Ctrl-C ends it, also while modules are imported."""
+    try:
+        from aacsfnet.cli import main as run
+
+        run()
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
+            raise
+        sys.stderr.write("aacsfnet: interrupted\n")
+        sys.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

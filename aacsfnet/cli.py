@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from aacsfnet import __version__
 from aacsfnet.config import load
-from aacsfnet.errors import AacsfnetError
+from aacsfnet.errors import AacsfnetError, SettingsError
 
 app = typer.Typer(
     name="aacsfnet",
@@ -185,18 +185,26 @@ def train(
 
 
 @stage(
-    "aacsfnet evaluate --output results/demo/experiments/full"
+    "aacsfnet evaluate --index results/demo/index.parquet --merge results/demo/merge"
+    " --output results/demo/experiments/full"
     " results/demo/experiments/full/seed-*/fold-*/predictions.parquet"
 )
 def evaluate(
     predictions: Annotated[list[Path], Argument(help="Predictions of every fold and seed.")],
     output: Output,
+    index: Annotated[
+        Path | None, Option("--index", help="The index table; without it no groups are compared.")
+    ] = None,
+    merge: Annotated[
+        Path | None,
+        Option("--merge", help="Folder of the merged data; without it no geometry baseline."),
+    ] = None,
     config: Settings = "config.yaml",
 ) -> None:
     """Compute an experiment's figures on people it never saw."""
     from aacsfnet.evaluation.evaluate import evaluate as run
 
-    run(load(config), predictions, output)
+    run(load(config), predictions, output, index, merge)
 
 
 @stage("aacsfnet report --results results/demo --output results/demo/report.html")
@@ -243,17 +251,82 @@ def doctor(config: Settings = "config.yaml") -> None:
         raise typer.Exit(2)
 
 
-@tool("aacsfnet audit --results results/demo")
-def audit(results: Results, config: Settings = "config.yaml") -> None:
-    """Check finished results again for leaks, lost rows and altered pictures."""
+@tool("aacsfnet audit --results results/demo` or `aacsfnet audit predictions.csv")
+def audit(
+    file: Annotated[
+        Path | None,
+        Argument(help="Anybody's predictions: CSV, TSV, Parquet, NPZ or MAT; or --results."),
+    ] = None,
+    results: Annotated[
+        Path | None, Option("--results", help="A data set's results folder instead of a file.")
+    ] = None,
+    column: Annotated[
+        list[str], Option("--column", help="Which column is which: prediction=yhat.")
+    ] = [],  # noqa: B006 typer copies it
+    label: Annotated[str | None, Option("--label", help="What the labels are, e.g. pspi.")] = None,
+    scale: Annotated[str | None, Option("--range", help="Their lowest and highest: 0:16.")] = None,
+    claim: Annotated[
+        list[str], Option("--claim", help="A figure that goes with the file: pcc=0.61,0.5,0.7.")
+    ] = [],  # noqa: B006 typer copies it
+    truth: Annotated[
+        Path | None, Option("--truth", help="A table of the true labels by frame, to check by.")
+    ] = None,
+    output: Annotated[
+        Path | None, Option("--output", help="A folder for the figures and findings.")
+    ] = None,
+    config: Annotated[
+        str | None, Option("--config", help="Settings as a YAML file or as JSON text.")
+    ] = None,
+) -> None:
+    """Check finished results, or anybody's predictions, for leaks, losses and flattery.
+
+    With `--results`: leaks, lost rows and altered pictures. With a file: all of its figures, and
+    what is wrong with it. Status 1 where anything is.
+    """
+    if (file is None) == (results is None):
+        raise SettingsError("audit: name either a file of predictions or --results, a folder")
+    if file is not None:
+        from aacsfnet.evaluation.file_audit.command import audit_file
+        from aacsfnet.report.file_audit_text import in_words, write
+
+        found = audit_file(
+            file, load(config) if config else None, column, label, scale, claim, truth
+        )
+        typer.echo(in_words(found))
+        if output is not None:
+            write(found, output)
+        if found.findings:
+            raise typer.Exit(1)
+        return
     from aacsfnet.evaluation.audit import audit as run
 
-    discrepancies = run(load(config), results)
+    assert results is not None
+    discrepancies = run(load(config or "config.yaml"), results)
     for discrepancy in discrepancies:
         typer.echo(discrepancy)
     typer.echo(f"{len(discrepancies)} discrepancies" if discrepancies else "nothing wrong found")
     if discrepancies:
         raise typer.Exit(1)
+
+
+@tool("aacsfnet checklist --results results/demo --output checklist.md")
+def checklist(
+    results: Results,
+    output: Annotated[
+        Path | None, Option("--output", help="A Markdown file; printed if not told.")
+    ] = None,
+    config: Settings = "config.yaml",
+) -> None:
+    """Write a TRIPOD+AI checklist: what the run knows filled in, the rest left to the author."""
+    from aacsfnet.files import replacing
+    from aacsfnet.report.checklist import checklist as run
+
+    text = run(load(config), results)
+    if output is None:
+        typer.echo(text)
+        return
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @tool(

@@ -46,6 +46,11 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:100]
 
 
+def shown(path: Path) -> str:
+    """Return a path for a message: a relative one with the place where it was looked for."""
+    return f"{path}" if path.is_absolute() else f"{path} ({path.absolute()})"
+
+
 def digest_of(file: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     with file.open("rb") as opened:

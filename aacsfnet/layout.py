@@ -53,6 +53,15 @@ class Evaluated:
         return [Trained(folder) for folder in sorted(folders)]
 
 
+class ReportFiles:
+    """The files beside a report: its tables and figures, in a folder of the page's name."""
+
+    def __init__(self, page: Path) -> None:
+        self.folder = page.with_name(page.stem if page.suffix else f"{page.name}-files")
+        self.tables = self.folder / "tables"
+        self.figures = self.folder / "figures"
+
+
 class Layout:
     """The paths of one data set's results under given settings.
 
@@ -65,6 +74,7 @@ class Layout:
         self.folder = folder or config.results / config.dataset
         self.index = self.folder / "index.parquet"
         self.report = self.folder / "report.html"
+        self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {

@@ -47,10 +47,10 @@ STAGES = {
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
     "train": Stage(3, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
-    "evaluate": Stage(1, ("data", "evaluate"), ("train",)),
+    "evaluate": Stage(2, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
-        2,
+        3,
         (
             *("data", "seed", "index.shard_frames", "crop", "landmarks", "prompts", "depth"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),

@@ -17,8 +17,9 @@ from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
 from aacsfnet.config import validate
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import shards_of
+from aacsfnet.datasets.base import GROUPS, shards_of
 from aacsfnet.errors import InputError, SettingsError, WorkError
+from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
 
@@ -27,7 +28,8 @@ class Workflow:
     """The plan of one run.
 
     Raises:
-        SettingsError: the settings are wrong, or the data set has too few subjects for them.
+        SettingsError: the settings are wrong, or the data set has too few subjects for them, or
+            no such group of people.
         DataError: the data set cannot be used, or its own split: its pool, and all of it where
             `merge.folds` is given.
     """
@@ -42,6 +44,10 @@ class Workflow:
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
         self._check_levels(dataset.label)
+        evaluated = self.config.evaluate
+        thresholds_of(dataset.label, evaluated.thresholds)
+        if further := [name for name in evaluated.groups if name not in GROUPS]:
+            dataset.people(further)
         words = dataset.splits()
         self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
 

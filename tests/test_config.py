@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from aacsfnet.config import Config, files, load, validate
+from aacsfnet.config.load import check_files
 from aacsfnet.errors import SettingsError
 from aacsfnet.tables import KINDS
 
@@ -55,6 +56,9 @@ def test_every_key_has_a_comment():
         ({"experiments": {"a": {"train": {"network": None}}}}, ["train.network = None"]),
         ({"experiments": {"a/b": {}}}, ["'a/b'", "letters"]),
         ({"training_seeds": [1, 1]}, ["training_seeds", "differ"]),
+        ({"training_seeds": 3}, ["training_seeds = 3", "a list, such as [3]"]),
+        ({"results": "a{b}"}, ["results", "'a{b}'", "wildcard"]),
+        ({"index": {"unbc": {"root": "~nobody-here/x"}}}, ["index.unbc.root", "~nobody-here/x"]),
         ({"index": {"manifest": {"label_low": 5, "label_high": 5}}}, ["label_low", "label_high"]),
         (["crop"], ["list", "expected keys"]),
     ],
@@ -78,6 +82,47 @@ def test_load_reads_yaml_and_json_alike(tmp_path):
     path.write_text("\ufeffcrop:\n  size: 256\n", encoding="utf-8")
     assert load(path) == load(json.dumps({"crop": {"size": 256}}))
     assert load(path).crop.size == 256
+
+
+def test_home_is_expanded_in_every_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = validate(
+        {
+            "results": "~/r",
+            "index": {"further_roots": ["~/a"], "manifest": {"file": "~/t.csv"}},
+            "quality": {"identity_model": "~/m"},
+        }
+    )
+    assert config.results.as_posix() == "/home/me/r"
+    assert config.index.further_roots[0].as_posix() == "/home/me/a"
+    assert config.index.manifest.file.as_posix() == "/home/me/t.csv"
+    assert config.quality.identity_model == "/home/me/m"
+
+
+def test_a_file_is_laid_over_the_config_file_here_as_the_workflow_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "study.yaml"
+    study.write_text("experiments: {mine: {}, no-generation: null}\ncrop: {margin: 0.5}\n")
+    assert list(load(study).experiments) == ["full", "mine"]
+    (tmp_path / "config.yaml").write_text(
+        "experiments: {a: {}, no-generation: {}}\ncrop: {size: 64}\n"
+    )
+    assert list(load(study).experiments) == ["a", "mine"]
+    assert (load(study).crop.size, load(study).crop.margin) == (64, 0.5)
+    assert list(load("config.yaml").experiments) == ["a", "no-generation"]
+
+
+def test_an_experiment_that_is_not_there_cannot_be_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base, study, more = (tmp_path / f"{name}.yaml" for name in ("base", "study", "more"))
+    base.write_text("experiments: {full: {}, no-generation: {}}")
+    study.write_text("experiments: {no-genration: null}")
+    more.write_text("experiments: {no-genration: {}}")
+    with pytest.raises(SettingsError, match=r"study\.yaml.*did you mean 'no-generation'"):
+        load(study)
+    with pytest.raises(SettingsError, match=r"experiments\.no-genration: null removes"):
+        check_files([base, study])
+    check_files([base, more, study])
 
 
 @pytest.mark.parametrize(

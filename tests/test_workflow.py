@@ -214,3 +214,15 @@ def test_levels_of_labels_that_no_units_make_are_refused_before_the_first_job(pl
     assert plan(**wanted).experiments == ["full", "more"]
     with pytest.raises(SettingsError, match=r"are vas, 0 to 10: set it to 0 \(experiment more\)"):
         plan(label=["vas", 0.0, 10.0, ""], **wanted)
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "words"),
+    [
+        ({"thresholds": [1, 20]}, "20 is outside pspi 0–16"),
+        ({"groups": ["sex", "hospital"]}, "'hospital' is known of nobody in this data set"),
+    ],
+)
+def test_figures_that_cannot_be_given_are_refused_before_the_first_job(evaluate, words):
+    with pytest.raises(SettingsError, match=words):
+        Workflow({"evaluate": evaluate})

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aacsfnet.errors import ModelFileError
-from aacsfnet.files import LOCK, check_lock, digest_of
+from aacsfnet.files import LOCK, check_lock, digest_of, shown
 
 #: File in a model folder that says what it is; no part of its checksum.
 CARD = "card.json"
@@ -33,7 +33,7 @@ def check_folder(key: str, folder: Path) -> None:
     """
     quieten()
     if not folder.is_dir():
-        raise ModelFileError(f"{key} = '{folder}': no such folder")
+        raise ModelFileError(f"{key} = '{shown(folder)}': no such folder")
     check_lock(folder, {})
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from aacsfnet.config.augmentation import Depth, Generate, Prompts, Quality
 from aacsfnet.config.block import Block
@@ -11,11 +11,19 @@ from aacsfnet.config.data import DatasetName, Index
 from aacsfnet.config.evaluation import Evaluate, Report
 from aacsfnet.config.explain import explain
 from aacsfnet.config.faces import Crop, Landmarks
+from aacsfnet.config.layers import laid_over
 from aacsfnet.config.training import Merge, Train
 from aacsfnet.errors import SettingsError
 
 #: Blocks that an experiment may override: the stages whose results it can have of its own.
 OVERRIDABLE = ("crop", "landmarks", "depth", "prompts", "generate", "quality", "merge", "train")
+
+
+#: The experiments of a run that names none.
+EXPERIMENTS: dict[str, dict[str, dict[str, Any]]] = {
+    "full": {},
+    "no-generation": {"train": {"synthetic": False}},
+}
 
 
 class Config(Block):
@@ -39,10 +47,20 @@ class Config(Block):
         (1,), min_length=1, description="training seeds; each experiment is trained once per seed"
     )
     experiments: dict[str, dict[str, dict[str, Any]]] = Field(
-        {"full": {}, "no-generation": {"train": {"synthetic": False}}},
+        EXPERIMENTS,
         min_length=1,
         description="name: {stage: {key: value}} that differs from above",
     )
+
+    @field_validator("results")
+    @classmethod
+    def _is_no_pattern(cls, results: Path) -> Path:
+        if found := [sign for sign in "{}" if sign in str(results)]:
+            raise ValueError(
+                f"{str(results)!r} holds {found[0]!r}, a wildcard to the workflow; name the"
+                " folder without it"
+            )
+        return results
 
     @model_validator(mode="before")
     @classmethod
@@ -79,18 +97,8 @@ class Config(Block):
             if stage not in OVERRIDABLE:
                 possible = ", ".join(OVERRIDABLE)
                 raise ValueError(f"experiments.{name}.{stage}: expected one of {possible}")
-            merged[stage] = _laid_over(merged[stage], keys)
+            merged[stage] = laid_over(merged[stage], keys)
         try:
             return Config.model_validate(merged)
         except ValidationError as error:
             raise ValueError(f"experiments.{name}: {explain(error, Config)}") from error
-
-
-def _laid_over(block: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
-    """Return a block with some keys of other values; in nested blocks too only those change."""
-    nested = {
-        name: _laid_over(block[name], value)
-        for name, value in keys.items()
-        if isinstance(value, dict) and isinstance(block.get(name), dict)
-    }
-    return block | keys | nested

@@ -10,6 +10,15 @@ class Evaluate(Block):
 
     bootstrap: int = Field(2000, ge=100, description="bootstrap resamples of subjects")
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="confidence level of the intervals")
+    thresholds: tuple[float, ...] | None = Field(
+        None,
+        min_length=1,
+        description="labels at or above one count as pain; null: usual ones, of PSPI 1, 2 and 3",
+    )
+    groups: tuple[str, ...] = Field(
+        ("sex", "age_group"),
+        description="groups of people to compare: sex, age_group, or columns of the manifest",
+    )
 
 
 class Report(Block):

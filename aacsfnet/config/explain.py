@@ -22,6 +22,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
             lines.append(f"{key}: unknown key{hint}")
         elif item["type"] == "value_error":
             lines.append(f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"]))
+        elif item["type"] == "tuple_type":
+            lines.append(f"{key} = {item['input']!r}: expected a list, such as [{item['input']}]")
         else:
             expected = item["msg"].replace("Input should be", "expected")
             lines.append(f"{key} = {item['input']!r}: {expected}")

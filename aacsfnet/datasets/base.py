@@ -4,13 +4,14 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from aacsfnet.errors import SettingsError
 from aacsfnet.files import safe_name
 from aacsfnet.labels import Label as Label
 from aacsfnet.tables import SCHEMAS, Fault
@@ -43,6 +44,10 @@ NOTES = {
 }
 
 
+#: Groups of people that the index holds.
+GROUPS = ("sex", "age_group")
+
+
 class Dataset(ABC):
     """One source of frames with labels."""
 
@@ -64,6 +69,19 @@ class Dataset(ABC):
 
     def splits(self) -> dict[str, set[str]]:
         """Return what the rows of each subject say of its split; empty where none can say."""
+        return {}
+
+    def people(self, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
+        """Return by column what is said of each subject there, beyond what the index holds.
+
+        Raises:
+            SettingsError: there is no such column.
+        """
+        if names:
+            raise SettingsError(
+                f"evaluate.groups: {names[0]!r} is known of nobody in this data set; expected sex"
+                " or age_group, or with dataset: manifest a column of your table"
+            )
         return {}
 
     def sources(self) -> list[Path]:

@@ -30,7 +30,7 @@ _PATHS = frozenset(
     | {"video", "video path", "video file", "video name", "clip"}
     | {"media", "media file", "media path", "media file path", "media file name"}
 )
-_SUBJECT = re.compile(
+SUBJECT = re.compile(
     "(subject|subj|participant|person|patient|proband|vp)s?"
     " ?(id|no|nr|num|number|name|code|[0-9]+|x|y)?|[ps]id"
 )
@@ -97,7 +97,7 @@ def time_column(name: str) -> TimeColumn | None:
     >>> time_column("Begin Time - msec")
     TimeColumn(name='Begin Time - msec', role='start', unit=0.001)
     """
-    words = _words(name)
+    words = words_of(name)
     unit = 1.0
     for word in sorted(_UNITS, key=len, reverse=True):
         if words == word:
@@ -121,17 +121,17 @@ def bounds(names: Iterable[str]) -> list[str]:
     >>> bounds(["path", "pain start", "pain end", "weekend"])
     ['pain start', 'pain end']
     """
-    found = [[name for name in names if word & {*_words(name).split()}] for word in _BOUNDS]
+    found = [[name for name in names if word & {*words_of(name).split()}] for word in _BOUNDS]
     return found[0] + found[1] if all(found) else []
 
 
 def is_needed(name: str, own_label: str) -> bool:
     """Return whether a plan of the run depends on a column."""
-    words = _words(name)
+    words = words_of(name)
     return (
         name in ("label", own_label, "frame", "split")
         or words in _PATHS
-        or _SUBJECT.fullmatch(words) is not None
+        or SUBJECT.fullmatch(words) is not None
         or time_column(name) is not None
         or any(word & {*words.split()} for word in _BOUNDS)
         or any(_is_second(name, first) for first in ("label", own_label))
@@ -140,9 +140,9 @@ def is_needed(name: str, own_label: str) -> bool:
 
 def is_header(names: Sequence[str]) -> bool:
     """Return whether a row of a table is its header: a path, and whose it is or its label."""
-    words = {_words(name) for name in names}
+    words = {words_of(name) for name in names}
     return bool(words & _PATHS) and any(
-        word in ("label", "pspi") or _SUBJECT.fullmatch(word) for word in words
+        word in ("label", "pspi") or SUBJECT.fullmatch(word) for word in words
     )
 
 
@@ -150,7 +150,7 @@ def path_place(names: Sequence[str]) -> int | None:
     """Return the place of the column of paths in a header."""
     if "path" in names:
         return names.index("path")
-    return next((i for i, name in enumerate(names) if _words(name) in _PATHS), None)
+    return next((i for i, name in enumerate(names) if words_of(name) in _PATHS), None)
 
 
 def settle(sheet: Sheet, own_label: str) -> None:
@@ -164,8 +164,8 @@ def settle(sheet: Sheet, own_label: str) -> None:
         DataError: two columns could each be the one, and say different things.
     """
     for column, others in (
-        ("path", [name for name in sheet.columns if _words(name) in _PATHS]),
-        ("subject", [name for name in sheet.columns if _SUBJECT.fullmatch(_words(name))]),
+        ("path", [name for name in sheet.columns if words_of(name) in _PATHS]),
+        ("subject", [name for name in sheet.columns if SUBJECT.fullmatch(words_of(name))]),
     ):
         if column in sheet.columns or not others:
             continue
@@ -175,7 +175,7 @@ def settle(sheet: Sheet, own_label: str) -> None:
         sheet.remarks[f"column {shorten(others[0], 40)!r}, read as {column!r}"] = 1
     if "subject" in sheet.columns:
         for other in [*sheet.columns]:
-            if other != "subject" and _SUBJECT.fullmatch(_words(other)):
+            if other != "subject" and SUBJECT.fullmatch(words_of(other)):
                 _same_people(sheet, other)
     labels = [name for name in (own_label, "label") if name in sheet.columns]
     labels += [
@@ -234,11 +234,11 @@ def _same_people(sheet: Sheet, other: str) -> None:
 
 
 def _is_second(name: str, first: str) -> bool:
-    words, base = _words(name), _words(first)
+    words, base = words_of(name), words_of(first)
     return words.startswith(base) and _SECOND.fullmatch(words[len(base) :]) is not None
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
     """Return a column's name in small letters, with its words apart by single blanks."""
     return " ".join(re.sub(r"[\s_.()\[\]-]+", " ", name.lower()).split())
 

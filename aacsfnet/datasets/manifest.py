@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +68,25 @@ class Manifest(Dataset):
     def splits(self) -> dict[str, set[str]]:
         """Return what the rows of each subject say in the column `split`."""
         return {subject: set(said) for subject, said in self._scan.splits.items()}
+
+    def people(self, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
+        """Return by column of the table what the rows of each subject say; see `Dataset.people`."""
+        if not names:
+            return {}
+        own_name = self.label.name.lower()
+        asked = {name: " ".join(name.split()).lower() for name in names}
+        sheet = self._sheet(lambda n: columns.is_needed(n, own_name) or n in asked.values())
+        said: dict[str, dict[str, set[str]]] = {}
+        for name, column in asked.items():
+            if column not in sheet.columns:
+                raise SettingsError(
+                    f"evaluate.groups: {name!r} is no column of {self.file.name}; name one of its"
+                    " columns, or take it out"
+                )
+            said[name] = {}
+            for row, subject in enumerate(map(fields.subject_of, sheet.columns["subject"])):
+                said[name].setdefault(subject, set()).add(fields.text_of(sheet, column, row))
+        return said
 
     @cached_property
     def _scan(self) -> "_Scan":

@@ -7,6 +7,7 @@ files: a sample of frames goes through the first stages, to see faces found and 
 from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import check_plan, judge, with_defaults
 from aacsfnet.doctor.data import look_at_data
 from aacsfnet.doctor.findings import Finding, Level, render
@@ -27,8 +28,9 @@ def diagnose(config: Config) -> list[Finding]:
             check_levels(config.for_experiment(name), dataset.label)
         rows = judge(with_defaults(dataset.index()), dataset.label)
         check_plan(rows, dataset.subjects(), dataset.exact_scan)
+        shards = len(shards_of(dataset.subjects(), config.index.shard_frames))
     except AacsfnetError as error:
         return [*findings, Finding("error", "data", str(error), "correct this first")]
     findings += look_at_data(config, rows, dataset)
-    findings += look_ahead(config, rows.filter(rows["status"] == "ok"), dataset.label)
+    findings += look_ahead(config, rows.filter(rows["status"] == "ok"), dataset.label, shards)
     return findings

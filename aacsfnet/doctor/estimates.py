@@ -1,7 +1,7 @@
 """What a run will make, and how much disk and time that takes, from a rehearsal's figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,7 +13,7 @@ from aacsfnet.config import Config
 from aacsfnet.config.augmentation import guidance_of, steps_of
 from aacsfnet.datasets import Label
 from aacsfnet.doctor.rehearsal import Rehearsal
-from aacsfnet.stages import lineage_of
+from aacsfnet.stages import SHARDED, STAGES, lineage_of
 from aacsfnet.tables import KINDS
 
 #: Seconds of one denoising step at 128 pixels with the bundled miniature: 0.3 s a picture of ten
@@ -25,6 +25,22 @@ PASS_TERAFLOP, PICTURE_TERAFLOP = 0.803 + 0.283, 1.117 + 2.515
 #: Operations a second assumed for it, 10^12: a recent data-centre GPU in half precision without
 #: tuning, and one desktop CPU core.
 GPU_TERAFLOPS, CORE_TERAFLOPS = 60.0, 0.03
+
+
+#: Processor seconds to start a job of a stage and import what it needs, with the pinned packages.
+START_SECONDS = {
+    "index": 0.7,
+    "crop": 1.5,
+    "landmarks": 1.5,
+    "prompts": 1.9,
+    "depth": 0.8,
+    "generate": 6.5,
+    "quality": 3.9,
+    "merge": 0.7,
+    "train": 8.9,
+    "evaluate": 1.5,
+    "report": 2.0,
+}
 
 
 @dataclass(frozen=True)
@@ -119,6 +135,29 @@ def _folds(folds: Folds, subjects: int) -> tuple[int, float]:
         return 1, 0.2
     count = max(1, subjects if folds == "loso" else folds)
     return count, 1 / count
+
+
+def jobs_of(config: Config, shards: int, subjects: int) -> dict[str, int]:
+    """Return how many jobs of each stage a run has.
+
+    Args:
+        config: all settings.
+        shards: number of shards that the data set is split into.
+        subjects: that are held out in turn.
+    """
+    owners = [config.for_experiment(name) for name in config.experiments]
+    jobs = {stage: len(distinct(owners, stage)) for stage in STAGES}
+    jobs |= {stage: jobs[stage] * shards for stage in SHARDED}
+    jobs |= {"evaluate": len(owners), "report": 1}
+    jobs["train"] = sum(
+        len(config.training_seeds) * _folds(own.merge.folds, subjects)[0] for own in owners
+    )
+    return jobs
+
+
+def start_seconds(jobs: Mapping[str, int]) -> float:
+    """Return the processor seconds that starting a run's jobs takes, whatever they then do."""
+    return sum(START_SECONDS[stage] * number for stage, number in jobs.items())
 
 
 def disk_bytes(plan: Plan, rehearsal: Rehearsal) -> float:

@@ -18,8 +18,17 @@ from aacsfnet.errors import AacsfnetError
 from aacsfnet.faces.mesh import LOOKS
 
 
-def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[Finding]:
-    """Rehearse on a sample of usable frames; yield faces found, disk needed and time."""
+def look_ahead(
+    config: Config, usable: pl.DataFrame, label: Label, shards: int
+) -> Iterator[Finding]:
+    """Rehearse on a sample of usable frames; yield faces found, disk needed and time.
+
+    Args:
+        config: all settings.
+        usable: rows of the index with status "ok".
+        label: of the data set.
+        shards: number of shards that it is split into.
+    """
     if not len(usable):
         return
     seconds_of = cache(training_seconds)  # experiments often train the same network
@@ -35,7 +44,8 @@ def look_ahead(config: Config, usable: pl.DataFrame, label: Label) -> Iterator[F
         return
     yield _faces(rehearsal)
     yield _disk(config, plan, rehearsal)
-    yield _time(plan, rehearsal, training)
+    jobs = estimates.jobs_of(config, shards, usable["subject"].n_unique())
+    yield _time(plan, rehearsal, training, jobs)
 
 
 def _faces(rehearsal: Rehearsal) -> Finding:
@@ -64,7 +74,9 @@ def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding
     return Finding("warning" if tight else "ok", "disk", message, advice)
 
 
-def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Finding:
+def _time(
+    plan: estimates.Plan, rehearsal: Rehearsal, training: float, jobs: dict[str, int]
+) -> Finding:
     cores, gpu = cores_here(), has_gpu()
     each = rehearsal.seconds
     first = sum(plan.rows[stage] * each[stage] for stage in each) / cores
@@ -74,15 +86,17 @@ def _time(plan: estimates.Plan, rehearsal: Rehearsal, training: float) -> Findin
     for config, pictures in plan.generation:
         of_kind = estimates.generation_seconds(config, gpu, cores)
         generate += sum(of_kind[kind] * number for kind, number in pictures.items())
+    start = estimates.start_seconds(jobs) / cores
+    whole = start + first + check + generate + training
     words = estimates.hours_minutes
     message = (
-        f"about {words(first + check + generate + training)} with {cores} cores"
-        f"{' and a GPU' if gpu else ''}, without starting up\n"
+        f"about {words(whole)} with {cores} cores{' and a GPU' if gpu else ''}\n"
+        f"starting {sum(jobs.values())} jobs: {words(start)}\n"
         f"crop and landmarks of {plan.frames} frames, depth of the plan: {words(first)}\n"
         f"generate {plan.generated} pictures: {words(generate)} (rough), quality: {words(check)}\n"
         f"train, {plan.trained} pictures in all: {words(training)} (from one step)"
     )
-    long = first + check + generate + training > 2 * 86_400
+    long = whole > 2 * 86_400
     advice = (
         "a GPU, fewer pictures (prompts.keep.variants), or a cluster (see docs/how-to/cluster.md)"
         if long

@@ -3,30 +3,58 @@
 import json
 from pathlib import Path
 
+from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
+from aacsfnet.evaluation.geometry_baseline import geometry_predictions
+from aacsfnet.evaluation.group_summary import words_of
 from aacsfnet.evaluation.predictions import gather
+from aacsfnet.evaluation.review import review, with_geometry
 from aacsfnet.evaluation.summaries import summarise
+from aacsfnet.evaluation.thresholds import thresholds_of
 from aacsfnet.files import replacing
-from aacsfnet.layout import Evaluated
+from aacsfnet.layout import Evaluated, Merged
 
 
-def evaluate(config: Config, predictions: list[Path], output: Path) -> None:
+def evaluate(
+    config: Config,
+    predictions: list[Path],
+    output: Path,
+    index: Path | None = None,
+    merge: Path | None = None,
+) -> None:
     """Write `predictions.parquet` and `metrics.json` of one experiment.
 
     Args:
         config: blocks `dataset`, `index` and `evaluate`.
         predictions: the `predictions.parquet` of every fold and seed.
         output: the experiment's folder.
+        index: the index table, which knows people's sex and age; without it no groups are told.
+        merge: the folder of the merged data, which holds the facial measures; without it there is
+            no geometry baseline.
 
     Raises:
         DataError: a file cannot be used.
         LeakError: a subject is held out in more than one fold.
+        SettingsError: a threshold lies outside the label's range, or there is no such group.
         WorkError: frames are predicted twice, or not by every seed.
     """
-    label = open_dataset(config).label
+    dataset, settings = open_dataset(config), config.evaluate
+    label, size = dataset.label, (settings.bootstrap, settings.confidence)
+    thresholds = thresholds_of(label, settings.thresholds)
     rows = gather(predictions, label)
-    found = summarise(rows, label, config.evaluate.bootstrap, config.evaluate.confidence)
+    words = None
+    if index is not None:
+        words = words_of(tables.read(index), dataset, settings.groups)
+    found = summarise(rows, label, *size) | review(rows, label, *size, thresholds, words)
+    if merge is not None:
+        merged = Merged(merge)
+        measured = tables.read(
+            merged.index,
+            ["frame_id", "subject", "label", "synthetic", "pool", "row", "measures"],
+        )
+        geometry = geometry_predictions(measured, tables.read(merged.splits))
+        found["baselines"]["geometry"] = with_geometry(rows, geometry, label, *size)
     with replacing(Evaluated(output).predictions) as temporary:
         rows.write_parquet(temporary)
     with replacing(Evaluated(output).metrics) as temporary:

@@ -183,13 +183,21 @@ def subject_draws(seeds: Sequence[Sums], weights: Floats) -> dict[str, Floats]:
     Subjects whose measure is undefined (no pain in any frame: no correlation) are left out of it;
     `subject_measures` tells how many they are.
     """
-    draws = {}
-    for name, values in subject_measures(seeds).items():
-        defined = np.isfinite(values)
-        count = weights @ defined
-        total = weights @ np.where(defined, values, 0.0)
-        draws[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return draws
+    return {name: mean_draws(values, weights) for name, values in subject_measures(seeds).items()}
+
+
+def mean_draws(values: Floats, weights: Floats) -> Floats:
+    """Return the mean of subjects' values that are defined, for each row of weights.
+
+    Args:
+        values: `(subjects,)`, NaN where undefined.
+        weights: `(B, subjects)`, how often each is drawn.
+    """
+    defined = np.isfinite(values)
+    count = weights @ defined
+    total = weights @ np.where(defined, values, 0.0)
+    mean: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return mean
 
 
 def subject_measures(seeds: Sequence[Sums]) -> dict[str, Floats]:

@@ -55,15 +55,17 @@ def summarise(rows: pl.DataFrame, label: Label, resamples: int, confidence: floa
             "resamples": resamples,
             "confidence": confidence,
         },
-        **_both(clipped, label, weights, confidence),
-        "unclipped": _both(rows, label, weights, confidence),
+        **both_views(clipped, label, weights, confidence),
+        "unclipped": both_views(rows, label, weights, confidence),
         "baselines": {
-            name: _both(baseline, label, weights, confidence)
+            name: both_views(baseline, label, weights, confidence)
             for name, baseline in baselines.items()
         },
         "per_level": _per_level(clipped, label, weights, confidence),
         "per_seed": {
-            str(seed): _both(clipped.filter(pl.col("seed") == seed), label, weights, confidence)
+            str(seed): both_views(
+                clipped.filter(pl.col("seed") == seed), label, weights, confidence
+            )
             for seed in seeds
         },
     }
@@ -94,24 +96,26 @@ def compare(
     subjects = rows["subject"].n_unique()
     weights = statistics.resamples(subjects, resamples, draws_seed())
     clip = pl.col("prediction").clip(label.low, label.high)
-    first, second = (_draws(_sums(one.with_columns(clip), label), weights) for one in (rows, other))
+    first, second = (
+        _draws(sums_by_seed(one.with_columns(clip), label), weights) for one in (rows, other)
+    )
     differences = {
         view: {name: values - second[view][name] for name, values in draws.items()}
         for view, draws in first.items()
     }
-    return _entries(differences, confidence, subjects)
+    return entries(differences, confidence, subjects)
 
 
 def subject_table(rows: pl.DataFrame, label: Label) -> pl.DataFrame:
     """Return one row a subject: `subject`, `frames` and each measure, NaN where undefined."""
     clipped = rows.with_columns(pl.col("prediction").clip(label.low, label.high))
-    sums = _sums(clipped, label)
+    sums = sums_by_seed(clipped, label)
     counts = sums[0].totals[:, 0].astype(int)
     columns = {"subject": rows["subject"].unique().sort(), "frames": counts}
     return pl.DataFrame(columns | statistics.subject_measures(sums))
 
 
-def _sums(rows: pl.DataFrame, label: Label) -> list[Sums]:
+def sums_by_seed(rows: pl.DataFrame, label: Label) -> list[Sums]:
     """Return each seed's sums by subject; subjects and levels are numbered in sorted order."""
     rows = rows.with_columns(
         subject_code=pl.col("subject").rank("dense").cast(pl.Int64) - 1,
@@ -137,10 +141,10 @@ def _draws(sums: list[Sums], weights: Floats) -> dict[str, dict[str, Floats]]:
     }
 
 
-def _both(rows: pl.DataFrame, label: Label, weights: Floats, confidence: float) -> Summary:
+def both_views(rows: pl.DataFrame, label: Label, weights: Floats, confidence: float) -> Summary:
     """Return the figures over all frames and averaged over subjects."""
-    sums = _sums(rows, label)
-    found = _entries(_draws(sums, weights), confidence, weights.shape[1])
+    sums = sums_by_seed(rows, label)
+    found = entries(_draws(sums, weights), confidence, weights.shape[1])
     for name, values in statistics.subject_measures(sums).items():
         found["by_subject"][name]["undefined_subjects"] = int((~np.isfinite(values)).sum())
     return found
@@ -150,7 +154,7 @@ def _per_level(
     rows: pl.DataFrame, label: Label, weights: Floats, confidence: float
 ) -> list[Summary]:
     """Return the mean absolute error at each label level that occurs."""
-    sums = _sums(rows, label)
+    sums = sums_by_seed(rows, label)
     levels = np.unique(level_of(rows["label"].to_numpy(), label.low, label.high))
     draws = statistics.level_draws(sums, weights)
     counts = sums[0].level_counts
@@ -159,23 +163,24 @@ def _per_level(
             "level": float(level),
             "frames": int(counts[:, column].sum()),
             "subjects": int((counts[:, column] > 0).sum()),
-            "mae": _entry(statistics.interval(draws[:, column], confidence, weights.shape[1])),
+            "mae": entry_of(statistics.interval(draws[:, column], confidence, weights.shape[1])),
         }
         for column, level in enumerate(levels)
     ]
 
 
-def _entries(draws: dict[str, dict[str, Floats]], confidence: float, subjects: int) -> Summary:
+def entries(draws: dict[str, dict[str, Floats]], confidence: float, subjects: int) -> Summary:
+    """Return figures with their intervals, by view and name, from their draws `(1 + B,)`."""
     return {
         view: {
-            name: _entry(statistics.interval(values, confidence, subjects))
+            name: entry_of(statistics.interval(values, confidence, subjects))
             for name, values in measures.items()
         }
         for view, measures in draws.items()
     }
 
 
-def _entry(found: Interval) -> Summary:
+def entry_of(found: Interval) -> Summary:
     """Return a figure as JSON holds it: null where it is undefined."""
     ends = {"value": found.value, "low": found.low, "high": found.high}
     return {

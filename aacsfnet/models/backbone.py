@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         image_size: int | None = None,
     ) -> None:
         super().__init__()
-        settings = _weights(name, pretrained)
+        settings = check_weights(name, pretrained)
         if image_size is not None and _is_built_for_one_size(name):
             settings["img_size"] = image_size
         try:
@@ -78,8 +78,12 @@ def _is_built_for_one_size(name: str) -> bool:
         return False
 
 
-def _weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
-    """Return timm's arguments for no weights, weights of its own cache, or a local file."""
+def check_weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
+    """Return timm's arguments for no weights, weights of its own cache, or a local file.
+
+    Raises:
+        ModelFileError: the file is missing, no safetensors, altered, or of another network.
+    """
     if isinstance(pretrained, bool):
         return {"pretrained": pretrained}
     path = BUNDLED / f"{name}.safetensors" if pretrained == "bundled" else Path(pretrained)
@@ -92,6 +96,8 @@ def _weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
     if path.suffix != ".safetensors" or not path.is_file():
         raise ModelFileError(
             f"pretrained = {str(pretrained)!r}: expected a .safetensors file of timm's weights"
+            f" ({'no such file' if not path.is_file() else 'another kind of file'}:"
+            f" {path.absolute()})"
         )
     check_lock(path.parent, {})
     _check_names(name, path)

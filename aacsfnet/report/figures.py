@@ -27,6 +27,7 @@ def histogram(
         bars = ax.bar(levels, counts, width=0.8 * width, color=ACCENT)
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:,.0f}")
+        ax.yaxis.set_minor_formatter("")  # else a short axis labels these too, in powers of ten
         ax.set_ylim(0.7, max(counts, default=1) * 3)
         ax.set(xlabel=axis, ylabel="frames (log scale)")
         if len(levels) <= 17:

@@ -24,7 +24,8 @@ HEADLINE = ("pcc", "icc", "ccc", "mae", "rmse", "macro_mae")
 #: Experiments drawn one by one; more would be clutter, and the tables hold them all.
 _MOST_DRAWN = 6
 _COURSES = 4
-_BASELINES = {"zero": "always 0", "mean": "training mean"}
+#: Baselines in the headline tables; `geometry` is there where the merged data were at hand.
+BASELINES = {"zero": "always 0", "mean": "training mean", "geometry": "facial measures (ridge)"}
 
 
 def summary_section(results: Results) -> Section:
@@ -42,7 +43,8 @@ def summary_section(results: Results) -> Section:
         rows = [_headline_row(name, metrics, view) for name, metrics in known.items()]
         rows += [
             _headline_row(title, first["baselines"][name], view) | {"baseline": True}
-            for name, title in _BASELINES.items()
+            for name, title in BASELINES.items()
+            if name in first["baselines"]
         ]
         views.append({"view": view, "title": title, "rows": rows})
     return {
@@ -66,9 +68,11 @@ def _verdict(name: str, metrics: Section) -> Section:
     """Return what can be claimed of an experiment: correlation above 0, error below baselines."""
     pooled, baselines = metrics["pooled"], metrics["baselines"]
     pcc_low = pooled["pcc"]["low"]
+    geometry = baselines.get("geometry")
     beaten = {
         title: pooled["mae"]["value"] < baselines[baseline]["pooled"]["mae"]["value"]
-        for baseline, title in _BASELINES.items()
+        for baseline, title in BASELINES.items()
+        if baseline in baselines
     }
     return {
         "name": name,
@@ -76,6 +80,7 @@ def _verdict(name: str, metrics: Section) -> Section:
         "mae": pooled["mae"],
         "correlates": pcc_low is not None and pcc_low > 0,
         "not_beaten": [title for title, better in beaten.items() if not better],
+        "to_geometry": geometry and geometry["network_less_geometry"]["pooled"]["mae"],
     }
 
 

@@ -7,6 +7,8 @@ sys.path.insert(0, workflow.basedir)
 from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
+from aacsfnet import premises
+from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
 from aacsfnet.stages import STAGES
@@ -14,12 +16,18 @@ from aacsfnet.workflow import Workflow
 
 try:
     PLAN = Workflow(config)
+    if workflow.is_main_process:  # not in the processes that run single jobs
+        given = workflow.overwrite_configfiles  # laid over those that the Snakefile names
+        check_files([*workflow.configfiles[len(given) :], *given])
+        premises.check(PLAN.config)
 except AacsfnetError as error:
     raise WorkflowError(str(error)) from None
 
 
 # Not for a dry run, nor for the processes that run single jobs on a cluster's nodes.
 onstart:
+    for warning in premises.warnings(PLAN.config):
+        logger.warning(f"{warning.key}: {warning.message}; {warning.advice}")
     try:
         PLAN.hold()
     except AacsfnetError as error:

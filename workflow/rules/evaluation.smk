@@ -1,5 +1,8 @@
 rule evaluate_experiment:
     input:
+        index=rules.index.output,
+        merged=merged("index"),
+        splits=merged("splits"),
         predictions=lambda wildcards: [
             trained.predictions for trained in PLAN.trained(wildcards.experiment)
         ],
@@ -23,24 +26,26 @@ rule evaluate_experiment:
     params:
         config=settings("evaluate"),
         version=STAGES["evaluate"].version,
+        merge=subpath(input.merged, parent=True),
         output=subpath(output.metrics, parent=True),
     message:
         "Evaluating {wildcards.experiment} on held-out subjects"
     shell:
-        "python -m aacsfnet evaluate --config {params.config:q} --output {params.output:q}"
-        " {input.predictions:q} > {log:q} 2>&1"
+        "python -m aacsfnet evaluate --config {params.config:q} --index {input.index:q}"
+        " --merge {params.merge:q} --output {params.output:q} {input.predictions:q} > {log:q} 2>&1"
 
 
 rule report:
     input:
         [LAYOUT.experiment(name).metrics for name in PLAN.experiments],
     output:
-        report(
+        page=report(
             LAYOUT.report,
             caption="../report/report.rst",
             category="Report",
             labels={"page": "faces, pictures, figures"},
         ),
+        files=directory(LAYOUT.report_files.folder),
     log:
         LAYOUT.log(LAYOUT.report),
     benchmark:
@@ -53,9 +58,9 @@ rule report:
     params:
         config=settings("report"),
         version=STAGES["report"].version,
-        results=subpath(output[0], parent=True),
+        results=subpath(output.page, parent=True),
     message:
         "Writing the report"
     shell:
         "python -m aacsfnet report --config {params.config:q} --results {params.results:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output.page:q} > {log:q} 2>&1"

@@ -49,7 +49,7 @@ def _with_model(settings: Depth, plan: list[dict[str, Any]], faces: Faces) -> li
     from aacsfnet.augmentation.depth.annotators import FILES, Annotator
     from aacsfnet.augmentation.depth.scene_depth import SceneDepth, composite, nearness_picture
 
-    folder = Path(settings.model).expanduser()
+    folder = Path(settings.model)
     with devices.lease() as device:
         scene = (
             Annotator(settings.method, folder, device)

@@ -80,12 +80,14 @@ def _make(
 ) -> dict[str, Row]:
     """Return the finished rows by image id; `tables` are those of crop, landmarks and depth."""
     from aacsfnet import devices
-    from aacsfnet.augmentation.diffusion.model_files import find_model
+    from aacsfnet.augmentation.diffusion.model_files import RENDERED_ONLY, find_model
     from aacsfnet.augmentation.diffusion.pipelines import compiles
     from aacsfnet.augmentation.diffusion.recipe import recipe_of
     from aacsfnet.augmentation.diffusion.safety import SafetyChecker
 
     files = find_model(settings)
+    if settings.model == "bundled":
+        log.info(RENDERED_ONLY)
     recipe = recipe_of(settings, files.kind)
     checker = SafetyChecker(settings.safety_checker) if settings.safety_checker else None
     with devices.lease() as device:

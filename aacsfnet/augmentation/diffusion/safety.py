@@ -32,7 +32,7 @@ class SafetyChecker:
         from transformers import CLIPImageProcessor
 
         quieten()
-        path = Path(folder).expanduser()
+        path = Path(folder)
         if not any(path.glob("*.safetensors")):
             raise ModelFileError(
                 f"generate.safety_checker = {folder!r}: no such folder, or no *.safetensors in it; "

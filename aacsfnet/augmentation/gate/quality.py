@@ -110,7 +110,7 @@ def _notes(
     if settings.identity_model:
         from aacsfnet.augmentation.local_models import checksum_of
 
-        folder = Path(settings.identity_model).expanduser()
+        folder = Path(settings.identity_model)
         notes["identity_model"] = {"name": folder.name, "sha256": checksum_of(folder)}
     return notes
 
@@ -125,7 +125,7 @@ def _embedding(settings: Quality) -> Iterator[Callable[[np.ndarray], np.ndarray]
     from aacsfnet.augmentation.gate.identity import FaceEmbedder
 
     with devices.lease() as device:
-        yield FaceEmbedder(Path(settings.identity_model).expanduser(), device).embed
+        yield FaceEmbedder(Path(settings.identity_model), device).embed
 
 
 class Judge:

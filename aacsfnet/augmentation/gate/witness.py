@@ -103,7 +103,7 @@ class Witness:
     def __init__(self, folder: str | Path = "bundled") -> None:
         from safetensors.torch import load_file
 
-        path = BUNDLED if folder == "bundled" else Path(folder).expanduser()
+        path = BUNDLED if folder == "bundled" else Path(folder)
         check_folder("quality.witness", path)
         try:
             description: Any = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
