@@ -17,7 +17,7 @@ install: $(VENV)/installed
 $(VENV)/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); this takes some minutes"
-	@$(PIP) --editable '.[dev]' $(TOLD)
+	@$(PIP) --editable '.[dev,onnx]' $(TOLD)
 # mediapipe brings an OpenCV that needs libGL; the headless one, laid over it, does not.
 	@$(PIP) --no-deps --force-reinstall opencv-python-headless $(TOLD)
 	touch $@

@@ -232,12 +232,25 @@ def predict(
     sequences: Annotated[
         bool, Option("--sequences", help="A folder's pictures are frames of one recording.")
     ] = False,
+    neutral: Annotated[
+        str | None,
+        Option("--neutral", help="median or first:50: also give scores relative to it, no labels."),
+    ] = None,
     device: Annotated[str | None, Option("--device", help="auto, cpu, cuda or cuda:1.")] = None,
 ) -> None:
     """Score the faces of pictures and videos: one row a face a frame."""
     from aacsfnet.inference.predict import predict as run
 
-    run(paths, model, output, people=people, mode=mode, sequences=sequences, device=device)
+    run(
+        paths,
+        model,
+        output,
+        people=people,
+        mode=mode,
+        sequences=sequences,
+        neutral=neutral,
+        device=device,
+    )
 
 
 @tool("aacsfnet doctor --config study.yaml")
@@ -362,15 +375,30 @@ def calibrate(results: Results, config: Settings = "config.yaml") -> None:
     typer.echo(in_words(run(load(config), results)))
 
 
-@tool("aacsfnet export results/demo/crop/s001.00.parquet pictures")
+@tool("aacsfnet export results/demo/experiments/full model --to onnx")
 def export(
-    table: Annotated[Path, Argument(help="A table that holds pictures.")],
-    folder: Annotated[Path, Argument(help="Created if it does not exist.")],
+    source: Annotated[Path, Argument(help="A model's or experiment's folder, or a table.")],
+    folder: Annotated[Path, Argument(help="To write into; created if it does not exist.")],
+    to: Annotated[
+        Literal["pictures", "onnx", "huggingface"],
+        Option("--to", help="A table's pictures; a model as ONNX, or as the hub takes it."),
+    ] = "pictures",
 ) -> None:
-    """Unpack a table's pictures into a folder, one file each."""
-    from aacsfnet.tables import export_pictures
+    """Write a model for other programs, or unpack a table's pictures, one file each."""
+    if to == "pictures":
+        from aacsfnet.tables import export_pictures
 
-    typer.echo(f"{export_pictures(table, folder)} pictures in {folder}")
+        lines = [f"{export_pictures(source, folder)} pictures in {folder}"]
+    elif to == "onnx":
+        from aacsfnet.inference.onnx import export_onnx
+
+        lines = export_onnx(source, folder)
+    else:
+        from aacsfnet.inference.hub import export_huggingface
+
+        lines = export_huggingface(source, folder)
+    for line in lines:
+        typer.echo(line)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ list of the left side holds the mirror images of the right side's, in the same o
 """
 
 from functools import cache
+from itertools import chain
 
 import numpy as np
 
@@ -111,3 +112,21 @@ IBUG_68 = (
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
     *(78, 82, 13, 312, 308, 317, 14, 87),
 )
+
+#: Landmarks about the parts of a face that something may cover, right (or only) side: their hull is
+#: the part. The left sides are mirror images.
+RIGHT_BROW_HULL = RIGHT_BROW_BOTTOM + RIGHT_BROW_TOP
+RIGHT_EYE_HULL = (*RIGHT_UPPER_CREASE, *RIGHT_LOWER_CREASE)
+NOSE_HULL = (6, 197, 4, 1, 2, 94, *RIGHT_WING, 64, 98, *mirrored((*RIGHT_WING, 64, 98)))
+_LIP_HALF = tuple(chain.from_iterable((*UPPER_LIP_ROWS, *LOWER_LIP_ROWS)))
+#: All landmarks of each such part, both sides.
+REGION_POINTS = {
+    "brows": (*RIGHT_BROW_HULL, *mirrored(RIGHT_BROW_HULL)),
+    "eyes": (
+        *(*RIGHT_EYE_HULL, *RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *RIGHT_IRIS),
+        *mirrored((*RIGHT_EYE_HULL, *RIGHT_UPPER_LID, *RIGHT_LOWER_LID)),
+        *LEFT_IRIS,
+    ),
+    "nose": NOSE_HULL,
+    "mouth": (*LIPS, *_LIP_HALF, *mirrored(_LIP_HALF)),
+}

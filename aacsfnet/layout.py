@@ -34,6 +34,7 @@ class Trained:
         self.folder = folder
         self.weights = folder / "model.safetensors"
         self.description = folder / "config.json"
+        self.features = folder / "features.safetensors"
         self.history = folder / "history.csv"
         self.predictions = folder / "predictions.parquet"
         self.events = folder / "tensorboard"
@@ -46,6 +47,7 @@ class Evaluated:
         self.folder = folder
         self.predictions = folder / "predictions.parquet"
         self.metrics = folder / "metrics.json"
+        self.reliability = folder / "reliability.json"
 
     def trained(self) -> list[Trained]:
         """Return the networks of all seeds and folds that are there."""

@@ -31,7 +31,7 @@ STAGES = {
     "landmarks": Stage(2, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         4,
-        ("data", "seed", "crop.size", "prompts", "generate.model"),
+        ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
         ("index", "landmarks"),
         sharded=True,
     ),
@@ -43,11 +43,11 @@ STAGES = {
         6, ("data", "landmarks", "quality"), ("crop", "landmarks", "generate"), sharded=True
     ),
     "merge": Stage(
-        4, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
+        5, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
-    "train": Stage(3, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
-    "evaluate": Stage(2, ("data", "evaluate"), ("train",)),
+    "train": Stage(4, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
+    "evaluate": Stage(3, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(
         3,

@@ -26,7 +26,7 @@ def commands():
         for line in re.findall(r"^ *(?:\$ )?(aacsfnet .+)$", text, re.M):
             yield pytest.param(line, id=f"{page.name}: {line[:60]}")
     for command in cli.app.registered_commands:
-        yield re.sub(r"^Example: `|`$", "", command.epilog)
+        yield from re.findall(r"`(.*?)`", command.epilog)
 
 
 def settings():

@@ -120,13 +120,17 @@ def place(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 _IDENTITY = ["frame_id", "subject", "sequence", "label", "status", "reason"]
+_MEASURED = ["frame_id", "measures", "pose", *tables.VISIBLE]
 
 
 def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
+    pose = pl.col("pose").arr
     parts = [
-        tables.read(crop / f"{shard}.parquet", _IDENTITY)
+        tables.read(crop / f"{shard}.parquet", [*_IDENTITY, "to_frame"])
         .join(
-            tables.read(landmarks / f"{shard}.parquet", ["frame_id", "measures"]),
+            tables.read(
+                landmarks / f"{shard}.parquet", ["frame_id", "measures", "pose", *tables.VISIBLE]
+            ),
             on="frame_id",
             how="left",
             maintain_order="left",
@@ -136,23 +140,40 @@ def _real_rows(crop: Path, landmarks: Path, shards: list[str]) -> pl.DataFrame:
             *(pl.lit(None, tables.SCHEMAS["merge"][name]).alias(name) for name in _OF_GENERATED),
             pl.lit(False).alias("synthetic"),
             pl.lit(shard).alias("shard"),
+            pose.get(0).alias("yaw"),
+            pose.get(1).alias("pitch"),
+            _frame_pixels(pl.col("to_frame")).alias("frame_pixels"),
         )
         for shard in shards
     ]
     return pl.concat(parts).select(_ORDER)
 
 
+def _frame_pixels(to_frame: pl.Expr) -> pl.Expr:
+    """Return the scale of `to_frame`, rows of a 2x3 matrix: pixels of the frame to one of a crop's.
+
+    The matrix turns and scales alike in both directions, so its determinant is the scale squared.
+    """
+    a, b, c, d = (to_frame.arr.get(at) for at in (0, 1, 3, 4))
+    return (a * d - b * c).abs().sqrt().cast(pl.Float32)
+
+
 def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     parts = [
         tables.read(quality / f"{shard}.parquet", [name for name in _ORDER if name not in _ADDED])
         .filter(pl.col("status").is_in(_GENERATED))
-        .with_columns(pl.lit(True).alias("synthetic"), pl.lit(shard).alias("shard"))
+        .with_columns(
+            pl.lit(True).alias("synthetic"),
+            pl.lit(shard).alias("shard"),
+            *(pl.lit(None, tables.SCHEMAS["merge"][name]).alias(name) for name in _OF_REAL),
+        )
         for shard in shards
     ]
     return pl.concat(parts).select(_ORDER)
 
 
-_ADDED = ("synthetic", "shard")
+_OF_REAL = ("yaw", "pitch", "frame_pixels", *tables.VISIBLE)
+_ADDED = ("synthetic", "shard", *_OF_REAL)
 _OF_GENERATED = ("source_frame_id", "kind", "units", "source_units", "warp")
 _ORDER = ["image_id", *_IDENTITY, *_OF_GENERATED, "measures", *_ADDED]
 

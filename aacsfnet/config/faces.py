@@ -34,3 +34,9 @@ class Landmarks(Block):
         "still", description="still: run the mesh on each crop; video: reuse the mesh of crop"
     )
     min_confidence: float = Field(0.5, gt=0.0, lt=1.0, description="minimum score of the face mesh")
+    min_visibility: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="region of the face seen less than this is covered: its measures are left out",
+    )

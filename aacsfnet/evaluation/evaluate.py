@@ -8,12 +8,14 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.evaluation.geometry_baseline import geometry_predictions
 from aacsfnet.evaluation.group_summary import words_of
+from aacsfnet.evaluation.held_out import calibrate, judged
 from aacsfnet.evaluation.predictions import gather
+from aacsfnet.evaluation.reliability_figures import reliability_figures
 from aacsfnet.evaluation.review import review, with_geometry
 from aacsfnet.evaluation.summaries import summarise
 from aacsfnet.evaluation.thresholds import thresholds_of
-from aacsfnet.files import replacing
-from aacsfnet.layout import Evaluated, Merged
+from aacsfnet.files import digest_of, replacing
+from aacsfnet.layout import Evaluated, Merged, Trained
 
 
 def evaluate(
@@ -23,11 +25,11 @@ def evaluate(
     index: Path | None = None,
     merge: Path | None = None,
 ) -> None:
-    """Write `predictions.parquet` and `metrics.json` of one experiment.
+    """Write `predictions.parquet`, `metrics.json` and `reliability.json` of one experiment.
 
     Args:
         config: blocks `dataset`, `index` and `evaluate`.
-        predictions: the `predictions.parquet` of every fold and seed.
+        predictions: the `predictions.parquet` of every fold and seed, each beside its network.
         output: the experiment's folder.
         index: the index table, which knows people's sex and age; without it no groups are told.
         merge: the folder of the merged data, which holds the facial measures; without it there is
@@ -42,11 +44,17 @@ def evaluate(
     dataset, settings = open_dataset(config), config.evaluate
     label, size = dataset.label, (settings.bootstrap, settings.confidence)
     thresholds = thresholds_of(label, settings.thresholds)
-    rows = gather(predictions, label)
+    asked = settings.coverage, settings.abstention
+    rows = judged(gather(predictions, label), label, *asked)
+    networks = [Trained(path.parent).weights for path in predictions]
+    reliability = calibrate(
+        rows, label, *asked, networks=[digest_of(path) for path in networks if path.is_file()]
+    )
     words = None
     if index is not None:
         words = words_of(tables.read(index), dataset, settings.groups)
     found = summarise(rows, label, *size) | review(rows, label, *size, thresholds, words)
+    found |= reliability_figures(rows, label, settings)
     if merge is not None:
         merged = Merged(merge)
         measured = tables.read(
@@ -57,5 +65,7 @@ def evaluate(
         found["baselines"]["geometry"] = with_geometry(rows, geometry, label, *size)
     with replacing(Evaluated(output).predictions) as temporary:
         rows.write_parquet(temporary)
+    with replacing(Evaluated(output).reliability) as temporary:
+        temporary.write_text(reliability.as_json(), encoding="utf-8")
     with replacing(Evaluated(output).metrics) as temporary:
         temporary.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.errors import DataError, LeakError, WorkError
+from aacsfnet.evaluation.abstention import SIGNS
 from aacsfnet.labels import Label
 
 #: What training writes for each held-out frame.
@@ -19,6 +20,11 @@ COLUMNS = {
     "mean_label": pl.Float64,  # mean label of the fold's training frames: the baseline `mean`
     "fold": pl.Int64,
     "seed": pl.Int64,
+}
+#: What it writes beside, null where unknown; files of others may lack it.
+FURTHER = {
+    "row": pl.Int64,  # place in the merged array, where frames stand in order of time
+    **dict.fromkeys(SIGNS, pl.Float64),
 }
 
 
@@ -48,8 +54,11 @@ def _read(path: Path) -> pl.DataFrame:
             f"{path}: columns {', '.join(missing)} are missing; it has"
             f" {', '.join(found.columns)}; train the fold again"
         )
+    lacking = [pl.lit(None).alias(name) for name in FURTHER if name not in found.columns]
+    kinds = COLUMNS | FURTHER
     try:
-        return found.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
+        found = found.with_columns(lacking)
+        return found.select(pl.col(name).cast(kind) for name, kind in kinds.items())
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{path}: {' '.join(str(error).split())}; train the fold again") from None
 

@@ -32,34 +32,46 @@ _LIDS_RANGE = (0.04, 0.10)  # AU43 counts fully below and not above, in part bet
 _PARTED_LIPS, _DROPPED_JAW, _WIDE_MOUTH = 0.05, 0.20, 0.45
 
 
-def usual_face(measures: list[Mapping[str, float]]) -> dict[str, float] | None:
+def usual_face(measures: list[Mapping[str, float | None]]) -> dict[str, float] | None:
     """Return the median of each measure over one person's frames, or None if they are too few.
 
     Pain and other expressions are rare enough in recordings that the median is near rest.
+
+    Args:
+        measures: of each frame by name; None where what it rests on is covered. One that is known
+            in too few frames is NaN in what is returned.
     """
     if len(measures) < ENOUGH_FRAMES:
         return None
-    return {name: float(np.median([face[name] for face in measures])) for name in measures[0]}
+    return {name: _usual([face[name] for face in measures]) for name in measures[0]}
+
+
+def _usual(values: list[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if len(known) >= ENOUGH_FRAMES else np.nan
 
 
 def estimated_units(
-    measures: Mapping[str, float], usual: Mapping[str, float] | None
+    measures: Mapping[str, float | None], usual: Mapping[str, float] | None
 ) -> dict[str, float]:
     """Return intensities 0-5 (au43: 0 or 1) of the action units that the measures show.
 
     Args:
-        measures: of one face, in interocular distances, by name.
+        measures: of one face, in interocular distances, by name; None where what it rests on is
+            covered: of its units nothing is said.
         usual: the person's, from `usual_face`; without it only lids and mouth are judged.
     """
-    opening = measures["mouth_opening"]
-    units = {
-        "au43": float(measures["lid_opening"] < _CLOSED_LIDS),
-        "au25": 5.0 * _share(opening, _PARTED_LIPS, _WIDE_MOUTH),
-        "au26": 5.0 * _share(opening, _DROPPED_JAW, _WIDE_MOUTH),
-    }
+    units = {}
+    if (lids := measures["lid_opening"]) is not None:
+        units["au43"] = float(lids < _CLOSED_LIDS)
+    if (opening := measures["mouth_opening"]) is not None:
+        units["au25"] = 5.0 * _share(opening, _PARTED_LIPS, _WIDE_MOUTH)
+        units["au26"] = 5.0 * _share(opening, _DROPPED_JAW, _WIDE_MOUTH)
     if usual is not None:
         for unit, (name, strongest) in _CHANGES.items():
-            share = min((measures[name] - usual[name]) / strongest, 1.0)
+            if (value := measures[name]) is None or np.isnan(usual[name]):
+                continue
+            share = min((value - usual[name]) / strongest, 1.0)
             units[unit] = 5.0 * share if share >= _NOISE_SHARE else 0.0
     return units
 

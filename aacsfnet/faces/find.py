@@ -16,7 +16,7 @@ from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sampling import transform
 from aacsfnet.faces.sequence import Cut, cut_still
-from aacsfnet.tables import Fault
+from aacsfnet.tables import REGIONS, Fault
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class FoundFace:
         presence: the face mesh's score, 0 to 1.
         pose: `(3,)` yaw, pitch, roll in the crop, degrees; see `aacsfnet.faces.pose`.
         frame_roll: the head's roll in the picture, degrees.
-        measures: facial measures by name, eye distances; see `aacsfnet.faces.geometry`.
+        measures: facial measures by name, eye distances; see `aacsfnet.faces.geometry`. NaN where
+            what they rest on is covered.
+        visible: share of each region of `aacsfnet.tables.REGIONS` that is seen, see
+            `aacsfnet.faces.visibility`; None: not judged.
     """
 
     crop: np.ndarray
@@ -46,6 +49,7 @@ class FoundFace:
     pose: np.ndarray
     frame_roll: float
     measures: dict[str, float]
+    visible: dict[str, float | None]
 
     @property
     def landmarks_in_frame(self) -> np.ndarray:
@@ -126,6 +130,7 @@ def found_face(
         pose=described.poses[0],
         frame_roll=float(described.frame_rolls[0]),
         measures={name: float(values[0]) for name, values in described.measures.items()},
+        visible=dict.fromkeys(REGIONS),
     )
 
 

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 
 from aacsfnet.devices import lease
+from aacsfnet.evaluation.neutral import Neutral
 from aacsfnet.faces.film import FilmExtractor, SeenFrame
 from aacsfnet.faces.find import FoundFace
 from aacsfnet.inference.paths import files_of
 from aacsfnet.inference.predictor import Predictor
-from aacsfnet.inference.progress import Progress, telling
+from aacsfnet.inference.progress import Progress, Unseen, telling
 from aacsfnet.inference.recordings import Recording, recordings
+from aacsfnet.inference.relative import with_relative
 from aacsfnet.inference.table import Row, TextWriter, writing
 from aacsfnet.tables import Fault
 
@@ -40,6 +42,7 @@ def predict(
     people: People = "all",
     mode: Mode | None = None,
     sequences: bool = False,
+    neutral: str | None = None,
     device: str | None = None,
 ) -> None:
     """Write one row a face a frame, see `aacsfnet.inference.table`.
@@ -51,6 +54,8 @@ def predict(
         people: every face of a frame, or the largest.
         mode: how faces are found and followed; None: as the model was trained.
         sequences: the pictures of a folder are the frames of one recording.
+        neutral: what a person's own neutral level is, for `relative`: median, or first:50 or the
+            like; None: that column stays empty.
         device: auto, cpu or a GPU; None: as `AACSFNET_DEVICE` says.
 
     Raises:
@@ -58,13 +63,32 @@ def predict(
         ModelFileError: the folder holds no usable model.
         SettingsError: the device is not there, or the table cannot be written.
     """
+    level = None if neutral is None else Neutral.of(neutral)
     files = files_of(given)
     table = nullcontext(TextWriter(sys.stdout, ",")) if output is None else writing(output)
     with table as writer, lease(wanted=device) as leased, telling() as told:
         predictor = Predictor(model, leased)
         read = recordings(files, sequences=sequences)
-        for row in Scorer(predictor, people, mode).rows(read, told):
+        for row in Scorer(predictor, people, mode, level).rows(read, told):
             writer.write(row)
+
+
+def rows_of(
+    path: str | Path,
+    predictor: Predictor,
+    *,
+    people: People = "all",
+    mode: Mode | None = None,
+    neutral: str | None = None,
+) -> Iterator[Row]:
+    """Yield the rows of one file, in constant memory; the arguments are those of `predict`.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    level = None if neutral is None else Neutral.of(neutral)
+    read = recordings(files_of([path]), sequences=False)
+    yield from Scorer(predictor, people, mode, level).rows(read, Unseen())
 
 
 @dataclass
@@ -72,7 +96,7 @@ class _Waiting:
     """A row whose prediction is still to come, if it has a face."""
 
     row: Row
-    crop: np.ndarray | None
+    face: FoundFace | None
 
 
 class Scorer:
@@ -82,10 +106,17 @@ class Scorer:
         predictor: scores the faces; its settings tell how they are found.
         people: every face of a frame, or the largest.
         mode: in place of `crop.mode` and `landmarks.mode` of the predictor.
+        neutral: what `relative` is relative to; None: nothing.
     """
 
-    def __init__(self, predictor: Predictor, people: People = "all", mode: Mode | None = None):
-        self._predictor, self._everyone = predictor, people == "all"
+    def __init__(
+        self,
+        predictor: Predictor,
+        people: People = "all",
+        mode: Mode | None = None,
+        neutral: Neutral | None = None,
+    ):
+        self._predictor, self._everyone, self._neutral = predictor, people == "all", neutral
         change = {"mode": mode} if mode else {}
         self._crop = predictor.crop.model_copy(update=change | {"people": "largest"})
         self._landmarks = predictor.landmarks.model_copy(update=change)
@@ -94,8 +125,13 @@ class Scorer:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
         with extractor:
-            found = (_rows_of(each, extractor, told) for each in read)
-            yield from self._scored(chain.from_iterable(found))
+            if self._neutral is None:
+                found = (_rows_of(each, extractor, told) for each in read)
+                yield from self._scored(chain.from_iterable(found))
+                return
+            for each in read:
+                rows = self._scored(_rows_of(each, extractor, told))
+                yield from with_relative(rows, self._neutral) if each.together else rows
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
         """Yield rows with their predictions, of which the network makes many at a time.
@@ -116,11 +152,14 @@ class Scorer:
             yield from self._complete(waiting)
 
     def _complete(self, waiting: list[_Waiting]) -> list[Row]:
-        crops = [each.crop for each in waiting if each.crop is not None]
-        scores = iter(self._predictor.predict(crops).tolist())
+        judged = self._predictor.judge_faces([each.face for each in waiting if each.face])
+        numbers = (_numbers(each) for each in (judged.prediction, judged.low, judged.high))
+        answers = zip(*numbers, judged.why, strict=True)
         for each in waiting:
-            if each.crop is not None:
-                each.row["prediction"] = next(scores)
+            if each.face:
+                prediction, low, high, why = next(answers)
+                each.row |= {"prediction": prediction, "low": low, "high": high}
+                each.row |= {"abstained": None if why is None else bool(why), "why": why or None}
         return [each.row for each in waiting]
 
 
@@ -161,7 +200,12 @@ def _rows_of_frame(seen: SeenFrame, row: Row) -> Iterator[_Waiting]:
         if isinstance(face, Fault):
             yield _Waiting(own | {"status": face.status, "reason": face.reason}, None)
         else:
-            yield _Waiting(own | {"status": "ok"} | _described(face), face.crop)
+            yield _Waiting(own | {"status": "ok"} | _described(face), face)
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Return values as a row holds them: None for what is unknown."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _described(face: FoundFace) -> Row:

@@ -26,6 +26,19 @@ class Progress(Protocol):
         """End the file."""
 
 
+class Unseen:
+    """Shows nothing."""
+
+    def begin(self, name: str, expected: int) -> None:
+        """Begin a file."""
+
+    def advance(self) -> None:
+        """Count one frame."""
+
+    def end(self) -> None:
+        """End the file."""
+
+
 class Lines:
     """Writes a line at the end of a file, and every quarter of a minute before."""
 

@@ -40,11 +40,13 @@ class Recording(NamedTuple):
         name: the video's or the folder's.
         expected: how many frames there are, about; 0: unknown.
         frames: read as they are asked for.
+        together: whether the frames show the same people, one after the other.
     """
 
     name: str
     expected: int
     frames: Iterable[Frame]
+    together: bool = True
 
 
 def recordings(files: Iterable[Path], *, sequences: bool) -> Iterator[Recording]:
@@ -58,7 +60,7 @@ def recordings(files: Iterable[Path], *, sequences: bool) -> Iterator[Recording]
         pictures = list(members)
         if pictures[0] != place:
             frames = _pictures(pictures, sequences=sequences)
-            yield Recording(as_text(str(place)), len(pictures), frames)
+            yield Recording(as_text(str(place)), len(pictures), frames, sequences)
             continue
         path, (folder, name) = as_text(str(place)), _located(place)
         stream = open_stream(folder, name, Index().max_megapixels)

@@ -11,6 +11,9 @@
 | `pose` | yaw, pitch of the head and its roll in the picture, degrees |
 | `measures` | facial measures by name, eye distances |
 | `prediction` | the score, in units of the model's label |
+| `relative` | the score less the person's own neutral level in the file; null unless asked for |
+| `low`, `high` | ends of the prediction interval; null where the model tells none |
+| `abstained`, `why` | whether the score must not be trusted, and why; null where unknown |
 """
 
 import csv
@@ -41,6 +44,11 @@ SCHEMA = pa.schema(
         *((name, pa.struct([(part, _FLOAT) for part in parts])) for name, parts in _PARTS.items()),
         ("measures", pa.struct([(name, _FLOAT) for name in MEASURES])),
         ("prediction", _FLOAT),
+        ("relative", _FLOAT),
+        ("low", _FLOAT),
+        ("high", _FLOAT),
+        ("abstained", pa.bool_()),
+        ("why", pa.string()),
     ]
 )
 #: Rows of a Parquet file's row group, which are all that is held.
@@ -133,4 +141,6 @@ def _opened(path: Path, delimiter: str | None) -> Iterator[Writer]:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.7g}" if isinstance(value, float) else str(value)

@@ -34,8 +34,9 @@ def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
 
 def save_skipped(folder: Path, reason: str) -> None:
     """Write the files of a model that was not trained; `load_model` refuses them and says why."""
-    with replacing(Trained(folder).weights) as temporary:
-        save_file({}, temporary)
+    for path in (Trained(folder).weights, Trained(folder).features):
+        with replacing(path) as temporary:
+            save_file({}, temporary)
     with replacing(Trained(folder).description) as temporary:
         description = {"format": FORMAT, "skipped": reason}
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

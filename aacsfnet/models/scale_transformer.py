@@ -38,7 +38,7 @@ class ScaleTransformer(nn.Module):
         patches = patches.transpose(2, 3).flatten(3).flatten(1, 2)  # (B, N, patch * patch * 3)
         tokens = self.embed(patches)  # (B, N, width)
         tokens = tokens + position_codes(*grid, self.width, tokens)
-        class_token = self.class_token.expand(len(tokens), -1, -1)  # (B, 1, width)
+        class_token = self.class_token.expand(tokens.shape[0], -1, -1)  # (B, 1, width)
         tokens = torch.cat([class_token, tokens], dim=1)  # (B, 1 + N, width)
         normed: Tensor = self.norm(self.blocks(tokens))
         return normed

@@ -1,13 +1,29 @@
 """Scores of any number of pictures, also from a network that is tied to one batch size."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from aacsfnet.models.network import Network
 
 
-def scored(model: Network, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return scores `(B,)` and, where the network tells them, their standard deviations `(B,)`.
+class Described(NamedTuple):
+    """What a network says of pictures.
+
+    Attributes:
+        scores: `(B,)` in units of the label.
+        spreads: their standard deviations `(B,)`, None where the network tells none.
+        features: what the head read, `(B, C)`.
+    """
+
+    scores: Tensor
+    spreads: Tensor | None
+    features: Tensor
+
+
+def described(model: Network, pictures: Tensor) -> Described:
+    """Return what a network says of pictures.
 
     A network of a fixed batch size gets the pictures in such batches, the last one filled up with
     the first pictures again; what it says of those is dropped.
@@ -18,11 +34,20 @@ def scored(model: Network, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
     """
     count = len(pictures)
     if model.fixed_batch is None:
-        raw = model.raw(pictures)
+        features = model.features(pictures)
     else:
         size = model.fixed_batch
         places = torch.arange(-(-count // size) * size, device=pictures.device) % count
         filled = pictures[places]
-        raw = torch.cat([model.raw(part) for part in filled.split(size)])[:count]
-    raw = raw.float()
-    return model.score(raw), model.spread(raw)
+        features = torch.cat([model.features(part) for part in filled.split(size)])[:count]
+    raw = model.head(features).float()
+    return Described(model.score(raw), model.spread(raw), features)
+
+
+def scored(model: Network, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return scores `(B,)` and, where the network tells them, their standard deviations `(B,)`.
+
+    As `described`, which says what the arguments are.
+    """
+    scores, spreads, _ = described(model, pictures)
+    return scores, spreads

@@ -19,6 +19,7 @@ from aacsfnet.report.drawing import saving
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
 from aacsfnet.report.origins import provenance
+from aacsfnet.report.reliability_section import reliability_section
 from aacsfnet.report.result_tables import Table, remove_others, write_tables
 from aacsfnet.report.review_sections import review_section
 from aacsfnet.tables import MEASURES
@@ -82,6 +83,7 @@ def _page(config: Config, results: Path, files: ReportFiles) -> tuple[str, list[
         merged=by_view("merge", result_sections.merged_section),
         training=result_sections.training_section(found, config.training_seeds),
         results=figures,
+        reliability=reliability_section(found, label),
         review=review,
         measures=len(MEASURES),
         files=files.folder.name,

@@ -14,8 +14,10 @@ from aacsfnet.tables.schemas import (
     PAIN_MEASURES,
     PICTURE,
     POINTS,
+    REGIONS,
     SCHEMAS,
     STATUSES,
+    VISIBLE,
     Fault,
 )
 
@@ -25,8 +27,10 @@ __all__ = [
     "PAIN_MEASURES",
     "PICTURE",
     "POINTS",
+    "REGIONS",
     "SCHEMAS",
     "STATUSES",
+    "VISIBLE",
     "Fault",
     "carry",
     "decode_png",

@@ -51,6 +51,10 @@ PAIN_MEASURES = (
     *("cheek_raise", "nose_wrinkle", "upper_lip_raise"),
 )
 _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
+#: Parts of a face that something may cover; `aacsfnet.faces.visibility` says what rests on each.
+REGIONS = ("brows", "eyes", "nose", "mouth")
+#: Columns that tell how much of each region is seen.
+VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 Columns = dict[str, Any]  # name -> Polars type
 
@@ -114,7 +118,11 @@ SCHEMAS: dict[str, Columns] = {
         "presence": pl.Float32,  # the mesh's score
         "pose": pl.Array(pl.Float32, 3),  # yaw, pitch, roll in the crop, degrees; see faces.pose
         "frame_roll": pl.Float32,  # the head's roll in the frame, degrees
-        "measures": _MEASURES,  # facial measures by name, interocular distances
+        # Share of each region that is seen, 0 (covered) to 1; of a pair, the worse side's:
+        **dict.fromkeys(VISIBLE, pl.Float32),
+        # Facial measures by name, interocular distances; null where a region they rest on is
+        # covered (landmarks.min_visibility):
+        "measures": _MEASURES,
         "changes": _MEASURES,  # the same against the person's median over the shard
     },
     "prompts": _IMAGE
@@ -186,5 +194,10 @@ SCHEMAS: dict[str, Columns] = {
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
         "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is
+        # Of a real picture's face, to judge in use whether a new face is like those of training:
+        "yaw": pl.Float32,  # degrees
+        "pitch": pl.Float32,  # degrees
+        "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
+        **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
     },
 }

@@ -36,14 +36,15 @@ class Material:
         own = rows.filter(~pl.col("pool"))
         return own if len(own) else rows
 
-    def _real(self) -> pl.DataFrame:
+    def training_rows(self) -> pl.DataFrame:
+        """Return the rows of the training subjects' real pictures, see `own`."""
         rows = self.own()
         real = rows.filter(~pl.col("synthetic"))
         return real if len(real) else rows
 
     def training_labels(self) -> np.ndarray:
         """Return the labels of the training subjects' real pictures, `(n,)`, see `own`."""
-        labels: np.ndarray = self._real()["label"].to_numpy()
+        labels: np.ndarray = self.training_rows()["label"].to_numpy()
         return labels
 
     def training_measures(self) -> np.ndarray:
@@ -54,7 +55,8 @@ class Material:
         Raises:
             WorkError: none is known.
         """
-        found = standardised(*(_measures(rows) for rows in (self.chosen.train, self._real())))
+        both = (self.chosen.train, self.training_rows())
+        found = standardised(*map(_measures, both))
         if not np.isfinite(found).any():
             raise WorkError(
                 "train.geometry_weight: no facial measure is known of any training picture; set it"

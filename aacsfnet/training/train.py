@@ -5,7 +5,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -15,31 +14,29 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
 from aacsfnet.files import replacing
 from aacsfnet.layout import Merged, Trained
-from aacsfnet.models import Network, save_model
+from aacsfnet.models import save_model
 from aacsfnet.models.folder import save_skipped
-from aacsfnet.models.pictures import to_float
-from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
 from aacsfnet.training.build import build
 from aacsfnet.training.fit import fit
-from aacsfnet.training.material import Material, pictures_of, read_material
+from aacsfnet.training.material import Material, read_material
+from aacsfnet.training.predictions import IDENTITY, familiar, predict
 from aacsfnet.training.state import state_folder
 
 log = logging.getLogger("aacsfnet.training")
-
-_IDENTITY = ("image_id", "frame_id", "subject", "sequence", "label")
 
 
 def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> None:
     """Train on a fold's training subjects, choose on its validation subjects, predict its others.
 
-    Writes `model.safetensors`, `config.json`, `history.csv`, `predictions.parquet` and TensorBoard
-    events. A killed run resumes from its last checkpoint, and ends with the same weights.
-    A fold whose held-out subjects have no usable picture is skipped: its files say so.
+    Writes `model.safetensors`, `config.json`, `features.safetensors`, `history.csv`,
+    `predictions.parquet` and TensorBoard events. A killed run resumes from its last checkpoint, and
+    ends with the same weights. A fold whose held-out subjects have no usable picture is skipped:
+    its files say so.
 
     Args:
-        config: blocks `dataset`, `index` and `train`.
+        config: blocks `dataset`, `index`, `crop`, `landmarks` and `train`.
         merge: the folder that the stage `merge` wrote.
         fold: which fold of `splits.parquet`.
         seed: of the weights, the order and the augmentation.
@@ -77,11 +74,21 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         training = fit(
             model, settings, material, seed=run_seed, state=state, events=events, device=device
         )
-        predictions = predict(model.to(device), material, settings.batch, fold, seed)
+        familiarity = familiar(model.to(device), material, settings.batch)
+        predictions = predict(
+            model,
+            material,
+            familiarity,
+            batch=settings.batch,
+            side=config.crop.size,
+            fold=fold,
+            seed=seed,
+        )
     with replacing(Trained(output).history) as temporary:
         pl.DataFrame(training.history).write_csv(temporary)
     with replacing(Trained(output).predictions) as temporary:
         predictions.write_parquet(temporary)
+    familiarity.save(Trained(output).features)
     run = {"epochs_run": len(training.history), "seconds": round(training.seconds(), 2)}
     run |= {"parameters": parameters}
     save_model(model, output, about(config, material, fold, seed, device) | run)
@@ -95,7 +102,7 @@ def _skip(output: Path, fold: int, seed: int, material: Material) -> None:
     with replacing(Trained(output).history) as temporary:
         pl.DataFrame(schema=["epoch"]).write_csv(temporary)
     nothing = material.chosen.test.select(
-        *_IDENTITY,
+        *IDENTITY,
         *(pl.lit(None, pl.Float64).alias(n) for n in ("prediction", "deviation", "mean_label")),
         pl.lit(fold, pl.Int64).alias("fold"),
         pl.lit(seed, pl.Int64).alias("seed"),
@@ -113,26 +120,3 @@ def _speak() -> None:
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-
-
-@torch.inference_mode()
-def predict(model: Network, material: Material, batch: int, fold: int, seed: int) -> pl.DataFrame:
-    """Return the scores of the held-out subjects' pictures, not clipped to the label's range.
-
-    `deviation` is the predicted standard deviation where the network tells one, else null;
-    `mean_label` is the mean of the training subjects' real labels, the baseline to beat.
-    """
-    test = material.chosen.test
-    device = model.label_mean.device
-    scores, spreads = [np.empty(0)], [np.empty(0)]
-    for each in pictures_of(material, test, batch):
-        score, spread = scored(model, to_float(each["pictures"].to(device)))
-        scores.append(score.cpu().numpy())
-        spreads.append(spread.cpu().numpy() if spread is not None else np.full(len(score), np.nan))
-    return test.select(_IDENTITY).with_columns(
-        pl.Series("prediction", np.concatenate(scores), dtype=pl.Float64),
-        pl.Series("deviation", np.concatenate(spreads), dtype=pl.Float64).fill_nan(None),
-        pl.lit(float(material.training_labels().mean()), pl.Float64).alias("mean_label"),
-        pl.lit(fold, pl.Int64).alias("fold"),
-        pl.lit(seed, pl.Int64).alias("seed"),
-    )

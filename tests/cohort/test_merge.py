@@ -107,6 +107,25 @@ def test_each_picture_has_the_measures_found_on_itself(stages):
         assert set((found[name] or {"": None}).values()) == {None}
 
 
+def test_each_real_picture_tells_how_its_face_was_seen(stages):
+    """A crop turned by 30 degrees and three times as fine as its frame; the head's own pose."""
+    turn = 3 * np.array([[0.75**0.5, -0.5, 9], [0.5, 0.75**0.5, 7]])
+    for name, column, value in (
+        ("crop", "to_frame", turn.ravel()),
+        ("landmarks", "pose", np.array([12, -5, 3], np.float32)),
+    ):
+        path = stages / name / "b.00.parquet"
+        rows = tables.read(path).to_dicts()
+        for row in rows[:2]:
+            row[column] = value
+        tables.write(path, tables.frame(name, rows), name)
+    found = {row["image_id"]: row for row in run(stages).to_dicts()}
+    told = [found["b/s/1"][name] for name in ("yaw", "pitch", "frame_pixels")]
+    assert told == pytest.approx([12, -5, 3])
+    for name in ("a/s/1", "b/s/1#0"):  # not known, and generated
+        assert {found[name][each] for each in ("yaw", "pitch", "frame_pixels")} == {None}
+
+
 def test_what_did_not_get_in_keeps_a_row_with_its_reason(stages):
     index = run(stages)
     out = index.filter(pl.col("row").is_null() & (pl.col("subject") == "a"))

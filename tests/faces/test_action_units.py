@@ -75,3 +75,19 @@ def test_estimated_pspi_follows_its_formula():
     ]
     together = {name: np.array([face[name] for face in faces]) for name in REST}
     assert estimated_pspi(together, REST) == pytest.approx([0, 2.5, 5, 5, 1, 5.5])
+
+
+def test_of_what_is_covered_no_unit_is_estimated():
+    face = REST | dict.fromkeys(("mouth_opening", "upper_lip_raise", "mouth_width"), None)
+    units = estimated_units(face | {"brow_height": 0.2}, REST)
+    assert units["au4"] > 0
+    assert not units.keys() & {"au10", "au20", "au25", "au26"}
+
+
+def test_the_usual_face_is_told_of_the_frames_that_show_it():
+    seen = [REST | {"mouth_width": width} for width in (0.7, 0.8, 0.8, 0.8, 0.9)]
+    hidden = [REST | {"mouth_width": None, "cheek_raise": None}] * 9
+    assert usual_face(seen + hidden)["mouth_width"] == 0.8
+    few = usual_face(seen[:4] + hidden)
+    assert np.isnan(few["mouth_width"])
+    assert "au20" not in estimated_units(REST | {"mouth_width": 1.5}, few)

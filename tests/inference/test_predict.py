@@ -181,7 +181,7 @@ def test_what_is_given_wrong_is_told_before_anything_is_written(model, film, tmp
 
 def test_a_killed_command_leaves_the_old_table(model, film, tmp_path, monkeypatch):
     (tmp_path / "t.parquet").write_bytes(b"old")
-    monkeypatch.setattr("aacsfnet.inference.predictor.Predictor.predict", lambda *_: 1 / 0)
+    monkeypatch.setattr("aacsfnet.inference.predictor.Predictor.judge", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predict([film[0]], model, tmp_path / "t.parquet", device="cpu")
     assert (tmp_path / "t.parquet").read_bytes() == b"old"

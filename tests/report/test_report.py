@@ -22,7 +22,7 @@ from tests.made_results import make_results
 
 SECTIONS = (
     *("summary", "data", "faces", "prompts", "generated", "gate", "training", "results"),
-    *("review", "settings", "limits"),
+    *("reliability", "review", "settings", "limits"),
 )
 HOSTILE = "<script>alert(1)</script>&\"'$x_1$"
 _VOID = {"meta", "link", "img", "br", "hr", "input"}

@@ -11,11 +11,16 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import aacsfnet
+from aacsfnet import tables
 from aacsfnet.config import validate
 from aacsfnet.datasets import Label
 from aacsfnet.errors import DataError, LeakError, ModelFileError, WorkError
+from aacsfnet.evaluation.abstention import SIGNS
+from aacsfnet.evaluation.held_out import judged
 from aacsfnet.evaluation.predictions import COLUMNS, gather
+from aacsfnet.evaluation.reliability_figures import relative_scores
 from aacsfnet.models import load_model
+from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.training.module import Training
 from aacsfnet.training.state import StateKeeper
 from aacsfnet.training.train import train
@@ -59,6 +64,7 @@ def test_a_run_writes_all_it_promises(merged, tmp_path):
     train(settings(), merge, 1, 3, output)
     assert sorted(path.name for path in output.iterdir()) == [
         "config.json",
+        "features.safetensors",
         "history.csv",
         "model.safetensors",
         "predictions.parquet",
@@ -370,7 +376,10 @@ def test_a_fold_that_has_nobody_to_test_is_skipped_with_the_reason(merged, tmp_p
     merge = without_pictures_of(merged(), "test")
     train(settings(), merge, 0, 1, tmp_path / "out")
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert written == ["config.json", "history.csv", "model.safetensors", "predictions.parquet"]
+    assert written == [
+        *("config.json", "features.safetensors", "history.csv", "model.safetensors"),
+        "predictions.parquet",
+    ]
     with pytest.raises(ModelFileError, match="none of its held-out subjects has a usable picture"):
         load_model(tmp_path / "out")
     monkeypatch.undo()
@@ -378,6 +387,55 @@ def test_a_fold_that_has_nobody_to_test_is_skipped_with_the_reason(merged, tmp_p
     files = [tmp_path / name / "predictions.parquet" for name in ("out", "other")]
     label = Label("pspi", 0.0, 16.0, "")
     assert gather(files, label)["fold"].unique().to_list() == [1]
+
+
+def test_permuted_labels_of_held_out_people_change_no_score(merged, tmp_path):
+    """Nor the score relative to their own neutral level, nor how unlike the others they are."""
+    merge = merged()
+    train(settings(epochs=1), merge, 0, 1, tmp_path / "out")
+    index = tables.read(merge / "index.parquet")
+    splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0, role="test")
+    rows = index.to_dicts()
+    own = [row for row in rows if row["subject"] in set(splits["subject"])]
+    labels = np.random.default_rng(0).permutation([row["label"] for row in own])
+    for row, label in zip(own, labels.tolist(), strict=True):
+        row["label"] = label
+    tables.write(merge / "index.parquet", tables.frame("merge", rows), "merge")
+    train(settings(epochs=1), merge, 0, 1, tmp_path / "other")
+    label = Label("pspi", 0.0, 16.0, "")
+    before, after = (
+        gather([tmp_path / name / "predictions.parquet"], label) for name in ("out", "other")
+    )
+    assert before["label"].to_list() != after["label"].to_list()
+    assert before.drop("label").equals(after.drop("label"))
+    before, after = (judged(rows, label, 0.9, 0.01) for rows in (before, after))
+    for words in ("median", "first:3"):
+        found = [relative_scores(rows, label, words) for rows in (before, after)]
+        assert found[0].equals(found[1])
+
+
+def test_the_signs_of_held_out_faces_are_told_beside_their_scores(merged, tmp_path):
+    merge = merged()
+    rows = tables.read(merge / "index.parquet").to_dicts()
+    seen = {"yaw": 12.0, "pitch": -3.0, "frame_pixels": 0.5}
+    tables.write(
+        merge / "index.parquet", tables.frame("merge", [row | seen for row in rows]), "merge"
+    )
+    config = validate(settings(epochs=1).model_dump(mode="json") | {"crop": {"size": 128}})
+    train(config, merge, 0, 1, tmp_path / "out")
+    found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert set(SIGNS) <= set(found.columns)
+    assert set(found["yaw"]) == {12.0}
+    assert set(found["pitch"]) == {-3.0}
+    assert set(found["detail"]) == {0.5 * 128 / 32}
+    assert found["sharpness"].min() > 0
+    # As in use: the features of each picture, by the file that stands beside the network.
+    images = np.load(merge / "images.npy")[found["row"]]
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    with torch.no_grad():
+        features = load_model(tmp_path / "out").features(pictures)
+    distances = Familiarity.load(tmp_path / "out" / "features.safetensors")(features)
+    np.testing.assert_allclose(found["distance"], distances, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ rule evaluate_experiment:
         ],
     output:
         predictions=LAYOUT.experiment("{experiment}").predictions,
+        reliability=LAYOUT.experiment("{experiment}").reliability,
         metrics=report(
             LAYOUT.experiment("{experiment}").metrics,
             caption="../report/metrics.rst",

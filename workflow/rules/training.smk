@@ -42,6 +42,7 @@ rule train_fold:
     output:
         weights=LAYOUT.trained("{experiment}", "{seed}", "{fold}").weights,
         description=LAYOUT.trained("{experiment}", "{seed}", "{fold}").description,
+        features=LAYOUT.trained("{experiment}", "{seed}", "{fold}").features,
         history=LAYOUT.trained("{experiment}", "{seed}", "{fold}").history,
         predictions=LAYOUT.trained("{experiment}", "{seed}", "{fold}").predictions,
     log:

@@ -150,10 +150,15 @@ def pairs_of(faces: Sequence[dict[str, Any]], label: Label) -> dict[str, Pairs]:
     """Return the pairs of one person's real frames for each score.
 
     Args:
-        faces: rows of one landmarks table; only those that are "ok" count.
+        faces: rows of one landmarks table; only those that are "ok" count, and of which no
+            measure of pain is unknown because something covers the face.
         label: of the data set.
     """
-    usable = [face for face in faces if face["status"] == "ok"]
+    usable = [
+        face
+        for face in faces
+        if face["status"] == "ok" and None not in map(face["measures"].get, PAIN_MEASURES)
+    ]
     some = usable[:: max(1, -(-len(usable) // MOST_FRAMES))]
     labels = np.array([face["label"] for face in some], np.float64)
     names = list(PAIN_MEASURES)

@@ -5,7 +5,7 @@ picture alone, and compared with those of the frame that it was made from, given
 where it shall have others; a second witness reads the units off its pixels.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +34,7 @@ from aacsfnet.datasets import open_dataset
 from aacsfnet.faces.action_units import usual_face
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker
+from aacsfnet.faces.visibility import covered, hidden_measures, hidden_units, visible_of
 from aacsfnet.tables import PAIN_MEASURES
 
 Scores = dict[str, Any]
@@ -57,7 +58,8 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
     Raises:
         ModelFileError: `quality.identity_model` is missing or no vision model.
     """
-    faces = tables.read(landmarks, ["frame_id", "label", "status", "landmarks_px", "measures"])
+    known = ["frame_id", "label", "status", "landmarks_px", "measures"]
+    faces = tables.read(landmarks, known + [f"visible_{region}" for region in tables.REGIONS])
     sources = {face["frame_id"]: face for face in faces.iter_rows(named=True)}
     pairs = pairs_of(list(sources.values()), open_dataset(config).label)
     bound = bound_of(pairs["measure_difference"], config.quality)
@@ -78,9 +80,11 @@ def quality(config: Config, crop: Path, landmarks: Path, generate: Path, output:
             frame_id = row["source_frame_id"]
             source = tables.decode_png(crops[frame_id])
             points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
-            judge.turn_to(frame_id, source, points)
+            hidden = covered(visible_of(sources[frame_id]), config.landmarks.min_visibility)
+            judge.turn_to(frame_id, source, points, hidden)
             kept |= judge.scores(tables.decode_png(row["image"]), row)
-            reasons = faults(kept, config.quality, bound, witness.bounds if witness else None)
+            bounds = witness.bounds if witness else None
+            reasons = faults(kept, config.quality, bound, bounds, hidden)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
     notes = _notes(config.quality, bound, pairs, witness)
@@ -149,17 +153,20 @@ class Judge:
         self._witness = witness
         self._frame_id = ""
 
-    def turn_to(self, frame_id: str, source: np.ndarray, points: np.ndarray) -> None:
+    def turn_to(
+        self, frame_id: str, source: np.ndarray, points: np.ndarray, hidden: Sequence[str] = ()
+    ) -> None:
         """Take a frame as the source of the pictures that follow.
 
         Args:
             frame_id: of the frame; where it is the last one, nothing is done.
             source: its crop `(H, W, 3)` uint8 RGB.
             points: its landmarks `(478, 3)`.
+            hidden: covered regions of its face, by which no picture is judged.
         """
         if frame_id == self._frame_id:
             return
-        self._frame_id, self._source = frame_id, source
+        self._frame_id, self._source, self._hidden = frame_id, source, hidden
         self._looks = self._landmarker.looks(source, points)
         self._read = self._witness.read(source, points) if self._witness else None
         self._embedding = self._embed(source) if self._embed else None
@@ -182,7 +189,8 @@ class Judge:
             looks = self._landmarker.looks(picture, mesh.points)
             found = seen(looks, self._usual)
             source = seen(self._looks, self._usual)
-            scores |= face_scores(source, expected(self._looks, row, self._usual), found)
+            wanted = expected(self._looks, row, self._usual)
+            scores |= face_scores(source, wanted, found, self._hidden)
             if row["kind"] != "level":
                 scores |= {"target_error": None, "missed_measure": None}
             scores |= asdict(likeness(self._source, picture, source.points, found.points))
@@ -190,7 +198,10 @@ class Judge:
                 read = self._witness.read(picture, mesh.points)
                 scores["read_change"] = {unit: read[unit] - self._read[unit] for unit in read}
             measured = measure_all(mesh.points)  # by one look, as a frame's are
-            scores["measures"] = {name: float(value) for name, value in measured.items()}
+            unseen = hidden_measures(self._hidden)
+            scores["measures"] = {
+                name: None if name in unseen else float(value) for name, value in measured.items()
+            }
         return scores
 
 
@@ -212,17 +223,20 @@ def look_scores(picture: np.ndarray, source: np.ndarray, others: list[np.ndarray
     }
 
 
-def face_scores(source: Seen, wanted: Seen, found: Seen) -> Scores:
+def face_scores(source: Seen, wanted: Seen, found: Seen, hidden: Sequence[str] = ()) -> Scores:
     """Return the scores of a found face.
 
     Args:
         source: the face that the picture was made from.
         wanted: what is to be seen on the picture; the source where nothing shall change.
         found: the face on the picture.
+        hidden: covered regions of the source; what rests on them is None.
     """
+    unseen = hidden_measures(hidden)
+    judged = [name for name in PAIN_MEASURES if name not in unseen]
     changes = {
         name: change(wanted.measures[name], found.measures[name], MESH_ERROR[name])
-        for name in PAIN_MEASURES
+        for name in judged
     }
     asked = {
         name: float((wanted.measures[name] - source.measures[name]).mean())
@@ -231,26 +245,28 @@ def face_scores(source: Seen, wanted: Seen, found: Seen) -> Scores:
     off = {name: max(0.0, abs(by) - _GROWS * abs(asked[name])) for name, (by, _) in changes.items()}
     missed = {name: off[name] / MESH_ERROR[name] for name in off}
     possible = {name: off[name] + margin for name, (_, margin) in changes.items()}
-    worst = max(possible, key=lambda name: possible[name])
     scores: Scores = {
         f"{region}_error": error
-        for region, error in landmark_errors(wanted.points, found.points).items()
+        for region, error in landmark_errors(wanted.points, found.points, hidden).items()
     }
     scores |= {f"{name}_change": each for name, (each, _) in changes.items()}
+    if judged:
+        worst = max(possible, key=lambda name: possible[name])
+        scores |= {
+            "measure_difference": max(off.values()),
+            "possible_difference": possible[worst],
+            "worst_measure": worst,
+            "target_error": max(missed.values()),
+            "missed_measure": max(missed, key=lambda name: missed[name]),
+        }
+    if "mouth" not in hidden:
+        moved = abs(change(wanted.corners, found.corners)[0])
+        scores["corner_difference"] = max(0.0, moved - _GROWS * abs(asked["upper_lip_raise"]))
     scores |= {
-        "measure_difference": max(off.values()),
-        "possible_difference": possible[worst],
-        "worst_measure": worst,
-        "target_error": max(missed.values()),
-        "missed_measure": max(missed, key=lambda name: missed[name]),
-        "corner_difference": max(
-            0.0,
-            abs(change(wanted.corners, found.corners)[0]) - _GROWS * abs(asked["upper_lip_raise"]),
-        ),
         "shift": float(np.linalg.norm(shift_of(wanted.points, found.points))),
         "pose_difference": pose_difference(source.points, found.points),
     }
-    if wanted.pspi is not None and found.pspi is not None:
+    if not hidden and wanted.pspi is not None and found.pspi is not None:
         by, _ = change(wanted.pspi, found.pspi)
         scores |= {"pspi_change": by, "pspi_difference": abs(by)}
     return scores
@@ -261,6 +277,7 @@ def faults(
     limits: Quality,
     bound: float,
     read_bounds: Mapping[str, tuple[float, float]] | None = None,
+    hidden: Sequence[str] = (),
 ) -> list[str]:
     """Return everything that is wrong with a picture, in words; empty when it passes.
 
@@ -270,6 +287,7 @@ def faults(
         limits: the gate's settings.
         bound: on the change of measures for this person, see `calibration.bound_of`.
         read_bounds: the witness's, see `Witness.bounds`; None without one.
+        hidden: covered regions of the source, by which nothing is judged.
     """
     found: list[str] = []
 
@@ -289,9 +307,9 @@ def faults(
             above(f"{region}_error", limits.max_region_error, f"{region} error")
         above("shift", limits.max_shift, "face moved by")
         above("measure_difference", bound, "measures differ by")
-        worst = scores["worst_measure"]
-        may = f"{worst} ({MOVED_BY[worst]}) may differ by"
-        above("possible_difference", limits.max_possible_difference, may)
+        if (worst := scores.get("worst_measure")) is not None:
+            may = f"{worst} ({MOVED_BY[worst]}) may differ by"
+            above("possible_difference", limits.max_possible_difference, may)
         if (missed := scores.get("missed_measure")) is not None:
             asked = f"{missed} ({MOVED_BY[missed]}) misses its target, in errors of the mesh,"
             above("target_error", limits.max_target_error, f"{asked} by")
@@ -313,7 +331,7 @@ def faults(
             name: (limits.max_witness_error * low, limits.max_witness_error * high)
             for name, (low, high) in read_bounds.items()
         }
-        found += agreement(asked_change(scores), read, allowed)
+        found += agreement(asked_change(scores), read, allowed, hidden_units(hidden))
     below("sharpness", limits.min_sharpness, "sharpness")
     below("brightness", limits.min_brightness, "brightness")
     above("brightness", limits.max_brightness, "brightness")

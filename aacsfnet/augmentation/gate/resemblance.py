@@ -1,7 +1,7 @@
 """How far a generated face is from its source: geometry, and the picture as such."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,6 +12,7 @@ from aacsfnet import landmark_sets as sets
 from aacsfnet.faces.action_units import estimated_pspi
 from aacsfnet.faces.geometry import eye_distance, level, measure_all
 from aacsfnet.faces.pose import pose_of
+from aacsfnet.landmark_sets import REGION_POINTS
 from aacsfnet.tables import PAIN_MEASURES
 
 #: 95 % quantiles of Student's t with eight degrees of freedom, for nine looks (`faces.mesh.LOOKS`),
@@ -51,7 +52,9 @@ def shift_of(source: NDArray[np.floating], found: NDArray[np.floating]) -> NDArr
     return np.asarray(moved / float(eye_distance(source)))
 
 
-def landmark_errors(source: NDArray[np.floating], found: NDArray[np.floating]) -> dict[str, float]:
+def landmark_errors(
+    source: NDArray[np.floating], found: NDArray[np.floating], covered: Iterable[str] = ()
+) -> dict[str, float | None]:
     """Return the mean distance of two meshes by region, in the source's interocular distances.
 
     Distances are taken in the picture's plane: depth found on a picture is a guess. What the whole
@@ -60,10 +63,18 @@ def landmark_errors(source: NDArray[np.floating], found: NDArray[np.floating]) -
     Args:
         source: `(478, 3)` in pixels.
         found: `(478, 3)` in pixels of a picture of the same size.
+        covered: regions of `aacsfnet.tables.REGIONS` whose points the mesh invents: they have no
+            error, and the whole face is taken without them.
     """
     moved = (found - source)[:, :2] / float(eye_distance(source))
     distance = np.linalg.norm(moved - shift_of(source, found), axis=1)
-    return {name: float(distance[list(points)].mean()) for name, points in REGIONS.items()}
+    hidden = set(chain.from_iterable(REGION_POINTS[name] for name in covered))
+    errors: dict[str, float | None] = {}
+    for name, points in REGIONS.items():
+        seen_points = [at for at in points if at not in hidden]
+        judged = name not in covered and len(seen_points) > 0
+        errors[name] = float(distance[seen_points].mean()) if judged else None
+    return errors
 
 
 def corner_height(points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -103,14 +114,16 @@ def seen(looks: NDArray[np.floating], usual: Mapping[str, float] | None) -> Seen
 
     Args:
         looks: meshes in pixels.
-        usual: the person's usual measures, see `action_units.usual_face`.
+        usual: the person's usual measures, see `action_units.usual_face`; where one of pain is not
+            known, there is no PSPI.
     """
     measured = measure_all(looks)
+    known = usual and all(np.isfinite(usual[name]) for name in PAIN_MEASURES)
     return Seen(
         points=looks.mean(axis=0),
         measures={name: measured[name] for name in PAIN_MEASURES},
         corners=corner_height(looks),
-        pspi=None if usual is None else estimated_pspi(measured, usual),
+        pspi=estimated_pspi(measured, usual) if usual and known else None,
     )
 
 

@@ -77,7 +77,9 @@ def expected(
         + FOLLOWED[name] * (target.measures[name] - source.measures[name])
         for name in PAIN_MEASURES
     }
-    pspi = None if usual is None else estimated_pspi(measures, usual)
+    pspi = None
+    if usual is not None and source.pspi is not None:
+        pspi = estimated_pspi(measures, usual)
     moved = target.points - source.points
     right, left = (source.points[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE))
     axis = (left - right) / np.linalg.norm(left - right)

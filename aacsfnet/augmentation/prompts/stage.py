@@ -27,6 +27,7 @@ from aacsfnet.config import Config, Prompts
 from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.errors import SettingsError
 from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_face
+from aacsfnet.faces.visibility import SEEN_ON, covered, hidden_units, visible_of
 from aacsfnet.facs import ACTION_UNITS
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     A frame from which none is made keeps one row, `not_selected`.
 
     Args:
-        config: `dataset`, `index`, `seed`, `prompts`, `generate.model` and `crop.size` are used.
+        config: `dataset`, `index`, `seed`, `prompts`, `generate.model`, `crop.size` and
+            `landmarks.min_visibility` are used.
         index: table of the whole index; only the shard's subject is read of it.
         landmarks: table of the shard.
         output: table to write.
@@ -65,12 +67,16 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
         pictures = planner.of(face) if _is_ok(face) else []
         if not pictures:
             rows.append(kept | _without_picture(face, planner))
+        hidden = covered(visible_of(face), config.landmarks.min_visibility)
         for picture in pictures:
+            if needed := _covered_needs(picture, hidden):
+                rows.append(kept | _planned(face, picture, config.seed) | _refused(needed))
+                continue
             if config.prompts.style == "published":
                 texts = published_texts(face, config.prompts, config.crop.size, tokenizer)
             else:
                 frame = by_frame[face["frame_id"]]
-                texts = texts_of(frame, face, picture, usual, config, label, count)
+                texts = texts_of(frame, face, picture, usual, config, label, count, hidden)
             rows.append(kept | texts | _planned(face, picture, config.seed))
     planned = sum(row["status"] == "ok" for row in rows)
     log.info("%d pictures planned from %d frames", planned, len(faces))
@@ -86,6 +92,24 @@ def _without_picture(face: dict[str, Any], planner: Planner) -> dict[str, Any]:
     if _is_ok(face):
         row |= {"status": "not_selected", "reason": planner.reason(face["frame_id"])}
     return row
+
+
+def _covered_needs(picture: Picture, hidden: tuple[str, ...]) -> list[str]:
+    """Return the covered regions on which a picture shall show other units than its frame."""
+    if picture.kind != "level":
+        return []
+    units, now = picture.units or {}, picture.source_units or {}
+    changed = {SEEN_ON[unit] for unit, value in units.items() if value != now.get(unit, 0.0)}
+    return [region for region in hidden if region in changed]
+
+
+def _refused(needed: list[str]) -> dict[str, Any]:
+    """Return what a row says of a planned picture whose units nobody could see on its frame."""
+    what = f"covered in the frame: {', '.join(needed)}"
+    return {
+        "status": "not_selected",
+        "reason": f"{what}; the units asked for cannot be given to what is not seen",
+    }
 
 
 def _planned(face: dict[str, Any], picture: Picture, seed: int) -> dict[str, Any]:
@@ -105,6 +129,7 @@ def texts_of(
     config: Config,
     label: Label,
     count: Callable[[str], int],
+    hidden: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return the prompts of a picture in words, with their lengths.
 
@@ -116,6 +141,8 @@ def texts_of(
         config: `seed` and `prompts` are used.
         label: of the data set.
         count: tokens of a text as the text encoder sees them.
+        hidden: covered regions of the face, of whose units nothing is said, coded or not: the
+            picture does not show them.
 
     Raises:
         SettingsError: the template is wrong, or the prompt too long for the settings.
@@ -125,6 +152,7 @@ def texts_of(
     units = known_or_estimated(known, estimated_units(face["measures"], usual))
     if picture.kind == "level":
         units |= picture.units or {}
+    units = {unit: value for unit, value in units.items() if unit not in hidden_units(hidden)}
     sex, age_group = frame["sex"] or "", frame["age_group"] or ""
     if picture.kind == "person":
         subject = other_subject_words(sex, age_group, picture.seed(config.seed, face["frame_id"]))

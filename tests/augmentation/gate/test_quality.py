@@ -288,3 +288,31 @@ def test_without_a_witness_the_table_notes_who_was_not_checked(judged, face_pict
 def test_auto_takes_the_bundled_witness_for_the_demo_only():
     assert witness_of(validate({})).facts["name"] == "bundled"
     assert witness_of(validate({"dataset": "unbc"})) is None
+
+
+def test_the_gate_does_not_judge_by_a_covered_region(judged, edited_picture, shard):
+    """Lowered brows are refused, and let pass where something covers brows and eyes."""
+    lowered = edited_picture(BROWS)
+    (wrong,) = judged(lowered, witness="", max_region_error=0.01)
+    assert "brow" in wrong["reason"]
+    rows = [
+        row | {"visible_brows": 0.1, "visible_eyes": 0.0}
+        for row in tables.read(shard["landmarks"]).rows(named=True)
+    ]
+    tables.write(shard["landmarks"], tables.frame("landmarks", rows), "landmarks")
+    (row,) = judged(lowered, witness="", max_region_error=0.01)
+    assert row["brows_error"] is None
+    assert row["eyes_error"] is None
+    assert row["brow_height_change"] is None
+    assert row["measures"]["lid_opening"] is None
+    assert row["mouth_error"] is not None
+    assert row["upper_lip_raise_change"] is not None
+    assert "brow" not in row["reason"]
+
+
+def test_the_witness_is_not_asked_for_what_it_cannot_see():
+    limits = Quality(max_witness_error=1.0, witness_kinds=("keep",))
+    read = dict.fromkeys(PSPI_UNITS, 0.0) | {"au10": 5.0}
+    wrong = GOOD | {"read_change": read}
+    assert faults(wrong, limits, BOUND, READ_BOUNDS)
+    assert faults(wrong, limits, BOUND, READ_BOUNDS, ("mouth",)) == []

@@ -137,3 +137,37 @@ def test_no_prompt_is_above_the_limit_whatever_the_face(count, tokenizer, face_l
         assert all(phrase in whole["prompt"] for phrase in dropped)
         assert (tokens < whole["tokens"]) == bool(dropped)
     assert longest > 65  # the run came near the limit
+
+
+def cover(path, **visible):
+    """Say in the landmarks table how much of the regions is seen."""
+    rows = [
+        row | {f"visible_{name}": value for name, value in visible.items()}
+        for row in tables.read(path).rows(named=True)
+    ]
+    tables.write(path, tables.frame("landmarks", rows), "landmarks")
+
+
+def test_prompts_say_nothing_of_a_covered_region_though_it_is_coded(run_shard, shard, settings):
+    assert "lowered brows" in texts(run_shard, settings)[3]["prompt"]
+    cover(shard["landmarks"], brows=0.1, mouth=0.9)
+    assert "lowered brows" not in texts(run_shard, settings)[3]["prompt"]
+    cover(shard["landmarks"], brows=0.5)
+    assert "lowered brows" in texts(run_shard, settings)[3]["prompt"]
+
+
+@pytest.mark.parametrize("region", ["brows", "eyes", "nose", "mouth"])
+def test_no_unit_is_given_to_a_covered_region(region, run_shard, shard, settings):
+    config = settings(prompts={"level": {"pictures": 40, "max_variants": 20}})
+    levels = pl.col("kind") == "level"
+    before = run_shard(config, "prompts")["prompts"].filter(levels)
+    assert set(before["status"]) == {"ok"}
+    cover(shard["landmarks"], **{region: 0.2})
+    after = run_shard(config, "prompts")["prompts"].filter(levels)
+    assert after["image_id"].to_list() == before["image_id"].to_list()
+    seen_on = {"brows": ["au4"], "eyes": ["au6", "au7", "au43"], "nose": ["au9"], "mouth": ["au10"]}
+    for row in after.rows(named=True):
+        needed = any(row["units"][u] != row["source_units"][u] for u in seen_on[region])
+        assert (row["status"] == "not_selected") == needed
+        assert (f"covered in the frame: {region}" in row["reason"]) == needed
+    assert 0 < (after["status"] == "ok").sum() < len(after)
