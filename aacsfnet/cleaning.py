@@ -175,7 +175,10 @@ class _Search:
             merged = layout.merged(layout.scope(name, "merge"))
             them = gone[merged.folder].union(*predicted)
             models = found.folder.glob("seed-*/fold-*")
-            files = (found.metrics, found.predictions, found.reliability, *models)
+            files = (
+                *(found.metrics, found.predictions, found.reliability, found.explanation),
+                *models,
+            )
             gone |= dict.fromkeys(files, them)
         everybody = set().union(*gone.values())
         gone |= {layout.report: everybody, layout.report_files.folder: everybody}

@@ -233,6 +233,9 @@ def predict(
     sequences: Annotated[
         bool, Option("--sequences", help="A folder's pictures are frames of one recording.")
     ] = False,
+    exclude: Annotated[
+        Path | None, Option("--exclude", help="Stretches to leave out, as the viewer saves them.")
+    ] = None,
     neutral: Annotated[
         str | None,
         Option("--neutral", help="median or first:50: also give scores relative to it, no labels."),
@@ -250,8 +253,57 @@ def predict(
         mode=mode,
         sequences=sequences,
         neutral=neutral,
+        exclude=exclude,
         device=device,
     )
+
+
+@tool("aacsfnet view scores.csv film.mp4")
+def view(
+    table: Annotated[Path, Argument(help="Written by aacsfnet predict.")],
+    video: Annotated[Path, Argument(help="The film that was scored.")],
+    output: Annotated[
+        Path | None, Option("--output", help="The page; film.view.html, if not told.")
+    ] = None,
+    overlay: Annotated[
+        Path | None, Option("--overlay", help="Also an MP4 with all of it drawn in.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, Option("--exclude", help="Stretches that are already left out.")
+    ] = None,
+    copy: Annotated[
+        bool, Option("--copy", help="Play a copy that every browser plays; else only if needed.")
+    ] = False,
+    mesh: Annotated[
+        bool, Option("--mesh/--no-mesh", help="Find the lines of the face, not its box alone.")
+    ] = True,
+) -> None:
+    """Write a page that plays a film beside its scores, and on which stretches are left out."""
+    from aacsfnet.inference.view.view import view as run
+
+    written = run(table, video, output, overlay=overlay, exclude=exclude, copy=copy, mesh=mesh)
+    if written.why_copied:
+        typer.echo(f"{written.film}: the page plays this copy, as {written.why_copied}")
+    typer.echo(f"{written.page}: open it in a browser")
+
+
+@tool("aacsfnet explain --results results/demo")
+def explain(
+    results: Results,
+    config: Settings = "config.yaml",
+    experiment: Annotated[
+        str | None, Option("--experiment", help="Whose networks; the first, if not told.")
+    ] = None,
+    frames: Annotated[
+        int, Option("--frames", min=1, max=100, help="Of each held-out subject and level.")
+    ] = 2,
+    device: Annotated[str | None, Option("--device", help="auto, cpu, cuda or cuda:1.")] = None,
+) -> None:
+    """Tell which parts of the face the networks of a finished run read, on held-out people."""
+    from aacsfnet.inference.explain.explain import explain as run
+
+    written = run(load(config), results, experiment, frames=frames, device=device)
+    typer.echo(f"{written}: the report shows it when it is written again")
 
 
 @tool("aacsfnet doctor --config study.yaml")

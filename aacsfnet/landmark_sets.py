@@ -102,6 +102,19 @@ LIP_PAIRS = tuple(zip(UPPER_LIP_INNER[4:7], LOWER_LIP_INNER[4:7], strict=True))
 #: Right and left corner of the mouth.
 MOUTH_CORNERS = (UPPER_LIP_OUTER[0], UPPER_LIP_OUTER[-1])
 
+_RIGHT_LINES = (
+    loop(RIGHT_LOWER_LID, RIGHT_UPPER_LID),
+    (*RIGHT_BROW_TOP, *RIGHT_BROW_BOTTOM[::-1], RIGHT_BROW_TOP[0]),
+)
+#: Closed outlines of the face and its parts, each ending where it begins.
+OUTLINES = (
+    (*FACE_OUTLINE, FACE_OUTLINE[0]),
+    *_RIGHT_LINES,
+    *(mirrored(line) for line in _RIGHT_LINES),
+    loop(LOWER_LIP_OUTER, UPPER_LIP_OUTER),
+    loop(LOWER_LIP_INNER, UPPER_LIP_INNER),
+)
+
 #: Landmarks that stand where the 68 of the iBUG scheme do, in its order: jaw, right and left brow,
 #: nose, right and left eye, outer and inner lips.
 IBUG_68 = (

@@ -75,6 +75,7 @@ class Evaluated:
         self.predictions = folder / "predictions.parquet"
         self.metrics = folder / "metrics.json"
         self.reliability = folder / "reliability.json"
+        self.explanation = folder / "explanation.parquet"  # of `aacsfnet explain`
 
     def trained(self) -> list[Trained]:
         """Return the networks of all seeds and folds that are there."""

@@ -272,6 +272,33 @@ def write_experiment(made: Made, name: str, rows, noise: float, seeds=(1,)) -> N
     evaluate(made.config, paths, made.experiment(name))
 
 
+def write_explanation(made: Made, share=0.25, models=None) -> None:
+    """Write what the first experiment reads: lips and hair."""
+    regions = dict.fromkeys(tables.PARTS, 0.0) | {"lips": share, "hair and background": 1 - share}
+    rows = [
+        {
+            "frame_id": f"{subject}/move/{level}",
+            "subject": subject,
+            "sequence": "move",
+            "label": float(level),
+            "status": "ok",
+            "reason": "",
+            "branch": branch,
+            "amount": {"channel": 3.0, "fused": 4.0}[branch],
+            "shares": regions,
+            "areas": dict.fromkeys(tables.PARTS, 1 / 6),
+            "image": tables.encode_png(np.eye(16, dtype=np.uint16) * 60000, "map.png"),
+        }
+        for subject in made.subjects
+        for level in (0, 4)
+        for branch in ("channel", "fused")
+    ]
+    face = np.random.default_rng(0).uniform(2, 14, (478, 2)).tolist()
+    notes = {"models": models or {}, "face": face}
+    path = made.experiment("full") / "explanation.parquet"
+    tables.write(path, tables.frame("explain", rows), "explain", notes)
+
+
 def make_results(
     folder: Path,
     subjects=("anna-1", "ben-2", "cleo-3", "dora-4"),

@@ -6,7 +6,7 @@ to expect, so play lists, scripts and addresses that name other files never reac
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from aacsfnet.datasets.files import DataFolder, shorten
 from aacsfnet.errors import first_line
@@ -71,6 +71,20 @@ def container_of(start: bytes) -> str:
     return ""
 
 
+class Encoding(NamedTuple):
+    """How a video is written.
+
+    Attributes:
+        container: "mov" (MP4 too), "matroska" (WebM too), "avi" and so on.
+        codec: FFmpeg's name of the codec, "h264".
+        pixels: FFmpeg's name of the pixel format, "yuv420p"; "" where it does not say.
+    """
+
+    container: str
+    codec: str
+    pixels: str
+
+
 class VideoFile:
     """A video that is open; its packets may be read from the start several times.
 
@@ -111,6 +125,12 @@ class VideoFile:
         reordered = self._kind == "avi" and self.stream.codec_context.has_b_frames
         rate = self.stream.average_rate
         self.period = 1 / float(rate) if reordered and rate else None
+
+    @property
+    def encoding(self) -> Encoding:
+        """How it is written."""
+        context = self.stream.codec_context
+        return Encoding(self._kind, context.codec.canonical_name, context.pix_fmt or "")
 
     def close(self) -> None:
         """Close the file."""

@@ -27,6 +27,9 @@ class Display:
     Args:
         stream: of the video.
         max_pixels: larger frames are not converted.
+
+    Attributes:
+        matrix: by which the last picture was turned, see `turn`; None: it was not.
     """
 
     def __init__(self, stream: "av.VideoStream", max_pixels: int) -> None:
@@ -35,6 +38,7 @@ class Display:
         aspect = stream.sample_aspect_ratio
         self._aspect = float(aspect) if aspect and aspect > 0 else 1.0
         self._max_pixels, self._reformatter = max_pixels, VideoReformatter()
+        self.matrix: Any = None
 
     def size_fault(self, width: int, height: int) -> Fault | None:
         """Return why frames of a size are not shown, or None."""
@@ -51,7 +55,8 @@ class Display:
             pixels = without_comb(pixels)
             if size != plain:
                 pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
-        turned = turn(pixels, frame.side_data.get("DISPLAYMATRIX"))
+        self.matrix = frame.side_data.get("DISPLAYMATRIX")
+        turned = turn(pixels, self.matrix)
         return black_fault(turned) or np.ascontiguousarray(turned)
 
     def _rgb(self, frame: Any, size: tuple[int, int]) -> np.ndarray:

@@ -65,6 +65,11 @@ class FrameStream:
         self._number = 0
         self.expected = video.expected
 
+    @property
+    def matrix(self) -> Any:
+        """Display matrix of the picture made last, see `aacsfnet.datasets.display`."""
+        return self._display.matrix
+
     def __enter__(self) -> Self:
         return self
 

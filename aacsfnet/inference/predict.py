@@ -18,6 +18,7 @@ from aacsfnet.devices import lease
 from aacsfnet.evaluation.neutral import Neutral
 from aacsfnet.faces.film import FilmExtractor, SeenFrame
 from aacsfnet.faces.find import FoundFace
+from aacsfnet.inference.exclude import Excluded, read_stretches
 from aacsfnet.inference.paths import files_of
 from aacsfnet.inference.predictor import Predictor
 from aacsfnet.inference.progress import Progress, Unseen, telling
@@ -44,6 +45,7 @@ def predict(
     mode: Mode | None = None,
     sequences: bool = False,
     neutral: str | None = None,
+    exclude: Path | None = None,
     device: str | None = None,
 ) -> None:
     """Write one row a face a frame, see `aacsfnet.inference.table`.
@@ -57,20 +59,24 @@ def predict(
         sequences: the pictures of a folder are the frames of one recording.
         neutral: what a person's own neutral level is, for `relative`: median, or first:50 or the
             like; None: that column stays empty.
+        exclude: a table of stretches to leave out, see `aacsfnet.inference.exclude`; their rows
+            stay, of status "excluded" and without a prediction.
         device: auto, cpu or a GPU; None: as `AACSFNET_DEVICE` says.
 
     Raises:
-        DataError: a path is not there, or means no picture and no video.
+        DataError: a path is not there, or means no picture and no video; or the table of stretches
+            does not fit the files.
         ModelFileError: the folder holds no usable model.
         SettingsError: the device is not there, or the table cannot be written.
     """
     level = None if neutral is None else Neutral.of(neutral)
     files = files_of(given)
+    excluded = Excluded(read_stretches(exclude), files) if exclude else None
     table = nullcontext(TextWriter(sys.stdout, ",")) if output is None else writing(output)
     with table as writer, lease(wanted=device) as leased, telling() as told:
         predictor = Predictor(model, leased)
         read = recordings(files, sequences=sequences)
-        for row in Scorer(predictor, people, mode, level).rows(read, told):
+        for row in Scorer(predictor, people, mode, level, excluded).rows(read, told):
             writer.write(row)
 
 
@@ -108,6 +114,7 @@ class Scorer:
         people: every face of a frame, or the largest.
         mode: in place of `crop.mode` and `landmarks.mode` of the predictor.
         neutral: what `relative` is relative to; None: nothing.
+        excluded: frames whose faces are found and followed, but not scored.
     """
 
     def __init__(
@@ -116,8 +123,10 @@ class Scorer:
         people: People = "all",
         mode: Mode | None = None,
         neutral: Neutral | None = None,
-    ):
+        excluded: Excluded | None = None,
+    ) -> None:
         self._predictor, self._everyone, self._neutral = predictor, people == "all", neutral
+        self._excluded = excluded
         change = {"mode": mode} if mode else {}
         self._crop = predictor.crop.model_copy(update=change | {"people": "largest"})
         self._landmarks = predictor.landmarks.model_copy(update=change)
@@ -126,13 +135,22 @@ class Scorer:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
         with extractor:
+            found = ((each.together, self._found(each, extractor, told)) for each in read)
             if self._neutral is None:
-                found = (_rows_of(each, extractor, told) for each in read)
-                yield from self._scored(chain.from_iterable(found))
-                return
-            for each in read:
-                rows = self._scored(_rows_of(each, extractor, told))
-                yield from with_relative(rows, self._neutral) if each.together else rows
+                yield from self._scored(chain.from_iterable(rows for _, rows in found))
+            else:
+                for together, waiting in found:
+                    rows = self._scored(waiting)
+                    yield from with_relative(rows, self._neutral) if together else rows
+        if self._excluded is not None:
+            self._excluded.tell_unmet()
+
+    def _found(
+        self, recording: Recording, extractor: FilmExtractor, told: Progress
+    ) -> Iterator[_Waiting]:
+        """Return the rows of one recording, without pictures where they are left out."""
+        rows = _rows_of(recording, extractor, told)
+        return rows if self._excluded is None else _without(rows, self._excluded)
 
     def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
         """Yield rows with their predictions, of which the network makes many at a time.
@@ -207,6 +225,17 @@ def _rows_of_frame(seen: SeenFrame, row: Row) -> Iterator[_Waiting]:
 def _numbers(values: np.ndarray) -> list[float | None]:
     """Return values as a row holds them: None for what is unknown."""
     return [None if np.isnan(value) else float(value) for value in values]
+
+
+def _without(rows: Iterable[_Waiting], excluded: Excluded) -> Iterator[_Waiting]:
+    """Yield rows; those left out have no picture to score, and say so."""
+    for each in rows:
+        row = each.row
+        reason = excluded.reason(row["path"], row["frame"], row["time_s"])
+        if reason is None:
+            yield each
+        else:
+            yield _Waiting(row | {"status": "excluded", "reason": reason}, None)
 
 
 def _described(face: FoundFace) -> Row:

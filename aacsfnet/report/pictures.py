@@ -8,17 +8,6 @@ import numpy as np
 
 from aacsfnet import landmark_sets as sets
 
-#: Closed outlines of a face's parts.
-_OUTLINES = (
-    (*sets.FACE_OUTLINE, sets.FACE_OUTLINE[0]),
-    sets.loop(sets.RIGHT_LOWER_LID, sets.RIGHT_UPPER_LID),
-    sets.loop(sets.LEFT_LOWER_LID[::-1], sets.LEFT_UPPER_LID[::-1]),
-    sets.loop(sets.LOWER_LIP_OUTER, sets.UPPER_LIP_OUTER),
-    sets.loop(sets.LOWER_LIP_INNER, sets.UPPER_LIP_INNER),
-    (*sets.RIGHT_BROW_TOP, *sets.RIGHT_BROW_BOTTOM[::-1], sets.RIGHT_BROW_TOP[0]),
-    (*sets.LEFT_BROW_TOP, *sets.LEFT_BROW_BOTTOM[::-1], sets.LEFT_BROW_TOP[0]),
-)
-
 _OUTLINE_RGB = (255, 214, 64)
 _POINT_RGB = (64, 224, 208)
 _WEBP_QUALITY = 82
@@ -56,7 +45,7 @@ def with_landmarks(picture: np.ndarray, landmarks_px: np.ndarray, side: int) -> 
     fixed = np.round(points * (1 << shift)).astype(np.int32)
     for x, y in fixed:
         cv2.circle(canvas, (int(x), int(y)), 10, _POINT_RGB, -1, cv2.LINE_AA, shift)
-    lines = [fixed[list(outline)] for outline in _OUTLINES]
+    lines = [fixed[list(outline)] for outline in sets.OUTLINES]
     cv2.polylines(canvas, lines, False, _OUTLINE_RGB, 1, cv2.LINE_AA, shift)
     return canvas
 

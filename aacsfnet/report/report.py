@@ -16,8 +16,10 @@ from aacsfnet.evaluation.results import Results
 from aacsfnet.files import replacing
 from aacsfnet.layout import Layout, ReportFiles
 from aacsfnet.made import of_report
+from aacsfnet.pages import STYLE, environment
 from aacsfnet.report import picture_sections, result_sections
 from aacsfnet.report.drawing import saving
+from aacsfnet.report.explain_section import explain_section
 from aacsfnet.report.gate_section import gate_section
 from aacsfnet.report.names import Names
 from aacsfnet.report.origins import provenance
@@ -27,7 +29,6 @@ from aacsfnet.report.review_sections import review_section
 from aacsfnet.tables import MEASURES
 
 _PAGE = Path(__file__).parent / "page"
-_STYLE = (_PAGE / "page.css").read_text(encoding="utf-8")
 
 
 def report(config: Config, results: Path, output: Path) -> None:
@@ -46,7 +47,7 @@ def report(config: Config, results: Path, output: Path) -> None:
     """
     files = ReportFiles(output)
     files.folder.mkdir(parents=True, exist_ok=True)
-    with saving(files.figures, _STYLE) as saved:
+    with saving(files.figures, STYLE) as saved:
         text, tables = _page(config, results, files)
     remove_others(files.figures, saved.written, (".svg", ".pdf"))
     write_tables(tables, files.tables)
@@ -90,32 +91,13 @@ def _page(config: Config, results: Path, files: ReportFiles) -> tuple[str, list[
         review=review,
         measures=len(MEASURES),
         files=files.folder.name,
+        explained=explain_section(found),
         provenance=provenance(config, found),
     )
     return text, review["files"]
 
 
 def _environment() -> jinja2.Environment:
-    """Return templates that escape every text and refuse a name that nobody gave."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = Markup  # SVG that this package drew; matplotlib escapes text
-    environment.filters["number"] = number
-    environment.globals["style"] = Markup(_STYLE)  # noqa: S704 the package's own file
-    return environment
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure as printed; undefined as a dash, and a true minus sign.
-
-    >>> number(-0.12345), number(None)
-    ('−0.123', '–')
-    """
-    if value is None or value != value:
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    found = environment(_PAGE)
+    found.filters["figure"] = Markup  # SVG that this package drew; matplotlib escapes text
+    return found

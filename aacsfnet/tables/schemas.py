@@ -25,6 +25,7 @@ STATUSES = {
     "not_selected": "the plan makes no picture from this frame",
     "failed": "generation gave no usable picture",
     "rejected": "the gate refused the picture",
+    "excluded": "the user left it out",
 }
 
 
@@ -56,6 +57,10 @@ _MEASURES = pl.Struct(dict.fromkeys(MEASURES, pl.Float32))
 REGIONS = ("brows", "eyes", "nose", "mouth")
 #: Columns that tell how much of each region is seen.
 VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
+
+#: Parts of a picture in which `aacsfnet explain` sums up what a network reads.
+PARTS = ("brows", "lids", "nose", "lips", "rest of face", "hair and background")
+_SHARES = pl.Struct(dict.fromkeys(PARTS, pl.Float32))
 
 Columns = dict[str, Any]  # name -> Polars type
 
@@ -208,5 +213,16 @@ SCHEMAS: dict[str, Columns] = {
         "pitch": pl.Float32,  # degrees
         "frame_pixels": pl.Float32,  # of the frame, along a side, to one pixel of the crop
         **dict.fromkeys(VISIBLE, pl.Float32),  # as in the landmarks table
+    },
+    "explain": _FRAME
+    | {
+        "fold": pl.Int64,  # that held the subject out
+        "seed": pl.Int64,
+        "branch": pl.String,  # a branch of the network, or "fused": all of it
+        "prediction": pl.Float64,
+        "amount": pl.Float64,  # sum of the attribution over the picture, units of the label
+        "shares": _SHARES,  # of the attribution, by region; null: the network ignores the picture
+        "areas": _SHARES,  # of the picture, likewise
+        "image": PICTURE,  # 16-bit grey PNG: the attribution on the mean face, 65535 = its largest
     },
 }

@@ -18,11 +18,11 @@ from aacsfnet.evaluation.results import spread
 from aacsfnet.report.pictures import thumbnail, with_landmarks
 from aacsfnet.report.report import report
 from aacsfnet.stages import SHARDED
-from tests.made_results import make_results
+from tests.made_results import make_results, write_explanation
 
 SECTIONS = (
     *("summary", "data", "faces", "prompts", "generated", "gate", "training", "results"),
-    *("reliability", "review", "settings", "limits"),
+    *("reliability", "review", "explanation", "settings", "limits"),
 )
 HOSTILE = "<script>alert(1)</script>&\"'$x_1$"
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -104,6 +104,19 @@ def test_nothing_is_loaded_from_anywhere(finished):
         assert not any(name.startswith("on") for name in attributes)
     assert re.search(r"@import|url\((?!#)", finished[1]) is None
     assert re.search(r"(?:src|href)=.?https?:", finished[1]) is None
+
+
+def test_what_scrolls_can_be_reached_by_keys_and_has_a_name(finished):
+    scrolled = [
+        attributes
+        for tag, attributes in Page(finished[1]).elements
+        if tag == "pre" or set((attributes.get("class") or "").split()) & {"scroll", "wide"}
+    ]
+    assert len(scrolled) > 10
+    for attributes in scrolled:
+        assert attributes["tabindex"] == "0", attributes
+        assert attributes["role"] in ("region", "group")
+        assert attributes["aria-label"].strip()
 
 
 def test_every_picture_decodes_at_its_stated_size(finished):
@@ -399,3 +412,25 @@ def test_a_browser_shows_it_without_complaint(finished, tmp_path, width):
     assert complaints == []
     shown = cv2.imread(str(tmp_path / "page.png"))
     assert shown.std() > 5
+
+
+def test_what_the_networks_read_is_shown_where_it_was_asked(made):
+    assert "aacsfnet explain" in Page(written(made)).text
+    write_explanation(made)
+    page = Page(written(made))
+    assert "of 8 frames of 4 subjects" in page.text
+    assert "lips 16.7 % 25.0" in page.text
+    assert "of the whole 75.0 % 100.0 %" in page.text
+    maps = [each for each in page.all("img") if "Attribution" in (each["alt"] or "")]
+    assert [each["alt"] for each in maps] == [
+        f"Attribution of {branch} at pspi {level}, on the mean face"
+        for level in (0, 4)
+        for branch in ("channel", "fused")
+    ]
+
+
+def test_what_other_networks_read_is_not_shown(made):
+    write_explanation(made, models={"seed-1/fold-0": "0" * 64})
+    page = Page(written(made))
+    assert "full was explained before its networks were trained again" in page.text
+    assert not [each for each in page.all("img") if "Attribution" in (each["alt"] or "")]
