@@ -28,7 +28,7 @@ class Stage:
 STAGES = {
     "index": Stage(2, ("data", "index.shard_frames")),
     "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
-    "landmarks": Stage(3, ("landmarks",), ("crop",), sharded=True),
+    "landmarks": Stage(4, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,
         ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
