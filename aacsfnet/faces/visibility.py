@@ -21,7 +21,7 @@ from aacsfnet.faces.small_network import SmallNetwork
 from aacsfnet.landmark_sets import FACE_PARTS
 from aacsfnet.tables import REGIONS
 
-#: Weights that the package carries, trained by `tools/visibility.py`; see README.md there.
+#: Weights that the package carries, trained by `tools/visibility`; see README.md there.
 WEIGHTS = Path(__file__).with_name("visibility") / "model.safetensors"
 #: The parts that the network tells, in its order: names of `landmark_sets.FACE_PARTS`.
 PARTS = ("right_brow", "left_brow", "right_eye", "left_eye", "nose", "mouth")
