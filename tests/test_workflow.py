@@ -104,6 +104,7 @@ READERS = {
     "crop": {"crop", "train"},
     "crop.size": {"crop", "prompts", "train"},
     "landmarks": {"landmarks", "quality", "train"},
+    "landmarks.min_visibility": {"landmarks", "prompts", "quality", "train"},
     "depth": {"depth"},
     "prompts": {"prompts"},
     "generate": {"generate"},

@@ -35,7 +35,7 @@ def test_the_run_ends_with_figures_and_a_report(finished):
         assert metrics["frames"] == 4 * 8
         assert metrics["subjects"] == 4
         assert {"value", "low", "high"} <= set(metrics["pooled"]["mae"])
-        assert set(metrics["baselines"]) == {"zero", "mean"}
+        assert set(metrics["baselines"]) == {"zero", "mean", "geometry"}
     page = (finished.results / "report.html").read_text()
     assert "<html" in page
     assert "not felt pain" in page
