@@ -19,7 +19,9 @@ from aacsfnet.workflow import Workflow
 try:
     PLAN = Workflow(config)
     if workflow.is_main_process:  # not in the processes that run single jobs
-        given = workflow.overwrite_configfiles  # laid over those that the Snakefile names
+        given = (
+            workflow.overwrite_configfiles
+        )  # laid over those that the Snakefile names
         check_files([*workflow.configfiles[len(given) :], *given])
         premises.check(PLAN.config)
 except AacsfnetError as error:
