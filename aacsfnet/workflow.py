@@ -35,6 +35,7 @@ class Workflow:
         self.config = validate(dict(settings))
         dataset = open_dataset(self.config)
         subjects = dataset.subjects()
+        self.frames = sum(subjects.values())  # planned ones
         self.shards = list(shards_of(subjects, self.config.index.shard_frames))
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)

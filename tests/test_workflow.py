@@ -1,8 +1,11 @@
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 import aacsfnet.workflow
 from aacsfnet.config import OVERRIDABLE, validate
@@ -10,6 +13,8 @@ from aacsfnet.errors import DataError, SettingsError, WorkError
 from aacsfnet.labels import Label
 from aacsfnet.stages import STAGES, lineage_of, settings_of
 from aacsfnet.workflow import Workflow
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -227,3 +232,17 @@ def test_levels_of_labels_that_no_units_make_are_refused_before_the_first_job(pl
 def test_figures_that_cannot_be_given_are_refused_before_the_first_job(evaluate, words):
     with pytest.raises(SettingsError, match=words):
         Workflow({"evaluate": evaluate})
+
+
+def test_every_rule_asks_for_more_with_each_attempt():
+    asked = re.findall(
+        r"(?:mem_mb|runtime)=(.+)",
+        "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")),
+    )
+    assert len(asked) == 2 * len(STAGES)
+    assert all(amount.startswith("growing(") for amount in asked)
+    # What a rule asks for goes before a default: one in the profile would never apply.
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    assert not {"mem_mb", "runtime"} & profile["default-resources"].keys()
+    for own in profile["set-resources"].values():
+        assert all("attempt" in own[name] for name in ("mem_mb", "runtime"))

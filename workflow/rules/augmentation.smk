@@ -11,8 +11,8 @@ rule prompts_shard:
     conda:
         "../../envs/diffusion.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         config=settings("prompts"),
     message:
@@ -37,8 +37,8 @@ rule depth_shard:
     conda:
         "../../envs/diffusion.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         config=settings("depth"),
     message:
@@ -64,8 +64,8 @@ rule generate_shard:
     conda:
         "../../envs/diffusion.yaml"
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=growing(4000),
+        runtime=growing(720),
         gpu=1,
     params:
         config=settings("generate"),
@@ -92,8 +92,8 @@ rule quality_shard:
     conda:
         "../../envs/quality.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         config=settings("quality"),
     message:

@@ -122,6 +122,11 @@ def first(stage):
     )
 
 
+def growing(amount):
+    """An amount of memory or time that each further attempt of a job has more of."""
+    return lambda wildcards, attempt: round(amount) * attempt
+
+
 def settings(stage):
     """The settings that reach a stage, as JSON text: a change re-runs this stage and those after."""
     return lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)

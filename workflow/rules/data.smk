@@ -10,8 +10,8 @@ rule index:
     conda:
         "../../envs/faces.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000 + 2.3 * PLAN.frames / 1000),  # 2.3 GB were seen at a million
+        runtime=growing(60),
     params:
         config=settings("index"),
     message:

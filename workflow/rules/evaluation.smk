@@ -26,8 +26,8 @@ rule evaluate_experiment:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         config=settings("evaluate"),
         merge=subpath(input.merged, parent=True),
@@ -63,8 +63,8 @@ rule report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         config=settings("report"),
         results=subpath(output.page, parent=True),

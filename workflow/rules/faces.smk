@@ -10,8 +10,8 @@ rule crop_shard:
     conda:
         "../../envs/faces.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         config=settings("crop"),
     message:
@@ -34,8 +34,8 @@ rule landmarks_shard:
     conda:
         "../../envs/faces.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         config=settings("landmarks"),
     message:

@@ -16,8 +16,8 @@ rule merge_shards:
     conda:
         "../../envs/faces.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         config=settings("merge"),
         crop=folder("crop"),
@@ -52,8 +52,8 @@ rule train_fold:
     conda:
         "../../envs/training.yaml"
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=growing(8000),
+        runtime=growing(1440),
         gpu=1,
     params:
         config=lambda wildcards: LAYOUT.settings_of_experiment(
