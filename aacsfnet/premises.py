@@ -38,9 +38,14 @@ class Premise:
         return not self.advice
 
 
+def in_force(config: Config) -> list[Config]:
+    """Return the settings, and those of every experiment."""
+    return [config, *map(config.for_experiment, config.experiments)]
+
+
 def premises(config: Config) -> Iterator[Premise]:
     """Yield what the settings, and every experiment's, take for granted: models and networks."""
-    everybody = [config, *map(config.for_experiment, config.experiments)]
+    everybody = in_force(config)
     for generate in dict.fromkeys(own.generate for own in everybody):
         yield _generator(generate)
     folders = dict.fromkeys(
@@ -71,8 +76,7 @@ def warnings(config: Config) -> Iterator[Premise]:
     """Yield what the settings do though it can hardly be meant; it stops no run."""
     from aacsfnet.augmentation.diffusion.model_files import RENDERED_ONLY
 
-    everybody = [config, *map(config.for_experiment, config.experiments)]
-    bundled = any(own.generate.model == "bundled" and _draws(own) for own in everybody)
+    bundled = any(own.generate.model == "bundled" and _draws(own) for own in in_force(config))
     if bundled and config.dataset != "demo":
         yield Premise(
             "generate.model",

@@ -11,12 +11,10 @@ Writes benchmarks/results/abstention-<date>.json.
 """
 
 import argparse
-import json
-import platform
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -28,10 +26,9 @@ from aacsfnet.landmark_sets import LIPS, REGION_POINTS
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Rendering, render
 from aacsfnet.rendering.sequences import frames_of, person_of
-from aacsfnet.software import commit, versions
 from benchmarks.pays_people import one_thread
+from benchmarks.records import record
 
-RESULTS = Path(__file__).parent / "results"
 SEED, SIDE, FRAMES = 13, 256, 24
 PARTS = ("plain", "turned", "mouth covered", "eyes covered")
 
@@ -97,7 +94,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--people", type=int, default=12)
     parser.add_argument("--folder", type=Path, default=Path("build/abstention"))
-    given = parser.parse_args()
+    given, begun = parser.parse_args(), time.monotonic()
     counts = judged(Predictor(given.model), given.people, given.folder)
     results = {
         part: {
@@ -107,19 +104,7 @@ def main() -> None:
         }
         for part, found in counts.items()
     }
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("torch", "mediapipe"),
-        "people": given.people,
-        "results": results,
-    }
-    path = RESULTS / f"abstention-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
-    print(path)
+    record("abstention", {"people": given.people} | results, time.monotonic() - begun)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ already is kept. Writes benchmarks/results/intervals-<date>.json.
 
 import argparse
 import json
-import platform
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ from aacsfnet.evaluation.evaluate import evaluate
 from aacsfnet.evaluation.reliability_figures import abstention_figures, interval_figures
 from aacsfnet.inference import Predictor
 from aacsfnet.layout import Evaluated, Layout, Merged
-from aacsfnet.software import commit, versions
 from aacsfnet.training.train import train
 from benchmarks.pays_people import one_thread, shard_tables, spread
+from benchmarks.records import record
 
-RESULTS = Path(__file__).parent / "results"
 SEED, STRANGERS_SEED = 11, 12
 _NO_PICTURES = {"keep": {"variants": 0}, "level": {"pictures": 0}}
 
@@ -122,7 +120,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--strangers", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)
-    given = parser.parse_args()
+    given, begun = parser.parse_args(), time.monotonic()
     config = config_of(given.folder / "people", given.people, SEED)
     layout = faces(config, given.processes)
     metrics = held_out(config, layout, given.processes)
@@ -130,27 +128,17 @@ def main() -> None:
     rows = strangers(others, faces(others, given.processes), layout.experiment("full"))
     settings, label = config.evaluate, Predictor(layout.experiment("full").folder).label
     resampling = settings.bootstrap, settings.confidence
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("torch", "mediapipe"),
+    found = {
         "people": given.people,
         "strangers": given.strangers,
-        "results": {
-            "held_out": {name: metrics[name] for name in ("intervals", "abstention")},
-            "held_out_pcc": metrics["pooled"]["pcc"],
-            "strangers": {
-                "intervals": interval_figures(rows, label, settings.coverage, *resampling),
-                "abstention": abstention_figures(rows, label, settings.abstention, *resampling),
-            },
+        "held_out": {name: metrics[name] for name in ("intervals", "abstention")},
+        "held_out_pcc": metrics["pooled"]["pcc"],
+        "of_strangers": {
+            "intervals": interval_figures(rows, label, settings.coverage, *resampling),
+            "abstention": abstention_figures(rows, label, settings.abstention, *resampling),
         },
     }
-    path = RESULTS / f"intervals-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report["results"], indent=1))
-    print(path)
+    record("intervals", found, time.monotonic() - begun)
 
 
 if __name__ == "__main__":

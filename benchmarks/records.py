@@ -23,7 +23,7 @@ def record(what: str, found: dict, seconds: float) -> Path:
         "what": what,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "versions": versions("mediapipe", "numpy", "opencv-python-headless")
+        "versions": versions("mediapipe", "numpy", "opencv-python-headless", "torch")
         | {"python": platform.python_version()},
         "commit": commit(),
         "seconds": round(seconds),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from aacsfnet.config import Config
 from aacsfnet.doctor.findings import Finding, Level
 from aacsfnet.errors import AacsfnetError
-from aacsfnet.premises import premises, warnings
+from aacsfnet.premises import in_force, premises, warnings
 
 
 def look_at_models(config: Config) -> Iterator[Finding]:
@@ -22,8 +22,7 @@ def _altered(config: Config) -> Iterator[Finding]:
     """Compare the generators' files with their lock files, which takes seconds for gigabytes."""
     from aacsfnet.augmentation.diffusion.model_files import describe, find_model
 
-    everybody = [config, *map(config.for_experiment, config.experiments)]
-    for settings in dict.fromkeys(own.generate for own in everybody):
+    for settings in dict.fromkeys(own.generate for own in in_force(config)):
         try:
             files = find_model(settings)
         except AacsfnetError:
