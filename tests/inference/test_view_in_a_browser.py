@@ -146,6 +146,15 @@ def test_playing_moves_on_and_the_rest_is_where_it_stopped(browser, tmp_path):
     assert stopped == browser.run(SCRUB) > 5
 
 
+def test_a_frame_asked_for_while_the_film_plays_is_where_it_stops(browser, tmp_path):
+    opened(browser, tmp_path, "film.mp4", {}, (WIDTH, HEIGHT))
+    browser.key(" ")
+    browser.until(f"{SCRUB} > 5")
+    browser.key("End")
+    browser.until("document.getElementById('film').paused")
+    assert seen(browser) == browser.run(SCRUB) == COUNT - 1
+
+
 def test_a_marked_stretch_is_saved_as_the_command_reads_it(browser, tmp_path):
     name = 'a "quoted", <b>name & co.mp4'
     opened(browser, tmp_path, name, {}, (WIDTH, HEIGHT))

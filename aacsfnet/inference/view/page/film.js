@@ -37,12 +37,14 @@ const player = {
   wanted: 0, // frame that was asked for
   shown: 0, // frame whose picture is there
   shift: -data.offset, // what a browser's time is more than the table's
+  following: false, // whether the frame wanted is the one shown: from play to the next wish
   listeners: [],
   exact: "requestVideoFrameCallback" in film, // whether the browser says what it shows
 
   // Asks for a frame; while the browser seeks, only the last wish counts.
   go(place) {
     this.wanted = Math.min(last, Math.max(0, place));
+    this.following = false;
     if (!film.paused) film.pause();
     if (!film.seeking) this.seek();
     this.tell();
@@ -67,6 +69,14 @@ const player = {
     film.play().catch(() => undefined); // a film that cannot be played tells so by its own event
   },
 
+  // Stops where the film stopped. A browser may bring one more picture to the screen than it told
+  // of, so that the frame told last is asked for.
+  rest() {
+    this.following = false;
+    this.wanted = film.ended ? frameAt(film.currentTime - this.shift) : this.shown;
+    this.seek();
+  },
+
   // Takes the time of the picture that is there now.
   presented(time) {
     if (this.first === undefined) {
@@ -78,7 +88,7 @@ const player = {
     this.shown = frameAt(time - this.shift);
     const off = Math.abs(data.times[this.shown] + this.shift - time);
     if (this.exact && off > SAME) warn("times", OTHER_FRAME);
-    if (!film.paused) this.wanted = this.shown;
+    if (this.following) this.wanted = this.shown;
     this.tell();
   },
 
@@ -114,7 +124,7 @@ function warn(kind, words) {
 }
 
 film.addEventListener("seeked", () => {
-  if (player.sought !== player.wanted && film.paused) player.seek();
+  if (player.sought !== player.wanted && !player.following) player.seek();
   else if (!player.exact) player.presented(film.currentTime);
   player.check();
 });
@@ -123,7 +133,8 @@ film.addEventListener("timeupdate", () => {
 });
 for (const event of ["play", "pause", "ended"]) {
   film.addEventListener(event, () => {
-    if (event !== "play") player.wanted = player.shown;
+    if (event === "play") player.following = true;
+    else if (player.following) player.rest();
     player.tell();
   });
 }
