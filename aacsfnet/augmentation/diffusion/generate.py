@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 15
+#: Tokens of a chunk of a prompt, without those that start and end it.
+_CHUNK = 75
 #: What a recipe says of one picture, besides what became of it.
 _OF_THE_PLAN = (
     *("kind", "variant", "label", "units", "source_units", "strength"),
@@ -62,6 +64,8 @@ def generate(
         for row in plan
         if row["kind"] == kind and row["status"] == "ok"
     ]
+    chunks = most_chunks(wanted)
+    wanted.sort(key=lambda row: chunks[row["subject"]])
     made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
     rows = [made.get(row["image_id"]) or _row(row) for row in plan]
     notes = from_tables(
@@ -69,6 +73,18 @@ def generate(
     )
     tables.write(output, tables.frame("generate", rows), "generate", notes)
     Unfinished(output, "").clear()
+
+
+def most_chunks(plan: list[Row]) -> dict[str, int]:
+    """Return how many chunks the longest prompt of each subject has.
+
+    That length enters the last bits of the subject's pictures, so nobody else's may count.
+    """
+    found: dict[str, int] = {}
+    for row in plan:
+        chunks = -(-(row["tokens"] - 2) // _CHUNK)
+        found[row["subject"]] = max(found.get(row["subject"], 1), chunks)
+    return found
 
 
 def _row(row: Row) -> Row:
@@ -111,11 +127,17 @@ def _make(
         left = wanted[len(rows) :]
         if left:
             generator = _generator(settings, files, recipe, (device, dtype, compiled))
-            texts = ("prompt", "negative_prompt")
-            generator.encode_texts({row[text] for row in wanted for text in texts})
-            job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
-            drawn = files.landmarks_controlnet is not None
-            rows += job.run(left, _tasks(left, tables, drawn))
+            tasks = _tasks(left, tables, files.landmarks_controlnet is not None)
+            chunks = most_chunks(wanted)
+            for length in sorted(set(chunks.values())):
+                own = [row for row in wanted if chunks[row["subject"]] == length]
+                generator.encode_texts(
+                    {row[text] for row in own for text in ("prompt", "negative_prompt")}
+                )
+                part = [row for row in left if chunks[row["subject"]] == length]
+                start = len(rows) - (len(wanted) - len(left))
+                job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
+                rows += job.run(part, tasks[start : start + len(part)])
     return {row["image_id"]: row for row in rows}
 
 
