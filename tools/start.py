@@ -3,9 +3,8 @@
     python -m tools.start FACES aacsfnet/models/bundled/demo_network.safetensors --minutes 12
 
 `FACES` and what is learned are those of `tools/backbone.py`, whose weights the backbone starts
-from. The backbone's map, each branch's vector and the fused features each have a head of their own,
-linear and thrown away, so every part is asked to know the face alone and together. No pain label is
-used.
+from. Each branch's maps and vector and the fused features have a head of their own, linear and
+thrown away, so every part is asked to know the face alone and together. No pain label is used.
 """
 
 import argparse
@@ -47,9 +46,11 @@ class Geometry(nn.Module):
         """Return `(B, C)` of each station, of pictures `(B, 3, S, S)` in 0-1."""
         outputs = self.network.branch_outputs(pictures)
         vectors = {name: vector for name, (vector, *_) in outputs.items()}
-        maps = {}
-        if "channel" in outputs:
-            maps["map"] = outputs["channel"][1].flatten(1)
+        maps = {
+            f"{name}_map_{place}": each.flatten(1)
+            for name, (_, *found) in outputs.items()
+            for place, each in enumerate(found)
+        }
         return maps | vectors | {"fused": self.network.fused(outputs)}
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:

@@ -42,6 +42,9 @@ class NetworkSettings(PublishedSettings):
     embedding: Literal["linear", "convolution"] = Field(
         "linear", description="patch embedding: one matrix, or overlapping convolutions"
     )
+    position_scale: float = Field(
+        0.1, ge=0.0, le=2.0, description="amplitude of position codes, beside features of about 1"
+    )
     fusion: Literal["attention", "positions", "concatenation", "gated"] = Field(
         "attention",
         description="fusion of the branches: attention over their two vectors, or over all "

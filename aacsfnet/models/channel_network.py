@@ -43,5 +43,6 @@ def build(
     if "global" in settings.attention:
         heads = max(1, width // 32)
         depth, dropout = settings.context_depth, settings.dropout
-        stages.append(GlobalContext(channels, width, depth, heads, dropout))
+        scale = settings.position_scale
+        stages.append(GlobalContext(channels, width, depth, heads, dropout, scale))
     return ChannelNetwork(backbone, HybridAttention(stages, channels), channels)

@@ -80,7 +80,7 @@ def aacsfnet(
     # One branch alone has nothing to fuse with: attention over one token would be idle.
     kind = FUSIONS[settings.fusion] if len(parts) > 1 else Concatenation
     maps = [count for branch in parts.values() for count in branch.map_channels]
-    fused = kind(len(parts), settings.fusion_width, maps)
+    fused = kind(len(parts), settings.fusion_width, maps, settings.position_scale)
     whole = settings.model_dump(mode="json") | {"image_size": image_size, "head": head}
     whole |= {"label_range": list(label_range), "levels": levels}
     steps = (*label_range, levels) if head == "ordinal" else ()

@@ -39,7 +39,7 @@ class AttentionFusion(nn.Module):
     and after go side by side to the head.
     """
 
-    def __init__(self, branches: int, width: int, _: object = (), heads: int = 4) -> None:
+    def __init__(self, branches: int, width: int, *_: object, heads: int = 4) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, bias=False, batch_first=True)
@@ -65,11 +65,17 @@ class PositionFusion(nn.Module):
         branches: how many tokens there are.
         width: of a token.
         map_channels: of each map of all branches, in order.
+        position_scale: amplitude of the position codes.
         heads: of the attention.
     """
 
     def __init__(
-        self, branches: int, width: int, map_channels: Sequence[int], heads: int = 4
+        self,
+        branches: int,
+        width: int,
+        map_channels: Sequence[int],
+        position_scale: float = 0.1,
+        heads: int = 4,
     ) -> None:
         super().__init__()
         self.keys = nn.ModuleList(
@@ -79,7 +85,7 @@ class PositionFusion(nn.Module):
         self.norm_keys = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, bias=False, batch_first=True)
         nn.init.zeros_(self.attention.out_proj.weight)
-        self.width = width
+        self.width, self.position_scale = width, position_scale
         self.channels = branches * width
 
     def forward(self, tokens: Tensor, maps: Sequence[Tensor]) -> Tensor:
@@ -92,7 +98,7 @@ class PositionFusion(nn.Module):
         places = []
         for key, each in zip(self.keys, maps, strict=True):
             rows, columns = each.shape[-2:]
-            codes = position_codes(rows, columns, self.width, tokens)
+            codes = position_codes(rows, columns, self.width, self.position_scale, tokens)
             places.append(key(each.flatten(2).transpose(1, 2)) + codes)  # (B, H*W, width)
         keys = self.norm_keys(torch.cat(places, dim=1))  # (B, positions, width)
         found, _ = self.attention(self.norm(tokens), keys, keys, need_weights=False)
@@ -103,7 +109,7 @@ class PositionFusion(nn.Module):
 class Concatenation(nn.Module):
     """The branches' tokens side by side: the ablation without attention."""
 
-    def __init__(self, branches: int, width: int, _: object = ()) -> None:
+    def __init__(self, branches: int, width: int, *_: object) -> None:
         super().__init__()
         self.channels = branches * width
 
@@ -115,7 +121,7 @@ class Concatenation(nn.Module):
 class GatedFusion(nn.Module):
     """A weighted mean of the branches, the weights computed from all of them."""
 
-    def __init__(self, branches: int, width: int, _: object = ()) -> None:
+    def __init__(self, branches: int, width: int, *_: object) -> None:
         super().__init__()
         # No bias: over two branches only the weights' difference counts.
         self.gate = nn.Linear(branches * width, branches, bias=False)

@@ -21,11 +21,13 @@ class ScaleTransformer(nn.Module):
         depth: int,
         heads: int,
         dropout: float,
+        position_scale: float,
     ) -> None:
         super().__init__()
         self.patch = embed.patch
         self.width = width = embed.width
         self.embed = embed
+        self.position_scale = position_scale
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         nn.init.normal_(self.class_token, std=0.02)
         self.blocks = nn.Sequential(*(Block(width, heads, proj_drop=dropout) for _ in range(depth)))
@@ -40,7 +42,7 @@ class ScaleTransformer(nn.Module):
             )
         grid = height // self.patch, width // self.patch
         tokens = self.embed(pictures)  # (B, N, width)
-        tokens = tokens + position_codes(*grid, self.width, tokens)
+        tokens = tokens + position_codes(*grid, self.width, self.position_scale, tokens)
         class_token = self.class_token.expand(tokens.shape[0], -1, -1)  # (B, 1, width)
         tokens = torch.cat([class_token, tokens], dim=1)  # (B, 1 + N, width)
         normed: Tensor = self.norm(self.blocks(tokens))

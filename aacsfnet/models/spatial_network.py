@@ -60,7 +60,11 @@ def build(settings: NetworkSettings, image_size: int, _: object) -> SpatialNetwo
             )
     transformers = [
         ScaleTransformer(
-            EMBEDDINGS[settings.embedding](patch, width), settings.depth, heads, settings.dropout
+            EMBEDDINGS[settings.embedding](patch, width),
+            settings.depth,
+            heads,
+            settings.dropout,
+            settings.position_scale,
         )
         for patch in scales
     ]

@@ -5,12 +5,13 @@ network, a branch's way into the fusion. Parts have names of their own, so a net
 finds the others.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from aacsfnet.errors import ModelFileError
@@ -20,6 +21,8 @@ from aacsfnet.models.network import AACSFNet
 
 #: All parts of the demo's network, which the package carries; see README.md there.
 BUNDLED_NETWORK = Path(__file__).with_name("bundled") / "demo_network.safetensors"
+#: Settings that change what weights mean, and not their shapes.
+UNSEEN = ("backbone", "feature_stride", "scales", "heads", "position_scale")
 
 
 def parts_of(model: AACSFNet) -> dict[str, nn.Module]:
@@ -49,8 +52,9 @@ def save_start(model: AACSFNet, path: Path) -> None:
         for name, part in parts_of(model).items()
         for key, value in part.state_dict().items()
     }
+    unseen = {name: model.settings[name] for name in UNSEEN}
     with replacing(path) as temporary:
-        save_file(weights, temporary)
+        save_file(weights, temporary, {"settings": json.dumps(unseen)})
 
 
 def load_start(model: AACSFNet, path: Path) -> dict[str, list[str]]:
@@ -60,12 +64,21 @@ def load_start(model: AACSFNet, path: Path) -> dict[str, list[str]]:
         The names of the parts `pretrained` and of those left `random`.
 
     Raises:
-        ModelFileError: the file is missing or damaged, or has no part of the network.
+        ModelFileError: the file is missing or damaged, has no part of the network, or is of one
+            whose other settings give its weights another meaning.
     """
     try:
-        weights = load_file(path)
-    except (FileNotFoundError, SafetensorError) as error:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            unseen = json.loads(file.metadata()["settings"])
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: cannot be read ({error})") from None
+    for name, value in unseen.items():
+        if model.settings[name] != value:
+            raise ModelFileError(
+                f"{path}: made for {name} = {value}, got {model.settings[name]}; set that, or"
+                " another `pretrained`"
+            )
     names: dict[str, list[str]] = {"pretrained": [], "random": []}
     for name, part in parts_of(model).items():
         own = {key: value.shape for key, value in part.state_dict().items()}

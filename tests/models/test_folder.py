@@ -80,7 +80,7 @@ WRITTEN_BEFORE = {
 }
 
 
-ADDED_SINCE = {"embedding": "linear"}
+ADDED_SINCE = {"embedding": "linear", "position_scale": 0.1}
 
 
 @pytest.mark.parametrize("name", WRITTEN_BEFORE)
