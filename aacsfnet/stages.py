@@ -26,13 +26,8 @@ class Stage:
 #: "data" stands for the name of the data set and what `index` says of reading it: all but the
 #: sizes of shards and the blocks of other data sets.
 STAGES = {
-<<<<<<< HEAD
     "index": Stage(2, ("data", "index.shard_frames", "index.packed_frames")),
-    "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
-=======
-    "index": Stage(2, ("data", "index.shard_frames")),
     "crop": Stage(5, ("data", "crop"), ("index",), sharded=True),
->>>>>>> wt-speed
     "landmarks": Stage(4, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,
