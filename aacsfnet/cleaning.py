@@ -19,7 +19,9 @@ from aacsfnet.datasets.base import shard_prefix, shards_of
 from aacsfnet.datasets.packing import SHARED
 from aacsfnet.errors import DataError
 from aacsfnet.files import is_left
+from aacsfnet.jobs import is_left_lock
 from aacsfnet.layout import SHARD, Layout, job_of_state
+from aacsfnet.space import in_bytes
 from aacsfnet.stages import SHARDED
 
 #: What leftovers are of, in words; a subject's or an experiment's name follows.
@@ -86,21 +88,6 @@ def in_words(found: Collection[Leftover], results: Path, done: bool) -> str:
     total = in_bytes(sum(each.bytes for each in found))
     told = f"removed, {total} freed" if done else f"{total} would be freed; remove with --yes"
     return "\n".join([*lines, f"{len(found)} files and folders: {told}"])
-
-
-def in_bytes(count: int) -> str:
-    """Return a number of bytes in words.
-
-    >>> in_bytes(999), in_bytes(1500), in_bytes(3_200_000_000)
-    ('999 B', '1.5 kB', '3.2 GB')
-    """
-    if count < 1000:
-        return f"{count} B"
-    size, unit = float(count), ""
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size >= 1000:
-            size, unit = size / 1000, larger
-    return f"{size:.1f} {unit}"
 
 
 def size_of(path: Path) -> int:
@@ -222,7 +209,7 @@ class _Search:
     def _of_jobs(self) -> Iterator[tuple[Path, str]]:
         """Yield what killed jobs left, but not what an unfinished one resumes from."""
         for path in sorted(self._layout.folder.rglob(".*")):
-            if is_left(path):
+            if is_left(path) or is_left_lock(path):
                 yield path, "temporary files of processes that are gone"
             elif (result := job_of_state(path)) is not None and result.is_file():
                 yield path, "states of finished jobs"

@@ -27,7 +27,7 @@ class Stage:
 #: sizes of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(2, ("data", "index.shard_frames", "index.packed_frames")),
-    "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
+    "crop": Stage(5, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(4, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,

@@ -145,9 +145,13 @@ class Workflow:
         killed one.
 
         Raises:
-            WorkError: another run holds it.
+            WorkError: as `Layout.hold`.
         """
         lock = self.layout.hold()
         self._held = lock
         self.freshness.keep()
         return lock
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that ties jobs to the run that holds the results folder."""
+        return self.layout.run.environment()

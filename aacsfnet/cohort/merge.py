@@ -22,6 +22,7 @@ from aacsfnet.layout import Merged
 from aacsfnet.made import hash_in, hash_of_all, made_from
 from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
+from aacsfnet.space import allocate
 
 #: What the gate can say of a picture that was really generated; other rows tell of the frame.
 _GENERATED = ("ok", "rejected", "failed")
@@ -198,6 +199,8 @@ def _write_images(
                 np.save(file, np.empty(shape, np.uint8))
             return digests
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        # A map of a file with holes ends the process where the disk is full.
+        allocate(temporary, temporary.stat().st_size)
         for row, value in _pictures(used, crop, generate):
             picture = resized(tables.decode_png(value), size, kept)
             images[row] = picture

@@ -189,18 +189,14 @@ class _Job:
     already: int  # pictures finished by an earlier job
 
     def run(self, wanted: list[Row], tasks: "list[StoredTask]") -> list[Row]:
-        """Return the rows; a thread encodes and stores a batch while the next one is made."""
+        """Return the rows; a thread finishes and stores a batch while the next one is drawn."""
         start = told = time.monotonic()
-        with ThreadPoolExecutor(1) as encoder:
+        with ThreadPoolExecutor(1) as finisher:
             stored, first = [], 0
             for drawn in self.generator.generate(tasks):
-                batch = [
-                    _complete(task, result)
-                    for task, result in zip(tasks[first:], drawn, strict=False)
-                ]
-                scores = self._scores(batch)
-                stored.append(encoder.submit(self._finish, wanted, first, batch, scores))
-                first += len(batch)
+                part = slice(first, first + len(drawn))
+                stored.append(finisher.submit(self._finish, wanted[part], tasks[part], drawn, part))
+                first += len(drawn)
                 now = time.monotonic()
                 if now - told >= _REPORT_SECONDS or first == len(tasks):
                     told = now
@@ -214,14 +210,14 @@ class _Job:
         return [next(scores, None) if result.picture is not None else None for result in batch]
 
     def _finish(
-        self, wanted: list[Row], first: int, batch: "list[Result]", scores: list[float | None]
+        self, plan: list[Row], tasks: "list[StoredTask]", drawn: "list[Result]", part: slice
     ) -> list[Row]:
-        plan = wanted[first : first + len(batch)]
+        batch = [_complete(task, result) for task, result in zip(tasks, drawn, strict=True)]
         done = [
             _finished(row, result, self.facts) | {"safety_score": score}
-            for row, result, score in zip(plan, batch, scores, strict=True)
+            for row, result, score in zip(plan, batch, self._scores(batch), strict=True)
         ]
-        self.unfinished.add(self.already + first, done)
+        self.unfinished.add(self.already + part.start, done)
         return done
 
 
