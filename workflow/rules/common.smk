@@ -1,4 +1,5 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
+import logging
 import os
 import sys
 from functools import cache
@@ -16,6 +17,9 @@ from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
 from aacsfnet.workflow import Workflow
+
+# No traceback for each line that a full disk does not take.
+logging.raiseExceptions = False
 
 try:
     PLAN = Workflow(config)
