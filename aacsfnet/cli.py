@@ -65,8 +65,8 @@ def shard_stage(command: Callable[..., Any]) -> Callable[..., Any]:
     words = [f"aacsfnet {command.__name__}"]
     for option in list(signature(command).parameters)[:-1]:
         table = command.__name__ if option == "output" else option
-        place = {"index": "results/demo/index.parquet", "shard": "s001.00"}.get(option)
-        words.append(f"--{option} {place or f'results/demo/{table}/s001.00.parquet'}")
+        place = {"index": "results/demo/index.parquet", "shard": "s006.00"}.get(option)
+        words.append(f"--{option} {place or f'results/demo/{table}/s006.00.parquet'}")
     return stage(" ".join(words))(command)
 
 

@@ -36,7 +36,8 @@ class Workflow:
         dataset = open_dataset(self.config)
         subjects = dataset.subjects()
         self.frames = sum(subjects.values())  # planned ones
-        self.shards = list(shards_of(subjects, self.config.index.shard_frames))
+        cut = self.config.index
+        self.shards = list(shards_of(subjects, cut.shard_frames, cut.packed_frames))
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments

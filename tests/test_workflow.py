@@ -40,7 +40,10 @@ def plan(monkeypatch):
     monkeypatch.setattr(aacsfnet.workflow, "open_dataset", lambda config: Names())
 
     def make(**settings):
-        few = {"merge": {"folds": 3, "validation_subjects": 1}, "index": {"shard_frames": 2}}
+        few = {
+            "merge": {"folds": 3, "validation_subjects": 1},
+            "index": {"shard_frames": 2, "packed_frames": 0},
+        }
         words.update(settings.pop("words", {}))
         label[:] = settings.pop("label", label)
         return Workflow(few | settings)
@@ -138,6 +141,7 @@ def test_a_key_reaches_the_stages_that_read_it_and_no_other(block):
     ("index", "reached"),
     [
         ({"shard_frames": 7}, {"index", "report"}),
+        ({"packed_frames": 7}, {"index", "report"}),
         ({"unbc": {"root": "elsewhere"}}, set()),  # of another data set than the one in use
         (
             {"demo": {"subjects": 9}},
