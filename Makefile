@@ -2,6 +2,7 @@
 # make test     install, run the tests; test-all: the slow ones too
 # make check    formatting, types, layers, lint of code and workflow, the documentation's links
 # make docs     the documentation as a site in build/site
+# make audit    known vulnerabilities of the pins (asks PyPI); what is installed, in build/sbom.json
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 CORES ?= all
@@ -10,7 +11,7 @@ PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint cons
 TOLD = > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
-.PHONY: install demo test test-all check docs schemas miniature
+.PHONY: install demo test test-all check docs audit schemas miniature
 
 install: $(VENV)/installed
 
@@ -42,6 +43,13 @@ check: install docs
 
 docs: install
 	$(BIN)/mkdocs build
+
+# The list is CycloneDX's. The package, which is on no index, is in the list and not asked about.
+audit: install
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom.json $(BIN)/python
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 # config.yaml and its JSON schema follow from the classes in aacsfnet/config/.
 schemas: install

@@ -50,9 +50,7 @@ def owner(path: Path) -> str:
     name = str(number)
     with suppress(KeyError):
         name = pwd.getpwuid(number).pw_name
-    return (
-        f"it belongs to {name}" if number != os.getuid() else "its file system or mode forbids it"
-    )
+    return f"it belongs to {name}" if number != os.getuid() else "by its mode or file system"
 
 
 def oddities(lock: Path) -> Iterator[str]:
