@@ -156,3 +156,13 @@ def name(device: "torch.device") -> str:
     import torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def sums(device: "torch.device") -> dict[str, str]:
+    """Return what decides, on a CPU, in which order sums are made: threads, instructions."""
+    import torch
+
+    if device.type != "cpu":
+        return {}
+    capability = torch.backends.cpu.get_cpu_capability()
+    return {"threads": str(torch.get_num_threads()), "instructions": capability}
