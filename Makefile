@@ -6,19 +6,20 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 CORES ?= all
+EXTRAS ?= dev,onnx
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 TOLD = > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 RUN := OMP_NUM_THREADS=1 $(BIN)
 
-.PHONY: install demo test test-all check docs audit schemas miniature
+.PHONY: install demo test test-all check docs audit schemas environments miniature
 
 install: $(VENV)/installed
 
 $(VENV)/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); this takes some minutes"
-	@$(PIP) --editable '.[dev,onnx]' $(TOLD)
+	@$(PIP) --editable '.[$(EXTRAS)]' $(TOLD)
 # mediapipe brings an OpenCV that needs libGL; the headless one, laid over it, does not.
 	@$(PIP) --no-deps --force-reinstall opencv-python-headless $(TOLD)
 	touch $@
@@ -54,6 +55,10 @@ audit: install
 # config.yaml and its JSON schema follow from the classes in aacsfnet/config/.
 schemas: install
 	$(BIN)/python -m aacsfnet.config.files
+
+# envs/ follow from constraints.txt and from what the installed packages need.
+environments: install
+	$(BIN)/python -m tools.environments
 
 # Trains the bundled generator anew: about two hours on one core. Stopped, it resumes where it was.
 miniature: install

@@ -64,15 +64,20 @@ wildcard_constraints:
     fold="[0-9]+",
 
 
+# Used with --software-deployment-method apptainer alone.
+container: os.environ.get("AACSFNET_IMAGE", f"{workflow.basedir}/aacsfnet.sif")
+
+
+DEPLOYED = workflow.deployment_settings.deployment_method & {
+    DeploymentMethod.CONDA,
+    DeploymentMethod.APPTAINER,
+}
+
 # Jobs find the package without its being installed in each stage's environment, and, where no
 # environment is deployed, the Python that runs Snakemake.
 shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-    + (
-        ""
-        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-        else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; "
-    )
+    + ("" if DEPLOYED else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; ")
 )
 
 
