@@ -17,8 +17,12 @@ from aacsfnet.layout import SCOPE
 from aacsfnet.workflow import Workflow
 
 try:
-    PLAN = Workflow(config)
-    if workflow.is_main_process:  # not in the processes that run single jobs
+    if (
+        not workflow.is_main_process
+    ):  # one that runs single jobs, on a cluster's node say
+        PLAN = Workflow.of_job(config)
+    else:
+        PLAN = Workflow(config)
         given = (
             workflow.overwrite_configfiles
         )  # laid over those that the Snakefile names
@@ -33,6 +37,8 @@ onstart:
     for warning in premises.warnings(PLAN.config):
         logger.warning(f"{warning.key}: {warning.message}; {warning.advice}")
     try:
+        if workflow.executor_plugin.name == "slurm":
+            ask_slurm()
         PLAN.hold()
     except AacsfnetError as error:
         raise WorkflowError(str(error)) from None
@@ -52,7 +58,8 @@ wildcard_constraints:
 # Jobs find the package without its being installed in each stage's environment, and, where no
 # environment is deployed, the Python that runs Snakemake.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    f"set -euo pipefail; source {workflow.basedir!r}/workflow/killed.sh; "
+    f"export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
     + (
         ""
         if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -119,6 +126,21 @@ def first(stage):
         and why("index", wildcards)
         and why(stage, wildcards)
         else []
+    )
+
+
+def ask_slurm():
+    """Refuse a run that Slurm would refuse, or that would wait for it without end."""
+    from aacsfnet.doctor.cluster import check
+
+    kinds = {}  # one job of each rule, or of each group of rules
+    for job in workflow.dag.needrun_jobs():
+        if not job.is_local:
+            kinds.setdefault(job.group or job.rule.name, job)
+    check(
+        [(workflow.dag.get_job_group(job) or job).resources for job in kinds.values()],
+        workflow.executor_settings.status_command,
+        workflow.executor_settings.init_seconds_before_status_checks,
     )
 
 
