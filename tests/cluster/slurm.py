@@ -149,9 +149,9 @@ class Cluster:
         self._run("slurmd", "-D")
         self._until("the node is idle", lambda: "idle" in self.node_state())
 
-    def kill_node(self) -> None:
-        """Kill the node's program without warning; its jobs' processes go on."""
-        self._end("slurmd", kill=True)
+    def set_node(self, state: str) -> None:
+        """Have the node "down", as one that is lost, or "resume"."""
+        self.slurm("scontrol", "update", f"nodename={self.host}", f"state={state}", "reason=test")
 
     def node_state(self) -> str:
         """Return the node's state as `sinfo` tells it: idle, mixed, down, ..."""
@@ -161,10 +161,9 @@ class Cluster:
         """Run a command of Slurm against this cluster."""
         return subprocess.run(command, env=self._env(), capture_output=True, text=True, timeout=60)
 
-    def jobs(self, *states: str) -> list[str]:
-        """Return the ids of jobs in some states, those with wildcards in their comment."""
-        told = self.slurm("squeue", "-h", "-t", ",".join(states) or "all", "-o", "%i %k").stdout
-        return [line.split()[0] for line in told.splitlines() if "wildcards" in line]
+    def jobs(self, state: str) -> list[str]:
+        """Return the ids of jobs in a state."""
+        return self.slurm("squeue", "-h", "-t", state, "-o", "%i").stdout.split()
 
     def stop(self) -> None:
         """Cancel all jobs and end every program, the last started first."""
@@ -253,9 +252,9 @@ class Cluster:
                 [_found(name) or name, *options], stdout=out, stderr=out, env=self._env()
             )
 
-    def _end(self, name: str, kill: bool = False) -> None:
+    def _end(self, name: str) -> None:
         process = self._running.pop(name)
-        (process.kill if kill else process.terminate)()
+        process.terminate()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

@@ -35,11 +35,14 @@ def try_jobs(requests: Requests, results: Path, patience_s: float = PATIENCE_S) 
     most: dict[tuple[str, str], Request] = {}  # of a partition the kind with the most GPUs
     for kind in sorted(requests.kinds, key=lambda kind: kind.gpus):
         most[kind.account, kind.partition] = kind
+    new = not results.exists()
     results.mkdir(parents=True, exist_ok=True)
     found = []
     for kind in most.values():
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=results.absolute()) as folder:
             found += list(_try(kind, Path(folder), patience_s))
+    if new:
+        results.rmdir()
     return found
 
 
