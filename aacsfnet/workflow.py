@@ -39,7 +39,8 @@ class Workflow:
         dataset = open_dataset(self.config)
         subjects = dataset.subjects()
         self.frames = sum(subjects.values())  # planned ones
-        self.shards = list(shards_of(subjects, self.config.index.shard_frames))
+        cut = self.config.index
+        self.shards = list(shards_of(subjects, cut.shard_frames, cut.packed_frames))
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
@@ -168,7 +169,7 @@ class Workflow:
         killed one.
 
         Raises:
-            WorkError: another run holds it.
+            WorkError: as `Layout.hold`.
         """
         lock = self.layout.hold()
         self._held = lock
@@ -183,6 +184,10 @@ class Workflow:
         with replacing(self.layout.plan) as temporary:
             temporary.write_text(json.dumps(left), encoding="utf-8")
         return lock
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that ties jobs to the run that holds the results folder."""
+        return self.layout.run.environment()
 
 
 def _settings_hash(config: Config) -> str:

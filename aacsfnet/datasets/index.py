@@ -7,7 +7,7 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Label, check_label, shards_of_subject
+from aacsfnet.datasets.base import Label, check_label, shards_by_subject
 from aacsfnet.datasets.shards import rows_of, with_states
 from aacsfnet.errors import DataError
 from aacsfnet.made import made_from
@@ -30,7 +30,8 @@ def index(config: Config, output: Path) -> None:
     table = judge(with_states(table, dataset), dataset.label)
     check_plan(table, planned, dataset.exact_scan)
     table = table.sort("subject", "sequence", "position", "frame_id")
-    table = deal(table, planned, config.index.shard_frames)
+    cut = config.index
+    table = deal(table, planned, cut.shard_frames, cut.packed_frames)
     notes = {"made_from": made_from(config, "index", rows=rows.everything)} | rows.noted()
     write(output, table.select(list(SCHEMAS["index"])), "index", notes)
     summarise(table, dataset.remarks())
@@ -92,14 +93,17 @@ def check_plan(table: pl.DataFrame, planned: dict[str, int], exact: bool) -> Non
         )
 
 
-def deal(table: pl.DataFrame, planned: dict[str, int], shard_frames: int) -> pl.DataFrame:
+def deal(
+    table: pl.DataFrame, planned: dict[str, int], shard_frames: int, packed_frames: int = 0
+) -> pl.DataFrame:
     """Return a sorted index with its `shard` column: each subject's frames in runs.
 
     A subject with more frames than planned (a rough scan) fills its shards evenly.
     """
+    dealt = shards_by_subject(planned, shard_frames, packed_frames)
     shards: list[str] = []
     for subject, frames in table.group_by("subject", maintain_order=True).len().iter_rows():
-        names = shards_of_subject(subject, planned[subject], shard_frames)
+        names = dealt[subject]
         size = max(shard_frames, -(-frames // len(names)))
         shards += [names[place // size] for place in range(frames)]
     return table.with_columns(pl.Series("shard", shards, pl.String))

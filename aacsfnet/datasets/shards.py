@@ -13,7 +13,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.config import Config
-from aacsfnet.datasets.base import Dataset, shards_of_subject
+from aacsfnet.datasets.base import Dataset, shards_by_subject
 from aacsfnet.errors import DataError
 from aacsfnet.made import hash_of
 from aacsfnet.stages import STAGES
@@ -33,7 +33,7 @@ class Rows:
 
     Attributes:
         frames: by shard, what a stage takes that reads no labels.
-        labels: by shard, what a stage takes that reads all labels of the shard's subject.
+        labels: by shard, what a stage takes that reads all labels of the shard's subjects.
         everything: of the whole index.
         label_files: how the files are that hold labels, if they have files of their own.
     """
@@ -58,17 +58,30 @@ def rows_of(config: Config, dataset: Dataset, planned: Mapping[str, int]) -> Row
     """
     told = dataset.told()
     version, most = STAGES["index"].version, config.index.shard_frames
+    dealt = shards_by_subject(planned, most, config.index.packed_frames)
     frames, labels = {}, {}
-    for subject in planned:
-        shards = shards_of_subject(subject, planned[subject], most)
+    for shard, subjects in who_is_in(dealt).items():
+        if len(subjects) > 1:
+            frames[shard] = hash_of([version, [(name, told[name].frames) for name in subjects]])
+            labels[shard] = hash_of([version, [(name, told[name].labels) for name in subjects]])
+            continue
+        (subject,) = subjects
         # Where a subject fills several shards, their size says which frames each holds.
-        cut = [len(shards), most] if len(shards) > 1 else []
-        for shard in shards:
-            frames[shard] = hash_of([version, told[subject].frames, cut])
-            labels[shard] = hash_of([version, told[subject].labels])
+        cut = [len(dealt[subject]), most] if len(dealt[subject]) > 1 else []
+        frames[shard] = hash_of([version, told[subject].frames, cut])
+        labels[shard] = hash_of([version, told[subject].labels])
     everything = hash_of([version, most, sorted((name, *each) for name, each in told.items())])
     files = [file for names in dataset.label_files().values() for file in names]
     return Rows(frames, labels, everything, hash_of(sorted(dataset.states(files).items())))
+
+
+def who_is_in(dealt: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the subjects of each shard, in order, from the shards of each subject."""
+    found: dict[str, list[str]] = {}
+    for subject in sorted(dealt):
+        for shard in dealt[subject]:
+            found.setdefault(shard, []).append(subject)
+    return found
 
 
 def rows_in(index: Path) -> Rows:

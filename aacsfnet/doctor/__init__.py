@@ -30,7 +30,8 @@ def diagnose(config: Config) -> list[Finding]:
             check_levels(config.for_experiment(name), dataset.label)
         rows = judge(with_defaults(dataset.index()), dataset.label)
         check_plan(rows, dataset.subjects(), dataset.exact_scan)
-        shards = len(shards_of(dataset.subjects(), config.index.shard_frames))
+        cut = config.index
+        shards = len(shards_of(dataset.subjects(), cut.shard_frames, cut.packed_frames))
     except AacsfnetError as error:
         return [*findings, Finding("error", "data", str(error), "correct this first")]
     findings += look_at_data(config, rows, dataset)

@@ -109,8 +109,8 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
         points: `(478, 3)` in its pixels. What lies outside the picture is not seen.
     """
     view = evened(view_of(picture, points))
-    mirrored = _network()(np.ascontiguousarray(view[:, ::-1]))[_MIRRORED]
-    logits = (_network()(view) + mirrored).astype(np.float64) / 2
+    own, mirrored = _network()(np.stack([view, view[:, ::-1]])).astype(np.float64)
+    logits = (own + mirrored[_MIRRORED]) / 2
     shares = 1 / (1 + np.exp(-logits))
     height, width = picture.shape[:2]
     last_xy = np.array([width, height]) - 0.5

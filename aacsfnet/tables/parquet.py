@@ -89,7 +89,7 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
     if PICTURE in expected.values():
         features = {field.name: _feature(field.type) for field in arrow.schema}
         metadata["huggingface"] = json.dumps({"info": {"features": features}})
-    with replacing(path) as temporary:
+    with replacing(path, arrow.nbytes) as temporary:
         plain = arrow.replace_schema_metadata(metadata)
         # A dictionary of pictures or points would only cost time and space.
         repeating = [name for name, kind in expected.items() if kind == pl.String]

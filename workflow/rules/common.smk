@@ -2,6 +2,7 @@
 import os
 import sys
 from functools import cache
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -10,19 +11,18 @@ from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
-from aacsfnet import premises
+from aacsfnet import premises, surroundings
 from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
 from aacsfnet.workflow import Workflow
 
 try:
-    if (
-        not workflow.is_main_process
-    ):  # one that runs single jobs, on a cluster's node say
+    if not workflow.is_main_process:  # one that runs single jobs, on a node say
         PLAN = Workflow.of_job(config)
     else:
         PLAN = Workflow(config)
+        surroundings.check_records(Path.cwd(), Path(workflow.main_snakefile))
         given = (
             workflow.overwrite_configfiles
         )  # laid over those that the Snakefile names
@@ -42,6 +42,15 @@ onstart:
         PLAN.hold()
     except AacsfnetError as error:
         raise WorkflowError(str(error)) from None
+    os.environ.update(PLAN.environment())
+    for words in surroundings.oddities(LAYOUT.lock):
+        logger.warning(words)
+
+
+# A job that cannot even write its log says nothing.
+onerror:
+    for words in filter(None, {surroundings.scarce(LAYOUT.folder)}):
+        logger.error(words)
 
 
 LAYOUT = PLAN.layout
