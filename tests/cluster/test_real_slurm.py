@@ -21,7 +21,10 @@ from tests.cluster.slurm import ACCOUNT, Cluster, missing
 
 ROOT = Path(__file__).parent.parent.parent
 SETTINGS = {
-    "index": {"demo": {"subjects": 4, "sequences": 1, "frames": 4, "picture_size": 192}},
+    "index": {
+        "packed_frames": 8,  # three shards
+        "demo": {"subjects": 4, "sequences": 1, "frames": 4, "picture_size": 192},
+    },
     "prompts": {
         "keep": {"variants": 1, "neutral_share": 0.3},
         "level": {"pictures": 1, "levels": [6, 12]},
@@ -142,17 +145,6 @@ ALL = ("", "experiments")
 FACES = ("crop", "landmarks")
 
 
-@both
-def test_a_run_through_slurm_gives_the_tables_of_a_local_one(cluster, local, tmp_path):
-    run = Run(tmp_path, cluster)
-    run.start()
-    assert run.end() == 0, run.output[-4000:]
-    assert run.tables(*ALL) == local.tables(*ALL)
-    names = ("images.npy", "metrics.json", "model.safetensors")
-    for path in (each for name in names for each in local.results.rglob(name)):
-        assert (run.results / path.relative_to(local.results)).read_bytes() == path.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("cluster", "words"),
     [("without_accounts", "keeps no accounts"), ("with_accounts", "yours: root, study")],
@@ -236,3 +228,14 @@ def test_doctor_tries_a_job_in_each_partition(cluster, tmp_path):
     for partition in ("cpu", "gpu"):
         assert f"test job in {partition}: ran on {cluster.host}" in done.stdout
     assert not run.results.parent.exists()
+
+
+@both
+def test_a_run_through_slurm_gives_the_tables_of_a_local_one(cluster, local, tmp_path):
+    run = Run(tmp_path, cluster)
+    run.start()
+    assert run.end() == 0, run.output[-4000:]
+    assert run.tables(*ALL) == local.tables(*ALL)
+    names = ("images.npy", "metrics.json", "model.safetensors")
+    for path in (each for name in names for each in local.results.rglob(name)):
+        assert (run.results / path.relative_to(local.results)).read_bytes() == path.read_bytes()
