@@ -18,9 +18,6 @@ from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
-#: A mesh is larger than the detector's box and lies higher, on average (40 photographs of the
-#: London Set, 60 rendered faces): factor, and share of the square's side.
-_LARGER, _HIGHER = 1.11, 0.035
 #: A look counts when it was misplaced by no more than this: share of its square's side, logarithm
 #: of the side, radians. Further looks then change the points by half a percent of the interocular
 #: distance.
@@ -61,9 +58,7 @@ class Mesh:
 
 def square_of_face(face: Face) -> Square:
     """Return where to look for the mesh of a detected face: level with its eyes."""
-    side, tilt = _LARGER * ROOM * face.side, face.tilt
-    up = np.array([np.sin(tilt), -np.cos(tilt)])
-    return Square(face.center_xy + _HIGHER * side * up, side, tilt)
+    return Square(face.center_xy, ROOM * face.side, face.tilt)
 
 
 def square_of_points(points: np.ndarray) -> Square:
