@@ -320,11 +320,18 @@ def explain(
 
 
 @tool("aacsfnet doctor --config study.yaml")
-def doctor(config: Settings = "config.yaml") -> None:
+def doctor(
+    config: Settings = "config.yaml",
+    profile: Annotated[
+        Path | None,
+        Option("--profile", help="A profile for Slurm: look at the cluster instead, by test jobs."),
+    ] = None,
+) -> None:
     """Look at the data set and this machine before a run: what is odd, and what to do about it."""
-    from aacsfnet.doctor import diagnose, render
+    from aacsfnet.doctor import diagnose, diagnose_cluster, render
 
-    findings = diagnose(load(config))
+    settings = load(config)
+    findings = diagnose(settings) if profile is None else diagnose_cluster(settings, profile)
     typer.echo(render(findings))
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(2)
