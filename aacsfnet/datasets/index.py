@@ -56,18 +56,25 @@ def judge(table: pl.DataFrame, label: Label) -> pl.DataFrame:
     Raises:
         DataError: two rows share a `frame_id`.
     """
-    statuses, reasons, seen = [], [], set()
-    columns = table.select("frame_id", "label", "status", "reason")
-    for name, value, status, reason in columns.iter_rows():
-        if status == "ok" and (wrong := check_label(value, label)):
-            status, reason = "bad_label", wrong
-        if name in seen:
-            raise DataError(f"frame {name!r} stands twice in the index; frames need unique names")
-        seen.add(name)
-        statuses.append(status)
-        reasons.append(reason)
-    return table.with_columns(
-        pl.Series("status", statuses, pl.String), pl.Series("reason", reasons, pl.String)
+    twice = table.filter(pl.col("frame_id").is_duplicated())
+    if len(twice):
+        name = twice["frame_id"][0]
+        raise DataError(f"frame {name!r} stands twice in the index; frames need unique names")
+    inside = pl.col("label").is_between(label.low, label.high).fill_null(False)
+    rows = table.with_row_index("row")
+    wrong = rows.filter(pl.col("status") == "ok", ~inside).select("row", "label")
+    if wrong.is_empty():
+        return table
+    reasons = [check_label(value, label) for value in wrong["label"]]
+    wrong = wrong.select("row", pl.Series("wrong", reasons, pl.String))
+    bad = pl.col("wrong").is_not_null()
+    return (
+        rows.join(wrong, on="row", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(bad).then(pl.lit("bad_label")).otherwise("status").alias("status"),
+            pl.when(bad).then("wrong").otherwise("reason").alias("reason"),
+        )
+        .drop("row", "wrong")
     )
 
 

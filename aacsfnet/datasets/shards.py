@@ -24,6 +24,8 @@ Source = tuple[int | None, int | None, str]
 _NOTHING = (None, None)
 #: Bytes of a file that is looked into though its frames cannot be used; larger ones may be endless.
 _SMALL = 2**26
+#: Rows of an index whose files are looked at together, as a million of them take memory.
+_TOGETHER = 65_536
 _NOT_READ = ("missing_file", "outside_root", "unreadable", "bad_subject", "bad_label", "duplicate")
 
 
@@ -194,13 +196,14 @@ def sources_hash(sources: Mapping[str, Source]) -> str:
 
 def with_states(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Return an index with the size and the time of each row's file."""
-    files = [dataset.file_of(path) for path in table["path"]]
-    states = dataset.states({file for file in files if file})
-    found = [states.get(file, _NOTHING) for file in files]
-    return table.with_columns(
-        pl.Series("file_bytes", [size for size, _ in found], pl.Int64),
-        pl.Series("file_modified", [time for _, time in found], pl.Int64),
-    )
+    sizes, times = (pl.Series(name, [], pl.Int64) for name in ("file_bytes", "file_modified"))
+    for rows in table.select("path").iter_slices(_TOGETHER):
+        files = [dataset.file_of(path) for path in rows["path"]]
+        states = dataset.states({file for file in files if file})
+        found = [states.get(file, _NOTHING) for file in files]
+        sizes.append(pl.Series([size for size, _ in found], dtype=pl.Int64))
+        times.append(pl.Series([time for _, time in found], dtype=pl.Int64))
+    return table.with_columns(sizes, times)
 
 
 def moved_on(dataset: Dataset, index: pl.DataFrame) -> list[str]:

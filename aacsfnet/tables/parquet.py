@@ -83,7 +83,8 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
     unknown = set(table["status"].unique()) - set(STATUSES)
     if unknown:
         raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
-    slices = table.iter_slices(_SLICE) if len(table) else [table]
+    rows = _SLICE if PICTURE in expected.values() else _ROW_GROUP
+    slices = table.iter_slices(rows) if len(table) else [table]
     arrow = pa.concat_tables([_as_parquet_holds_it(each.to_arrow()) for each in slices])
     metadata = {"aacsfnet": json.dumps({"stage": stage} | (notes or {}))}
     if PICTURE in expected.values():

@@ -9,7 +9,7 @@ from aacsfnet.workflow import Workflow
 from tests.pretended_run import jobs_of, work
 
 #: With it some people's prompts are longer than two chunks of tokens, and others' are not.
-LONG = "{anatomy}, face of {subject}, {level}, {head}, " + "soft even light, plain grey wall, " * 7
+LONG = "{anatomy}, face of {subject}, {level}, {head}, " + "soft even light, plain grey wall, " * 6
 
 
 def run(folder, packed):

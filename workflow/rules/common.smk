@@ -1,4 +1,5 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
+import logging
 import os
 import sys
 from functools import cache
@@ -16,6 +17,9 @@ from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
 from aacsfnet.workflow import Workflow
+
+# No traceback for each line that a full disk does not take.
+logging.raiseExceptions = False
 
 try:
     if not workflow.is_main_process:  # one that runs single jobs, on a node say
@@ -64,16 +68,21 @@ wildcard_constraints:
     fold="[0-9]+",
 
 
+# Used with --software-deployment-method apptainer alone.
+container: os.environ.get("AACSFNET_IMAGE", f"{workflow.basedir}/aacsfnet.sif")
+
+
+DEPLOYED = workflow.deployment_settings.deployment_method & {
+    DeploymentMethod.CONDA,
+    DeploymentMethod.APPTAINER,
+}
+
 # Jobs find the package without its being installed in each stage's environment, and, where no
 # environment is deployed, the Python that runs Snakemake.
 shell.prefix(
     f"set -euo pipefail; source {workflow.basedir!r}/workflow/killed.sh; "
     f"export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-    + (
-        ""
-        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-        else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; "
-    )
+    + ("" if DEPLOYED else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; ")
 )
 
 
