@@ -1,7 +1,10 @@
-"""How the bundled start of the whole network was made: all parts learned the geometry of faces.
+r"""How the bundled start of the whole network was made: all parts learned the geometry of faces.
 
-    python -m tools.start FACES aacsfnet/models/bundled/demo_network.safetensors --minutes 12
+    python -m tools.start FACES first.safetensors --minutes 7 --network JSON
+    python -m tools.start FACES second.safetensors --minutes 8 --network JSON \
+        --start first.safetensors
 
+with the settings of docs/explanation/training.md, "The bundled weights", as JSON.
 `FACES` and what is learned are those of `tools/backbone.py`, whose weights the backbone starts
 from. Each branch's maps and vector, the vectors side by side and the fused features have a head of
 their own, linear and thrown away, so every part is asked to know the face alone and together. No
@@ -114,7 +117,7 @@ def main() -> None:
     )
     parser.add_argument("faces", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--network", type=json.loads, default={}, help="settings laid over (JSON)")
