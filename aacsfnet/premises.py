@@ -143,7 +143,10 @@ def _network(train: Train, image_size: int) -> Premise:
         with torch.device("meta"):
             network_of(train.model_copy(update={"pretrained": None}), image_size, (0.0, 1.0))
         if train.pretrained and (train.model == "published" or "channel" in own.branches):
-            check_weights(own.backbone, train.pretrained)
+            if train.pretrained == "bundled_network" and train.model == "aacsfnet":
+                network_of(train, image_size, (0.0, 1.0))
+            else:
+                check_weights(own.backbone, train.pretrained)
     except AacsfnetError as error:
         return Premise("train", str(error), "correct train.network or train.pretrained")
     start = train.pretrained or "random weights"

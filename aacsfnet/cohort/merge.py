@@ -22,6 +22,7 @@ from aacsfnet.layout import Merged
 from aacsfnet.made import hash_in, hash_of_all, made_from
 from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
+from aacsfnet.space import allocate
 
 #: What the gate can say of a picture that was really generated; other rows tell of the frame.
 _GENERATED = ("ok", "rejected", "failed")
@@ -58,7 +59,9 @@ def merge(
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
     real_rows = tables.labelled(_real_rows(crop, landmarks, shards), frames)
-    rows = pl.concat([real_rows.select(_ORDER), _generated_rows(quality, shards)])
+    parts = [real_rows.select(_ORDER), _generated_rows(quality, shards)]
+    # In order of subjects, however they share shards.
+    rows = pl.concat([part.sort("subject", maintain_order=True) for part in parts])
     rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
@@ -189,23 +192,27 @@ def _write_images(
 ) -> list[str]:
     """Write the array `(N, size, size, 3)` uint8 picture by picture; return their digests."""
     shape = (len(used), size, size, 3)
-    digests = []
+    digests = [""] * len(used)
     with replacing(path) as temporary:
         if not len(used):  # an empty file cannot be mapped
             with temporary.open("wb") as file:
                 np.save(file, np.empty(shape, np.uint8))
-            return []
+            return digests
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        for row, value in enumerate(_pictures(used, crop, generate)):
+        # A map of a file with holes ends the process where the disk is full.
+        allocate(temporary, temporary.stat().st_size)
+        for row, value in _pictures(used, crop, generate):
             picture = resized(tables.decode_png(value), size, kept)
             images[row] = picture
-            digests.append(hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest())
+            digests[row] = hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
         images.flush()
     return digests
 
 
-def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[str, object]]:
-    """Yield the encoded pictures in the order of the array; one shard is in memory at a time."""
+def _pictures(
+    used: pl.DataFrame, crop: Path, generate: Path
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield each picture's place in the array and its bytes; one shard is in memory at a time."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
         path = folder / f"{shard}.parquet"
@@ -214,4 +221,5 @@ def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[s
         missing = [name for name in rows[key] if name not in position]
         if missing:
             raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
-        yield from (found["image"][position[name]] for name in rows[key])
+        for row, name in rows.select("row", key).iter_rows():
+            yield row, found["image"][position[name]]

@@ -39,8 +39,16 @@ class NetworkSettings(PublishedSettings):
     scales: tuple[int, ...] = Field(
         (32, 16), min_length=1, max_length=2, description="spatial branch's patch sizes, pixels"
     )
-    fusion: Literal["attention", "concatenation", "gated"] = Field(
-        "attention", description="fusion of the branches"
+    embedding: Literal["linear", "convolution"] = Field(
+        "linear", description="patch embedding: one matrix, or overlapping convolutions"
+    )
+    position_scale: float = Field(
+        0.1, ge=0.0, le=2.0, description="amplitude of position codes, beside features of about 1"
+    )
+    fusion: Literal["attention", "positions", "concatenation", "gated"] = Field(
+        "attention",
+        description="fusion of the branches: attention over their two vectors, or over all "
+        "positions of their maps; side by side; weighted mean",
     )
     fusion_width: int = Field(
         64, ge=8, le=1024, multiple_of=4, description="token width of a branch in the fusion"
@@ -57,6 +65,10 @@ class NetworkSettings(PublishedSettings):
         if "spatial" in self.branches and (self.width % self.heads or self.width % 4):
             raise ValueError(
                 f"width = {self.width}: expected a multiple of 4 and of heads = {self.heads}"
+            )
+        if self.embedding == "convolution" and any(each.bit_count() > 1 for each in self.scales):
+            raise ValueError(
+                f"scales = {list(self.scales)}: expected powers of two for embedding: convolution"
             )
         return self
 

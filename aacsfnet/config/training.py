@@ -36,9 +36,10 @@ class Train(Block):
         "aacsfnet", description="published: the original with its faults, only to compare with"
     )
     network: NetworkSettings = DEMO_NETWORK
-    pretrained: Literal["bundled"] | Path | None = Field(
+    pretrained: Literal["bundled", "bundled_network"] | Path | None = Field(
         "bundled",
-        description="the backbone's weights: bundled (test_resnet), a safetensors file, or null",
+        description="weights at the start: bundled (backbone test_resnet), bundled_network (of all "
+        "parts that fit), a safetensors file of the backbone's, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
         "training",

@@ -37,6 +37,8 @@ from aacsfnet.errors import DataError, SettingsError
 from aacsfnet.facs import ACTION_UNITS, pspi_if_known
 from aacsfnet.tables import Fault
 
+#: Rows of the index that are turned into a table together.
+_TOGETHER = 16_384
 _LABEL_MEANING = "as the table's label column says"
 
 
@@ -137,14 +139,17 @@ class Manifest(Dataset):
         table = _Table(claims, units, self.label)
         tracks = dict(claims.tracks)
         rows: list[dict[str, Any]] = []
+        parts: list[pl.DataFrame] = []
         for i in range(len(sheet.numbers)):
             video = claims.timed.get(i)
             if video is None:
                 rows += self._rows_of(table, i)
             elif video in tracks:
                 rows += self._rows_of_track(table, tracks.pop(video))
-        _number(rows)
-        return index_table(rows)
+            if len(rows) >= _TOGETHER:  # as dicts a million of them take gigabytes
+                parts.append(index_table(rows))
+                rows = []
+        return _numbered(pl.concat([*parts, index_table(rows)]))
 
     def sources(self) -> list[Path]:
         """Return the table itself."""
@@ -468,7 +473,8 @@ class _Table:
         while unique in self._frames:
             copy += 1
             unique = f"{wanted}~{copy}"
-        self._copies[wanted] = copy
+        if copy > 1:
+            self._copies[wanted] = copy
         self._frames[unique] = i
         if picture and (owner := self._pictures.setdefault(picture, i)) != i:
             self.claims.check_pair(owner, i)
@@ -478,11 +484,15 @@ class _Table:
         return unique, None
 
 
-def _number(rows: list[dict[str, Any]]) -> None:
-    """Sort rows and give each its position in its sequence: by frame, numbers by value."""
-    rows.sort(key=lambda row: (row["subject"], row["sequence"], natural_key(row["frame_id"])))
-    position, before = -1, None
-    for row in rows:
-        this = (row["subject"], row["sequence"])
-        position = position + 1 if this == before else 0
-        row["position"], before = position, this
+def _numbered(table: pl.DataFrame) -> pl.DataFrame:
+    """Return sorted rows, each with its position in its sequence: by frame, numbers by value."""
+    table = table.sort("subject", "sequence", maintain_order=True)
+    places: list[int] = []
+    positions: list[int] = []
+    sequences = table.group_by("subject", "sequence", maintain_order=True)
+    for names in sequences.agg("frame_id")["frame_id"]:
+        keys = [natural_key(name) for name in names]
+        start = len(places)
+        places += [start + at for at in sorted(range(len(keys)), key=keys.__getitem__)]
+        positions += range(len(keys))
+    return table[places].with_columns(pl.Series("position", positions, pl.Int32))

@@ -86,6 +86,11 @@ def check_weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
     """
     if isinstance(pretrained, bool):
         return {"pretrained": pretrained}
+    if pretrained == "bundled_network":
+        raise ModelFileError(
+            "pretrained = 'bundled_network': those weights are of the network of the package, not"
+            " of the published one; give 'bundled', a file, or null for random weights"
+        )
     path = BUNDLED / f"{name}.safetensors" if pretrained == "bundled" else Path(pretrained)
     if pretrained == "bundled" and not path.is_file():
         names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors")))

@@ -21,10 +21,12 @@ class ChannelNetwork(nn.Module):
         self.attention = attention
         self.channels = channels
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return `(B, channels)` from normalised pictures `(B, 3, H, W)`."""
-        pooled: Tensor = self.attention(self.backbone(pictures))
-        return pooled
+        self.map_channels = (channels,)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Return the vector `(B, channels)` and the map, of normalised pictures `(B, 3, H, W)`."""
+        vector, refined = self.attention(self.backbone(pictures))
+        return vector, refined
 
 
 def build(
@@ -41,5 +43,6 @@ def build(
     if "global" in settings.attention:
         heads = max(1, width // 32)
         depth, dropout = settings.context_depth, settings.dropout
-        stages.append(GlobalContext(channels, width, depth, heads, dropout))
+        scale = settings.position_scale
+        stages.append(GlobalContext(channels, width, depth, heads, dropout, scale))
     return ChannelNetwork(backbone, HybridAttention(stages, channels), channels)

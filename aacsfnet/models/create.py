@@ -12,18 +12,28 @@ from aacsfnet.config import NetworkSettings, PublishedSettings
 from aacsfnet.config.explain import explain
 from aacsfnet.config.network import Branch
 from aacsfnet.errors import SettingsError
-from aacsfnet.models.fusion import Align, AttentionFusion, Concatenation, GatedFusion
+from aacsfnet.models.fusion import (
+    Align,
+    AttentionFusion,
+    Concatenation,
+    GatedFusion,
+    PositionFusion,
+)
 from aacsfnet.models.head import GaussianHead, OrdinalHead, RegressionHead
 from aacsfnet.models.network import AACSFNet, Network
 from aacsfnet.models.published import Published
+from aacsfnet.models.start import BUNDLED_NETWORK, load_start
+
+Fusion = AttentionFusion | PositionFusion | Concatenation | GatedFusion
 
 HEADS: dict[str, Callable[..., RegressionHead | OrdinalHead]] = {
     "regression": RegressionHead,
     "gaussian": GaussianHead,
     "ordinal": OrdinalHead,
 }
-FUSIONS: dict[str, Callable[..., AttentionFusion | Concatenation | GatedFusion]] = {
+FUSIONS: dict[str, Callable[..., Fusion]] = {
     "attention": AttentionFusion,
+    "positions": PositionFusion,
     "concatenation": Concatenation,
     "gated": GatedFusion,
 }
@@ -44,7 +54,8 @@ def aacsfnet(
     Args:
         settings: the default sizes are the published ones where those make sense.
         pretrained: a safetensors file of the backbone's weights, "bundled", True for timm's own
-            cache, or False for random weights.
+            cache, "bundled_network" for those parts that the package carries weights of, or False
+            for random weights.
         image_size: side of the pictures, pixels; others work too if the patches divide them.
         head: "regression"; "gaussian", with its uncertainty; or "ordinal", cumulative levels.
         label_range: lowest and highest label; only the ordinal head asks.
@@ -52,6 +63,7 @@ def aacsfnet(
 
     Raises:
         SettingsError: a setting is impossible.
+        ModelFileError: the pretrained weights are not usable.
     """
     if head not in HEADS:
         raise SettingsError(f"head = {head!r}: expected one of {', '.join(HEADS)}")
@@ -59,19 +71,24 @@ def aacsfnet(
         raise SettingsError(f"levels = {levels}, label_range = {label_range}: expected 2 or more")
     # The order of the names is that of the branches' tokens and of the random weights.
     parts: dict[str, Any] = {}
+    whole_start = pretrained == "bundled_network"
     for name in (each for each in get_args(Branch) if each in settings.branches):
         file = import_module(f"aacsfnet.models.{name}_network")
-        parts[name] = file.build(settings, image_size, pretrained)
+        parts[name] = file.build(settings, image_size, False if whole_start else pretrained)
     channels = [branch.channels for branch in parts.values()]
     align = Align(channels, settings.fusion_width, settings.branch_dropout)
     # One branch alone has nothing to fuse with: attention over one token would be idle.
     kind = FUSIONS[settings.fusion] if len(parts) > 1 else Concatenation
-    fused = kind(len(parts), settings.fusion_width)
+    maps = [count for branch in parts.values() for count in branch.map_channels]
+    fused = kind(len(parts), settings.fusion_width, maps, settings.position_scale)
     whole = settings.model_dump(mode="json") | {"image_size": image_size, "head": head}
     whole |= {"label_range": list(label_range), "levels": levels}
     steps = (*label_range, levels) if head == "ordinal" else ()
     scored = HEADS[head](fused.channels, *steps, dropout=settings.dropout)
-    return AACSFNet(whole, parts, align, fused, scored)
+    model = AACSFNet(whole, parts, align, fused, scored)
+    if whole_start:
+        model.start = load_start(model, BUNDLED_NETWORK)
+    return model
 
 
 #: Networks by name, each with the class of its settings.

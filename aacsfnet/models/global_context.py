@@ -17,7 +17,13 @@ class GlobalContext(nn.Module):
     """
 
     def __init__(
-        self, channels: int, width: int = 256, depth: int = 3, heads: int = 8, dropout: float = 0.0
+        self,
+        channels: int,
+        width: int = 256,
+        depth: int = 3,
+        heads: int = 8,
+        dropout: float = 0.0,
+        position_scale: float = 0.1,
     ) -> None:
         super().__init__()
         self.narrow = nn.Sequential(
@@ -31,13 +37,14 @@ class GlobalContext(nn.Module):
         nn.init.zeros_(self.widen.weight)
         nn.init.zeros_(self.widen.bias)
         self.width = width
+        self.position_scale = position_scale
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features with their context, `(B, C, H, W)` as given."""
         narrow = self.narrow(features)
         height, width = narrow.shape[-2:]
         tokens = narrow.flatten(2).transpose(1, 2)  # (B, H*W, width)
-        tokens = tokens + position_codes(height, width, self.width, tokens)
+        tokens = tokens + position_codes(height, width, self.width, self.position_scale, tokens)
         found = self.widen(self.encoder(tokens))  # (B, H*W, C)
         context: Tensor = found.transpose(1, 2).unflatten(2, (height, width))  # (B, C, H, W)
         return features + context

@@ -16,8 +16,7 @@ class HybridAttention(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.norm = nn.LayerNorm(channels)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return `(B, C')` from a feature map `(B, C, H, W)`."""
-        refined = self.stages(features)
-        pooled: Tensor = self.norm(refined.mean((2, 3)))  # (B, C', H, W) -> (B, C')
-        return pooled
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vector `(B, C)` and the refined map `(B, C, H, W)` of a feature map."""
+        refined: Tensor = self.stages(features)
+        return self.norm(refined.mean((2, 3))), refined

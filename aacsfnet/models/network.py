@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aacsfnet.models.fusion import Align
 from aacsfnet.models.head import OrdinalHead, RegressionHead
 
 #: Pixel means and standard deviations of ImageNet, on which pretrained backbones were trained.
@@ -77,12 +78,14 @@ class AACSFNet(Network):
     """One or two branches over the same picture, fused, and a head."""
 
     head: RegressionHead | OrdinalHead
+    #: Names of the parts that are `pretrained` and `random`, where a file gave weights to all.
+    start: dict[str, list[str]] | None = None
 
     def __init__(
         self,
         settings: Mapping[str, Any],
         branches: Mapping[str, nn.Module],
-        align: nn.Module,
+        align: Align,
         fusion: nn.Module,
         head: RegressionHead | OrdinalHead,
     ) -> None:
@@ -93,20 +96,21 @@ class AACSFNet(Network):
         self.head = head
         self.feature_channels = int(fusion.channels)  # type: ignore[arg-type]
 
-    def branch_vectors(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return each branch's vector `(B, C_i)`, by the branch's name."""
+    def branch_outputs(self, pictures: Tensor) -> dict[str, tuple[Tensor, ...]]:
+        """Return each branch's vector `(B, C_i)` and its maps `(B, C, H, W)`, by its name."""
         normal = self.normalise(pictures)
         return {name: branch(normal) for name, branch in self.branches.items()}
 
-    def fused(self, vectors: Mapping[str, Tensor]) -> Tensor:
-        """Return features `(B, feature_channels)` from the branches' vectors."""
-        tokens = self.align([vectors[name] for name in self.branches])  # (B, branches, width)
-        fused: Tensor = self.fusion(tokens)
+    def fused(self, outputs: Mapping[str, tuple[Tensor, ...]]) -> Tensor:
+        """Return features `(B, feature_channels)` from the branches' vectors and maps."""
+        found = [outputs[name] for name in self.branches]
+        tokens = self.align([vector for vector, *_ in found])  # (B, branches, width)
+        fused: Tensor = self.fusion(tokens, [each for _, *maps in found for each in maps])
         return fused
 
     def features(self, pictures: Tensor) -> Tensor:
         """Return the fused branches, `(B, feature_channels)`."""
-        return self.fused(self.branch_vectors(pictures))
+        return self.fused(self.branch_outputs(pictures))
 
     def score(self, raw: Tensor) -> Tensor:
         """Return scores `(B,)` in units of the label."""

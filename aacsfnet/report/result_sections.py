@@ -125,6 +125,15 @@ def _start(abouts: list[dict[str, Any]]) -> str:
             " rendered faces of other people, from the geometry of the face, without any pain"
             " label. They flatter rendered faces; they say nothing of real ones."
         )
+    if starts == {"bundled_network"}:
+        return (
+            "Every part of the network but the head was initialised with weights that the package"
+            " carries, as far as its sizes are theirs: pretrained on rendered faces of other"
+            " people, from the geometry of the face, without any pain label. They flatter rendered"
+            " faces; they say nothing of real ones."
+        )
+    if len(starts) > 1:
+        return "Experiments start from different weights; the settings name them."
     return "The backbone was initialised with the weights in a file that the settings name."
 
 

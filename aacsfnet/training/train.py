@@ -18,6 +18,7 @@ from aacsfnet.layout import Merged, Trained
 from aacsfnet.made import Note, hash_in, made_from
 from aacsfnet.models import save_model
 from aacsfnet.models.folder import save_skipped
+from aacsfnet.models.network import AACSFNet
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
 from aacsfnet.training.build import build
@@ -72,6 +73,9 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     parameters = sum(each.numel() for each in model.parameters())
     log.info("fold %d, seed %d: pictures %s", fold, seed, ", ".join(counts))
     log.info("%s with %.2f million parameters", model.name, parameters / 1e6)
+    start = model.start if isinstance(model, AACSFNet) else None
+    for kind, names in (start or {}).items():
+        log.info("%s at the start: %s", kind, ", ".join(names) or "no part")
     events = Trained(output).events
     with lease() as device:
         training = fit(
@@ -96,7 +100,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         "epochs_run": len(training.history),
         "seconds": round(training.seconds(), 2),
     }
-    run |= {"parameters": parameters, "made_from": note}
+    run |= {"parameters": parameters, "start": start, "made_from": note}
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 

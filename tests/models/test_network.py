@@ -12,8 +12,9 @@ import aacsfnet
 from aacsfnet.config import NetworkSettings
 from aacsfnet.errors import SettingsError
 from aacsfnet.models import create
-from aacsfnet.models.fusion import Align, AttentionFusion
+from aacsfnet.models.fusion import Align, AttentionFusion, PositionFusion
 from aacsfnet.models.hybrid_attention import HybridAttention
+from aacsfnet.models.patch_embedding import EMBEDDINGS
 from aacsfnet.models.spatial_network import SpatialNetwork
 
 SMALL = {
@@ -36,6 +37,8 @@ VARIANTS = {
     "no-global": {"attention": ("channel", "spatial")},
     "concatenation": {"fusion": "concatenation"},
     "gated": {"fusion": "gated"},
+    "positions": {"fusion": "positions"},
+    "convolution": {"embedding": "convolution", "scales": (16, 8)},
 }
 
 
@@ -85,15 +88,16 @@ def test_a_size_that_the_patches_do_not_divide_is_refused():
         small().branches["spatial"](pictures(1, 70))
 
 
-@pytest.mark.parametrize("fusion", ["attention", "concatenation", "gated"])
+@pytest.mark.parametrize("fusion", ["attention", "positions", "concatenation", "gated"])
 @pytest.mark.parametrize("branch", ["channel", "spatial"])
 def test_perturbing_either_branch_moves_the_output(branch, fusion):
     model = small(fusion=fusion).eval()
     with torch.no_grad():
-        vectors = model.branch_vectors(pictures(3))
-        before = model.head(model.fused(vectors))
-        vectors[branch] = vectors[branch] + torch.randn(vectors[branch].shape)
-        assert (model.head(model.fused(vectors)) - before).abs().min() > 1e-5
+        outputs = model.branch_outputs(pictures(3))
+        before = model.head(model.fused(outputs))
+        vector, *maps = outputs[branch]
+        outputs[branch] = (vector + torch.randn(vector.shape), *maps)
+        assert (model.head(model.fused(outputs)) - before).abs().min() > 1e-5
 
 
 def test_fusion_lets_the_branches_meet():
@@ -108,6 +112,36 @@ def test_fusion_lets_the_branches_meet():
         second = fusion(changed).view(2, 32)[0]
     assert torch.equal(first[:16], second[:16])  # the token itself is as it was
     assert (first[16:] - second[16:]).abs().max() > 1e-3  # what it learned from the other is not
+
+
+def test_fusion_over_positions_starts_side_by_side_and_then_looks_at_every_map():
+    torch.manual_seed(0)
+    fusion = PositionFusion(2, 16, [8, 12]).eval()
+    tokens, maps = torch.randn(1, 2, 16), [torch.randn(1, 8, 4, 4), torch.randn(1, 12, 8, 8)]
+    with torch.no_grad():
+        assert torch.equal(fusion(tokens, maps), tokens.flatten(1))
+        torch.nn.init.normal_(fusion.attention.out_proj.weight)
+        before = fusion(tokens, maps)
+        for place in range(2):
+            changed = [each.clone() for each in maps]
+            changed[place][..., 1, 2] += 3.0 * torch.randn(maps[place].shape[1])
+            assert (fusion(tokens, changed) - before).abs().max() > 1e-3
+        # The same features in another place are another thing.
+        assert (fusion(tokens, [each.flip(3) for each in maps]) - before).abs().max() > 1e-4
+
+
+def test_convolutional_patches_overlap_and_linear_ones_do_not():
+    picture = torch.zeros(1, 3, 64, 64)
+    changed = picture.clone()
+    changed[..., 15, 15] = 1.0  # the last pixel of the first patch of 16
+    for embedding, reached in (("linear", 1), ("convolution", 4)):
+        torch.manual_seed(0)
+        embed = EMBEDDINGS[embedding](16, 32).eval()
+        with torch.no_grad():
+            moved = (embed(changed) - embed(picture)).abs().amax(dim=2)[0] > 1e-7
+        assert moved.shape == (16,)
+        assert moved[0]
+        assert int(moved.sum()) == reached
 
 
 def test_the_spatial_branch_is_left_out_of_some_pictures_in_training_only():
@@ -126,7 +160,7 @@ def test_the_spatial_branch_is_left_out_of_some_pictures_in_training_only():
 def test_hybrid_attention_differs_between_pictures_at_initialisation():
     model = small().eval()
     with torch.no_grad():
-        pooled = model.branch_vectors(pictures(8))["channel"]
+        pooled, _ = model.branch_outputs(pictures(8))["channel"]
     assert isinstance(model.branches["channel"].attention, HybridAttention)
     assert pooled.std(dim=0).mean() > 1e-2  # between pictures; the published one is about 1e-8
     assert pooled.std(dim=1).mean() > 0.5  # between channels
@@ -213,6 +247,7 @@ def test_full_size_is_no_larger_than_published():
         ({"attention": ("colour",)}, "colour"),
         ({"fusion": "sum"}, "fusion = 'sum'"),
         ({"scales": (48,)}, "48 must divide"),
+        ({"scales": (24,), "embedding": "convolution"}, r"scales = \[24\]: expected powers of two"),
         ({"scales": (64,)}, "64 must divide"),
         ({"scales": (32, 16, 8)}, "scales = .* at most 2"),
         ({"context_width": 48}, "context_width = 48: expected a multiple of 32"),
@@ -240,13 +275,14 @@ def test_a_branch_is_its_name_among_the_settings_and_a_file_of_its_own(monkeypat
 
     class Colour(torch.nn.Module):
         channels = 6
+        map_channels = ()
 
         def __init__(self):
             super().__init__()
             self.layer = torch.nn.Linear(3, self.channels)
 
         def forward(self, pictures):
-            return self.layer(pictures.mean((2, 3)))
+            return (self.layer(pictures.mean((2, 3))),)
 
     file = ModuleType("aacsfnet.models.colour_network")
     file.build = lambda settings, image_size, pretrained: Colour()

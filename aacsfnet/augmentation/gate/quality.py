@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from aacsfnet import tables
-from aacsfnet.augmentation.gate.calibration import Pairs, bound_of, pairs_of, with_labels
+from aacsfnet.augmentation.gate.calibration import (
+    Pairs,
+    bound_of,
+    by_subject,
+    pairs_of,
+    with_labels,
+)
 from aacsfnet.augmentation.gate.likeness import likeness
 from aacsfnet.augmentation.gate.resemblance import (
     MESH_ERROR,
@@ -32,7 +38,7 @@ from aacsfnet.augmentation.gate.witness import Witness, agreement
 from aacsfnet.config import Config, Quality
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.shards import noted_rows
-from aacsfnet.faces.action_units import usual_face
+from aacsfnet.faces.action_units import usual_faces
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.visibility import covered, hidden_measures, hidden_units, visible_of
@@ -50,7 +56,8 @@ def quality(
 ) -> None:
     """Write scores and verdict for the generated pictures of one shard.
 
-    The bound on measures and the pairs of real frames behind it are noted in the table's metadata.
+    Each person's bound on measures and the pairs of real frames behind it are noted in the table's
+    metadata.
 
     Args:
         config: `dataset`, `index`, `landmarks` and `quality` are used.
@@ -67,9 +74,12 @@ def quality(
     known += [f"visible_{region}" for region in tables.REGIONS]
     faces = with_labels(tables.read(landmarks, known), index)
     sources = {face["frame_id"]: face for face in faces.iter_rows(named=True)}
-    pairs = pairs_of(list(sources.values()), open_dataset(config).label)
-    bound = bound_of(pairs["measure_difference"], config.quality)
-    usual = usual_face([face["measures"] for face in sources.values() if face["status"] == "ok"])
+    label = open_dataset(config).label
+    pairs = {who: pairs_of(own.to_dicts(), label) for (who,), own in by_subject(faces)}
+    bounds = {
+        who: bound_of(own["measure_difference"], config.quality) for who, own in pairs.items()
+    }
+    usual_of = usual_faces(sources.values())
     crops = dict(tables.read(crop, ["frame_id", "image"]).iter_rows())
     rows = []
     witness = witness_of(config)
@@ -77,7 +87,7 @@ def quality(
         CropLandmarker(config.landmarks.min_confidence) as landmarker,
         _embedding(config.quality) as embed,
     ):
-        judge = Judge(landmarker, usual, embed, witness)
+        judges = {who: Judge(landmarker, usual, embed, witness) for who, usual in usual_of.items()}
         for row in tables.read(generate).iter_rows(named=True):
             kept = tables.carry(row, "quality") | {"source_frame_id": row["source_frame_id"]}
             rows.append(kept)
@@ -87,13 +97,15 @@ def quality(
             source = tables.decode_png(crops[frame_id])
             points = np.asarray(sources[frame_id]["landmarks_px"], np.float64)
             hidden = covered(visible_of(sources[frame_id]), config.landmarks.min_visibility)
+            who = sources[frame_id]["subject"]
+            judge = judges[who]
             judge.turn_to(frame_id, source, points, hidden)
             kept |= judge.scores(tables.decode_png(row["image"]), row)
-            bounds = witness.bounds if witness else None
-            reasons = faults(kept, config.quality, bound, bounds, hidden)
+            read_bounds = witness.bounds if witness else None
+            reasons = faults(kept, config.quality, bounds[who], read_bounds, hidden)
             if reasons:
                 kept |= {"status": "rejected", "reason": "; ".join(reasons)}
-    notes = _notes(config.quality, bound, pairs, witness) | from_tables(
+    notes = _notes(config.quality, bounds, pairs, witness) | from_tables(
         config,
         "quality",
         rows=noted_rows(index, "labels", output.stem),
@@ -117,11 +129,18 @@ def witness_of(config: Config) -> Witness | None:
 
 
 def _notes(
-    settings: Quality, bound: float, pairs: dict[str, Pairs], witness: Witness | None
+    settings: Quality,
+    bounds: Mapping[str, float],
+    pairs: Mapping[str, dict[str, Pairs]],
+    witness: Witness | None,
 ) -> dict[str, Any]:
-    """Return what the table notes of the whole shard."""
-    counted = {score: each.noted() for score, each in pairs.items()}
-    notes: dict[str, Any] = {"calibration": {"bound": bound, "pairs": counted}}
+    """Return what the table notes of the whole shard: first, one entry a person."""
+    notes: dict[str, Any] = {
+        "calibration": [
+            {"bound": bounds[who], "pairs": {score: each.noted() for score, each in own.items()}}
+            for who, own in pairs.items()
+        ]
+    }
     notes["witness"] = witness.facts if witness else None
     notes["unchecked_units"] = [] if witness else list(UNSEEN)
     if settings.identity_model:

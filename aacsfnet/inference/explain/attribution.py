@@ -5,9 +5,7 @@ from torch import Tensor
 
 from aacsfnet.models.network import AACSFNet, Network
 from aacsfnet.models.scoring import scored
-
-#: The whole network, beside the names of its branches.
-FUSED = "fused"
+from aacsfnet.tables import FUSED
 
 
 def attributions(model: Network, pictures: Tensor) -> dict[str, Tensor]:
@@ -24,10 +22,11 @@ def attributions(model: Network, pictures: Tensor) -> dict[str, Tensor]:
     """
     pixels = pictures.detach().clone().requires_grad_(True)
     if isinstance(model, AACSFNet) and len(model.branches) > 1:
-        vectors = model.branch_vectors(pixels)
+        outputs = model.branch_outputs(pixels)
         through = {}
-        for name in vectors:
-            only = {each: v if each == name else v.detach() for each, v in vectors.items()}
+        for name in outputs:
+            still = {each: tuple(part.detach() for part in outputs[each]) for each in outputs}
+            only = still | {name: outputs[name]}
             through[name] = _gradient(model.score(model.head(model.fused(only))), pixels)
         through[FUSED] = torch.stack(list(through.values())).sum(dim=0)
     else:
