@@ -11,12 +11,14 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from aacsfnet import runs
-from aacsfnet.errors import WorkError
+from aacsfnet.errors import SettingsError, WorkError
 from aacsfnet.files import is_left
 from aacsfnet.space import NoSpaceError, lacks_space
 
 #: Between two tries for an output that another process writes.
 _SECONDS = 1
+#: Variables of the libraries that share sums among threads; Snakemake sets all of them.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -25,15 +27,20 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 def working_on(stage: str, output: Path) -> Iterator[None]:
     """Let a stage's command write its output: one process at a time, and no longer than its run.
 
-    What dead processes left of the same output is removed before.
+    What dead processes left of the same output is removed before. Sums depend on how many threads
+    they are shared among, so there is one, whatever the machine; another number is asked for by
+    `AACSFNET_THREADS` and stands in recipes and `config.json`.
 
     Args:
         stage: its name.
         output: the file or folder that it writes.
 
     Raises:
+        SettingsError: `AACSFNET_THREADS` is no number of threads.
         WorkError: its run is over, the disk is full, or the output may not be written.
     """
+    # Read by libraries when they are loaded, which is later.
+    os.environ.update(dict.fromkeys(_THREADS, threads()))
     try:
         # The first line also takes the room in the log that a later word on a full disk needs.
         print(f"{stage}: {output}", flush=True)  # noqa: T201 the job's log
@@ -48,6 +55,18 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _FORBIDDEN:
             raise WorkError(f"{stage}: {error.filename or output}: {error.strerror}") from error
         raise
+
+
+def threads() -> str:
+    """Return how many threads a stage computes with on a CPU.
+
+    Raises:
+        SettingsError: `AACSFNET_THREADS` is no such number.
+    """
+    wanted = os.environ.get("AACSFNET_THREADS") or "1"
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise SettingsError(f"AACSFNET_THREADS = {wanted!r}: expected a number of threads from 1")
+    return wanted
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,20 +13,21 @@ from aacsfnet.errors import WorkError
 from aacsfnet.space import in_bytes
 
 #: Below this room hardly anything can be written, not even what went wrong.
-_SCARCE = 2_000_000
+_SCARCE = 500_000
 #: Seconds by which clocks of a cluster's machines may well differ.
 _APART = 5
 
 
 def check_records(folder: Path, snakefile: Path) -> None:
-    """Refuse to start where Snakemake could not keep its records.
+    """Refuse to start where Snakemake could not keep its records, of jobs and of what it says.
 
     Args:
         folder: in which it was started.
         snakefile: of the workflow, for the advice.
 
     Raises:
-        WorkError: the folder, or what earlier runs wrote in it, may not be written.
+        WorkError: the folder, or what earlier runs wrote in it, may not be written, or there is no
+            room.
     """
     records = folder / ".snakemake"
     if folder.is_dir() and not records.is_dir():
@@ -38,6 +40,18 @@ def check_records(folder: Path, snakefile: Path) -> None:
                 " there; run in a folder of your own:"
                 f" snakemake --snakefile {snakefile} --directory FOLDER"
             )
+    if words := scarce(folder):
+        raise WorkError(f"{words}; make room, then run the same command again")
+
+
+def own_temporary(name: str) -> Path | None:
+    """Return this user's folder of a name among the temporary files; None if it is another's."""
+    path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return None
+    return path if path.lstat().st_uid == os.getuid() and not path.is_symlink() else None
 
 
 def owner(path: Path) -> str:
@@ -47,9 +61,7 @@ def owner(path: Path) -> str:
     name = str(number)
     with suppress(KeyError):
         name = pwd.getpwuid(number).pw_name
-    return (
-        f"it belongs to {name}" if number != os.getuid() else "its file system or mode forbids it"
-    )
+    return f"it belongs to {name}" if number != os.getuid() else "by its mode or file system"
 
 
 def oddities(lock: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from aacsfnet import runs
 from aacsfnet.config import validate
-from aacsfnet.errors import WorkError
+from aacsfnet.errors import SettingsError, WorkError
 from aacsfnet.files import replacing
 from aacsfnet.jobs import is_left_lock, lock_of, only_writer, working_on
 from aacsfnet.layout import Layout
@@ -139,3 +139,31 @@ def test_a_job_that_starts_after_its_controller_died_does_nothing(layout):
     _, words = job.process.communicate("\n", timeout=60)
     assert job.process.returncode == 1
     assert "the run of this job (process" in words
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from aacsfnet.jobs import working_on
+with working_on("crop", Path(sys.argv[1])):
+    import torch
+    print(torch.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize("asked", [None, "2"])
+def test_the_machine_does_not_decide_how_many_threads_compute(tmp_path, monkeypatch, asked):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "4")  # as Snakemake does for a rule with four
+    if asked:
+        monkeypatch.setenv("AACSFNET_THREADS", asked)
+    command = [sys.executable, "-c", COUNT, str(tmp_path / "a.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == (asked or "1")
+
+
+def test_a_number_of_threads_that_is_none_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("AACSFNET_THREADS", "0")
+    refused = pytest.raises(SettingsError, match="AACSFNET_THREADS = '0': expected a number")
+    with refused, working_on("crop", tmp_path / "a.parquet"):
+        pass

@@ -249,4 +249,46 @@ def test_every_rule_asks_for_more_with_each_attempt():
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     assert not {"mem_mb", "runtime"} & profile["default-resources"].keys()
     for own in profile["set-resources"].values():
-        assert all("attempt" in own[name] for name in ("mem_mb", "runtime"))
+        assert all("attempt" in own[name] for name in {"mem_mb", "runtime"} & own.keys())
+
+
+def test_a_job_takes_its_plan_from_the_run_and_looks_through_no_data_set(
+    plan, tmp_path, monkeypatch
+):
+    run = plan(results=str(tmp_path))
+    settings = run.config.model_dump(mode="json")
+    run.hold().close()
+
+    def closed(config):
+        raise AssertionError("the data set was opened")
+
+    monkeypatch.setattr(aacsfnet.workflow, "open_dataset", closed)
+    job = Workflow.of_job(settings)
+    assert job.tables("depth") == run.tables("depth")
+    assert [each.folder for each in job.trained("full")] == [
+        each.folder for each in run.trained("full")
+    ]
+    assert (job.shards, job.sources, job.frames) == (run.shards, run.sources, run.frames)
+    with pytest.raises(AssertionError, match="opened"):
+        Workflow.of_job(settings | {"index": {"shard_frames": 3}})
+    run.layout.plan.write_text("{")
+    with pytest.raises(AssertionError, match="opened"):
+        Workflow.of_job(settings)
+
+
+GROUPS = {
+    "faces": {"crop", "landmarks", "prompts", "depth"},
+    "pictures": {"generate", "quality"},
+}
+
+
+def test_the_stages_of_a_shard_are_two_jobs_of_slurm_that_can_run_where_they_are_sent():
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    groups = profile["groups"]
+    default = profile["default-resources"]["slurm_partition"]
+    for name, stages in GROUPS.items():
+        rules = {f"{stage}_shard" for stage in stages}
+        assert {rule for rule, group in groups.items() if group == name} == rules
+        own = [profile["set-resources"].get(rule, {}) for rule in rules]
+        # Snakemake refuses a group of several partitions.
+        assert len({each.get("slurm_partition", default) for each in own}) == 1

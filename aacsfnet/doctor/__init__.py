@@ -9,6 +9,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import check_plan, judge, with_defaults
+from aacsfnet.doctor.cluster import diagnose_cluster
 from aacsfnet.doctor.data import look_at_data
 from aacsfnet.doctor.findings import Finding, Level, render
 from aacsfnet.doctor.leftovers import look_at_leftovers
@@ -17,7 +18,7 @@ from aacsfnet.doctor.models import look_at_models
 from aacsfnet.doctor.outlook import look_ahead
 from aacsfnet.errors import AacsfnetError
 
-__all__ = ["Finding", "Level", "diagnose", "render"]
+__all__ = ["Finding", "Level", "diagnose", "diagnose_cluster", "render"]
 
 
 def diagnose(config: Config) -> list[Finding]:

@@ -12,8 +12,9 @@ import aacsfnet
 from aacsfnet.config import NetworkSettings
 from aacsfnet.errors import SettingsError
 from aacsfnet.models import create
-from aacsfnet.models.fusion import Align, AttentionFusion
+from aacsfnet.models.fusion import Align, AttentionFusion, PositionFusion
 from aacsfnet.models.hybrid_attention import HybridAttention
+from aacsfnet.models.patch_embedding import EMBEDDINGS
 from aacsfnet.models.spatial_network import SpatialNetwork
 
 SMALL = {
@@ -111,6 +112,36 @@ def test_fusion_lets_the_branches_meet():
         second = fusion(changed).view(2, 32)[0]
     assert torch.equal(first[:16], second[:16])  # the token itself is as it was
     assert (first[16:] - second[16:]).abs().max() > 1e-3  # what it learned from the other is not
+
+
+def test_fusion_over_positions_starts_side_by_side_and_then_looks_at_every_map():
+    torch.manual_seed(0)
+    fusion = PositionFusion(2, 16, [8, 12]).eval()
+    tokens, maps = torch.randn(1, 2, 16), [torch.randn(1, 8, 4, 4), torch.randn(1, 12, 8, 8)]
+    with torch.no_grad():
+        assert torch.equal(fusion(tokens, maps), tokens.flatten(1))
+        torch.nn.init.normal_(fusion.attention.out_proj.weight)
+        before = fusion(tokens, maps)
+        for place in range(2):
+            changed = [each.clone() for each in maps]
+            changed[place][..., 1, 2] += 3.0 * torch.randn(maps[place].shape[1])
+            assert (fusion(tokens, changed) - before).abs().max() > 1e-3
+        # The same features in another place are another thing.
+        assert (fusion(tokens, [each.flip(3) for each in maps]) - before).abs().max() > 1e-4
+
+
+def test_convolutional_patches_overlap_and_linear_ones_do_not():
+    picture = torch.zeros(1, 3, 64, 64)
+    changed = picture.clone()
+    changed[..., 15, 15] = 1.0  # the last pixel of the first patch of 16
+    for embedding, reached in (("linear", 1), ("convolution", 4)):
+        torch.manual_seed(0)
+        embed = EMBEDDINGS[embedding](16, 32).eval()
+        with torch.no_grad():
+            moved = (embed(changed) - embed(picture)).abs().amax(dim=2)[0] > 1e-7
+        assert moved.shape == (16,)
+        assert moved[0]
+        assert int(moved.sum()) == reached
 
 
 def test_the_spatial_branch_is_left_out_of_some_pictures_in_training_only():

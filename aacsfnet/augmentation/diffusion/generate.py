@@ -116,6 +116,7 @@ def _make(
         facts = _facts(settings, files, recipe) | {
             "compiled": compiled,
             "device": devices.name(device),
+            **devices.sums(device),
         }
         if checker is not None:
             facts["safety_checker"] = checker.facts
