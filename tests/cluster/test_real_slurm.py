@@ -22,7 +22,7 @@ from tests.cluster.slurm import ACCOUNT, Cluster, missing
 ROOT = Path(__file__).parent.parent.parent
 SETTINGS = {
     "index": {
-        "packed_frames": 8,  # three shards
+        "packed_frames": 0,  # a shard a person: 31 jobs
         "demo": {"subjects": 4, "sequences": 1, "frames": 4, "picture_size": 192},
     },
     "prompts": {
