@@ -20,6 +20,7 @@ from aacsfnet.config import load
 from aacsfnet.errors import AacsfnetError, SettingsError
 from aacsfnet.jobs import working_on
 from aacsfnet.space import NoSpaceError, lacks_space
+from aacsfnet.surroundings import own_temporary
 
 app = typer.Typer(
     name="aacsfnet",
@@ -495,6 +496,8 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[:1] != ["fetch-models"]:
         # Keeps the model libraries off the network; they read these when they are imported.
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    if cache := own_temporary("aacsfnet-matplotlib"):  # mediapipe imports it, too; not in the home
+        os.environ.setdefault("MPLCONFIGDIR", str(cache))
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"aacsfnet {__version__}\n")
         sys.exit(0)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,6 +42,16 @@ def check_records(folder: Path, snakefile: Path) -> None:
             )
     if words := scarce(folder):
         raise WorkError(f"{words}; make room, then run the same command again")
+
+
+def own_temporary(name: str) -> Path | None:
+    """Return this user's folder of a name among the temporary files; None if it is another's."""
+    path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return None
+    return path if path.lstat().st_uid == os.getuid() and not path.is_symlink() else None
 
 
 def owner(path: Path) -> str:

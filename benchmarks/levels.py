@@ -27,7 +27,7 @@ import torch
 from aacsfnet.augmentation.depth.mesh import mesh_depth
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.edit.start import finished_of, start_of
-from aacsfnet.augmentation.gate.quality import Judge, faults
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.witness import Witness
 from aacsfnet.config import Crop, Generate, Prompts, Quality
 from aacsfnet.faces.mesh import CropLandmarker
@@ -186,7 +186,7 @@ def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
 def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
     """Return all figures of the pictures that are there."""
     numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
-    observer = load_or_train(observer_file)
+    observer = load_or_train(observer_file, 4000)
     seen: list[Seen] = []
     right: list[list[str]] = []
     refused: dict[str, list[bool]] = {}

@@ -22,7 +22,7 @@ from aacsfnet.config import Crop
 from aacsfnet.faces.alignment import crop_matrix, placement_of
 from aacsfnet.faces.geometry import measure_all
 from aacsfnet.faces.sampling import sample
-from aacsfnet.facs import HIGHEST, PSPI_UNITS
+from aacsfnet.facs import HIGHEST
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
@@ -35,26 +35,9 @@ log = logging.getLogger(__name__)
 MEASURES = ("lid_opening", "brow_height", "upper_lip_raise")
 _NAMESPACE = "observer"
 _FACES_EACH = 4
-_VERSION = 2  # of network and expressions
-#: Parts of the crop that are looked at, as shares of its side: rows, columns, and their size in
-#: pixels, height and width. Lids move by a pixel or two, so the eyes are looked at enlarged.
-_FACE = ((0.22, 0.86), (0.18, 0.82)), (80, 80)
-_EYES = ((0.25, 0.53), (0.18, 0.82)), (64, 144)
-_EDGE = 3  # pixels by which both are shifted in training
-
-
-def _expression(number: int, random: np.random.Generator) -> dict[str, float]:
-    """Return units: as in pain and other movements, and every other time each by chance alone.
-
-    Else the observer would tell one unit by the others that come with it.
-    """
-    if number % 2 == 0:
-        return expression_of(random)
-    return {
-        unit: float(random.uniform(0, HIGHEST[unit]))
-        for unit in PSPI_UNITS
-        if random.random() < 0.35
-    }
+#: Middle of the crop that is looked at, as shares of its side: rows, columns.
+_WINDOW = ((0.22, 0.86), (0.18, 0.82))
+_SIDE = 80
 
 
 def rendered(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +47,7 @@ def rendered(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
     for number in range(first, first + count):
         random = np.random.default_rng(seed_of(_NAMESPACE, "face", number))
         person = Person.from_seed(seed_of(_NAMESPACE, number // _FACES_EACH))
-        made = render(person, _expression(number, random), *circumstances(random), size=FRAME_SIZE)
+        made = render(person, expression_of(random), *circumstances(random), size=FRAME_SIZE)
         truth = made.landmarks_px.astype(float)
         placement = placement_of(truth)
         placement[:2] += random.normal(0, 0.02, 2) * placement[2]  # the workflow's are not exact
@@ -79,23 +62,7 @@ def rendered(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(crops), np.array(truths)
 
 
-class _Network(nn.Module):
-    """Two stacks of convolutions, over the face and over the eyes, and one way out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.face, self.eyes = _stack(), _stack()
-        features = sum(96 * (height // 16) * (width // 16) for _, (height, width) in (_FACE, _EYES))
-        self.out = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(features, 64), nn.ReLU(), nn.Linear(64, len(MEASURES))
-        )
-
-    def forward(self, face: torch.Tensor, eyes: torch.Tensor) -> torch.Tensor:
-        """Return scaled measures `(n, 3)` of views `(n, 1, height, width)`."""
-        return self.out(torch.cat([self.face(face), self.eyes(eyes)], dim=1))
-
-
-def _stack() -> nn.Module:
+def _network() -> nn.Module:
     layers: list[nn.Module] = []
     channels = 1
     for width in (24, 48, 64, 96):
@@ -104,42 +71,34 @@ def _stack() -> nn.Module:
             nn.Conv2d(width, width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
         ]  # fmt: skip
         channels = width
-    return nn.Sequential(*layers, nn.Flatten())
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 25, 64), nn.ReLU(),
+        nn.Linear(64, len(MEASURES)),
+    )  # fmt: skip
 
 
-def _views(
-    crops: np.ndarray, random: np.random.Generator | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the parts that are looked at, evened out in brightness and contrast.
-
-    Args:
-        crops: `(n, side, side, 3)` RGB.
-        random: for shifts and blur in training.
-
-    Returns:
-        face and eyes, `(n, 1, height, width)` each.
-    """
-    found: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+def _window(
+    crops: np.ndarray, shift: int = 0, random: np.random.Generator | None = None
+) -> torch.Tensor:
+    """Return what is looked at, `(n, 1, 80, 80)`, evened out in brightness and contrast."""
+    side = crops.shape[1]
+    (top, bottom), (left, right) = ([round(share * side) for share in edge] for edge in _WINDOW)
+    views = []
     for crop in crops:
-        grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY).astype(np.float32)
-        down, across = random.integers(-_EDGE, _EDGE + 1, 2) if random is not None else (0, 0)
+        down, across = random.integers(-shift, shift + 1, 2) if random is not None else (0, 0)
+        part = crop[top + down : bottom + down, left + across : right + across]
+        grey = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY).astype(np.float32)
         if random is not None and random.random() < 0.5:  # generated pictures are a little soft
             grey = cv2.GaussianBlur(grey, (0, 0), float(random.uniform(0.3, 1.0)))
-        for views, (edges, size) in zip(found, (_FACE, _EYES), strict=True):
-            (top, bottom), (left, right) = (
-                [round(share * len(crop)) for share in edge] for edge in edges
-            )
-            part = grey[top + down : bottom + down, left + across : right + across]
-            part = cv2.resize(part, size[::-1])
-            views.append((part - part.mean()) / max(float(part.std()), 1.0))
-    face, eyes = (torch.from_numpy(np.stack(views))[:, None] for views in found)
-    return face, eyes
+        grey = cv2.resize(grey, (_SIDE, _SIDE))
+        views.append((grey - grey.mean()) / max(float(grey.std()), 1.0))
+    return torch.from_numpy(np.stack(views))[:, None]
 
 
 class Observer:
     """Reads measures off crops of 128 pixels."""
 
-    def __init__(self, network: _Network, mean: np.ndarray, deviation: np.ndarray) -> None:
+    def __init__(self, network: nn.Module, mean: np.ndarray, deviation: np.ndarray) -> None:
         self._network, self._mean, self._deviation = network.eval(), mean, deviation
 
     def measures(self, crops: np.ndarray) -> np.ndarray:
@@ -150,7 +109,7 @@ class Observer:
         shifts = [(down, across) for down in (-2, 0, 2) for across in (-2, 0, 2)]
         with torch.inference_mode():
             views = [
-                self._network(*_views(np.roll(seen, shift, axis=(1, 2)))).numpy()
+                self._network(_window(np.roll(seen, shift, axis=(1, 2)))).numpy()
                 for seen in (crops, crops[:, :, ::-1])
                 for shift in shifts
             ]
@@ -166,7 +125,7 @@ def train(faces: int, epochs: int = 14) -> Observer:
     log.info("%d faces rendered in %.0f s", faces, time.monotonic() - start)
     mean, deviation = truths.mean(axis=0), truths.std(axis=0)
     wanted = torch.from_numpy((truths - mean) / deviation).float()
-    network = _Network().train()
+    network = _network().train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
     batch = 64
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, epochs * (faces // batch))
@@ -175,7 +134,7 @@ def train(faces: int, epochs: int = 14) -> Observer:
         for at in range(0, faces - batch + 1, batch):
             chosen = order[at : at + batch]
             loss = nn.functional.smooth_l1_loss(
-                network(*_views(crops[chosen], random)), wanted[chosen]
+                network(_window(crops[chosen], 3, random)), wanted[chosen]
             )
             optimiser.zero_grad()
             loss.backward()
@@ -227,20 +186,19 @@ def accuracy(true: np.ndarray, found: np.ndarray) -> dict[str, float]:
     }
 
 
-def load_or_train(path: Path, faces: int = 10_000) -> Observer:
+def load_or_train(path: Path, faces: int) -> Observer:
     """Return the observer stored at a path; train and store it where there is none.
 
-    One that learnt measures defined otherwise, or from other faces, is trained anew.
+    One that learnt measures defined otherwise than they now are is trained anew.
     """
     mesh = np.random.default_rng(0).normal(size=(478, 3))
-    values = [round(float(measure_all(mesh)[name]), 6) for name in MEASURES]
-    defined = json.dumps({"measures": values, "faces": faces, "version": _VERSION})
+    defined = json.dumps([round(float(measure_all(mesh)[name]), 6) for name in MEASURES])
     if not path.is_file() or safe_open(path, "pt").metadata().get("defined") != defined:
         observer = train(faces)
         path.parent.mkdir(parents=True, exist_ok=True)
         scale = json.dumps([observer._mean.tolist(), observer._deviation.tolist()])
         save_file(observer._network.state_dict(), path, {"scale": scale, "defined": defined})
-    network = _Network()
+    network = _network()
     with safe_open(path, "pt") as stored:
         network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
         mean, deviation = json.loads(stored.metadata()["scale"])

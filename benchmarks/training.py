@@ -302,12 +302,17 @@ def _held() -> dict[str, int]:
 def network(_: argparse.Namespace) -> dict:
     """Parameters and multiplications of the full-size network and the published one, at 224."""
     found = {}
-    for name, settings in (("aacsfnet", {}), ("published", {"batch": 1})):
+    over_positions = {"embedding": "convolution", "fusion": "positions"}
+    for title, name, settings in (
+        ("aacsfnet", "aacsfnet", {}),
+        ("aacsfnet, convolution and positions", "aacsfnet", over_positions),
+        ("published", "published", {"batch": 1}),
+    ):
         with torch.device("meta"):
             model = create_model(name, **settings).eval()
             with FlopCounterMode(display=False) as counter, torch.no_grad():
                 model(torch.empty(1, 3, 224, 224))
-        found[name] = {
+        found[title] = {
             "parameters_millions": sum(each.numel() for each in model.parameters()) / 1e6,
             "gflop_a_picture": counter.get_total_flops() / 1e9,
         }

@@ -7,7 +7,7 @@ import pytest
 from aacsfnet.config import validate
 from aacsfnet.errors import WorkError
 from aacsfnet.layout import Layout
-from aacsfnet.surroundings import check_records, oddities
+from aacsfnet.surroundings import check_records, oddities, own_temporary
 from tests.small_disk import fill, mounted
 
 
@@ -58,3 +58,14 @@ def test_a_clock_that_is_wrong_is_told(tmp_path, seconds, where):
     os.utime(lock, (time.time() + seconds,) * 2)
     (words,) = oddities(lock)
     assert f" s {where} this machine's" in words
+
+
+def test_a_temporary_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    own = own_temporary("cache")
+    assert own is not None
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert own_temporary("cache") == own
+    own.rename(tmp_path / "elsewhere")
+    own.symlink_to(tmp_path / "elsewhere")
+    assert own_temporary("cache") is None

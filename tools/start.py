@@ -1,10 +1,14 @@
-"""How the bundled start of the whole network was made: all parts learned the geometry of faces.
+r"""How the bundled start of the whole network was made: all parts learned the geometry of faces.
 
-    python -m tools.start FACES aacsfnet/models/bundled/demo_network.safetensors --minutes 12
+    python -m tools.start FACES first.safetensors --minutes 7 --network JSON
+    python -m tools.start FACES second.safetensors --minutes 8 --network JSON \
+        --start first.safetensors
 
+with the settings of docs/explanation/training.md, "The bundled weights", as JSON.
 `FACES` and what is learned are those of `tools/backbone.py`, whose weights the backbone starts
-from. Each branch's maps and vector and the fused features have a head of their own, linear and
-thrown away, so every part is asked to know the face alone and together. No pain label is used.
+from. Each branch's maps and vector, the vectors side by side and the fused features have a head of
+their own, linear and thrown away, so every part is asked to know the face alone and together. No
+pain label is used. The last 480 faces are held out.
 """
 
 import argparse
@@ -22,7 +26,7 @@ from aacsfnet.config import Merge
 from aacsfnet.config.network import DEMO_NETWORK
 from aacsfnet.models import create_model
 from aacsfnet.models.network import AACSFNet
-from aacsfnet.models.start import save_start
+from aacsfnet.models.start import load_start, save_start
 from aacsfnet.training.augment import vary_look
 from aacsfnet.training.optimiser import optimiser_of
 from tools.backbone import HELD_OUT, read, shifted
@@ -51,7 +55,9 @@ class Geometry(nn.Module):
             for name, (_, *found) in outputs.items()
             for place, each in enumerate(found)
         }
-        return maps | vectors | {"fused": self.network.fused(outputs)}
+        beside = self.network.align(list(vectors.values())).flatten(1)
+        fused = self.network.fused(outputs)
+        return maps | vectors | {"side_by_side": beside, "fused": fused}
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """Return each station's guesses `(B, targets)`."""
@@ -111,8 +117,9 @@ def main() -> None:
     )
     parser.add_argument("faces", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--network", type=json.loads, default={}, help="settings laid over (JSON)")
     given = parser.parse_args()
     merge = Merge()
@@ -121,6 +128,8 @@ def main() -> None:
     torch.manual_seed(1)
     network = create_model(**settings, image_size=merge.image_size, pretrained="bundled")
     assert isinstance(network, AACSFNet)
+    if given.start:
+        load_start(network, given.start)
     model = Geometry(network, targets.shape[1], merge.image_size)
     train(model, pictures, targets, given)
     given.output.parent.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,8 @@ def check_weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
         )
     path = BUNDLED / f"{name}.safetensors" if pretrained == "bundled" else Path(pretrained)
     if pretrained == "bundled" and not path.is_file():
-        names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors")))
+        stems = (file.stem for file in BUNDLED.glob("*.safetensors"))
+        names = ", ".join(sorted(stem for stem in stems if timm.is_model(stem)))
         raise ModelFileError(
             f"pretrained = 'bundled': the package holds weights of {names} only, not of {name};"
             " give a file, or null for random weights"

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from aacsfnet import create_model
+from aacsfnet.config.network import DEMO_NETWORK
 from aacsfnet.errors import ModelFileError
+from aacsfnet.models import create, load_model, save_model
 from aacsfnet.models.start import load_start, parts_of, save_start
 
 SMALL = {
@@ -95,3 +97,35 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_bytes(b"not one")
     with pytest.raises(ModelFileError, match="cannot be read"):
         load_start(small(), path)
+
+
+BUNDLED = DEMO_NETWORK.model_dump() | {
+    "scales": (16, 8),
+    "embedding": "convolution",
+    "fusion": "positions",
+    "position_scale": 0.5,
+    "heads": 4,
+}
+
+
+def test_the_bundled_weights_are_of_every_part_of_the_network_told_in_the_docs():
+    model = create_model(**BUNDLED, image_size=64, pretrained="bundled_network")
+    assert model.start is not None
+    assert not model.start["random"]
+    # Where pretraining left it: the way back from global context no longer adds nothing.
+    context = parts_of(model)["global_context"]
+    assert context.widen.weight.abs().mean() > 1e-3
+
+
+def test_the_bundled_weights_of_the_network_are_not_for_the_published_one():
+    with pytest.raises(ModelFileError, match="not of the published one"):
+        create_model("published", backbone="test_resnet", pretrained="bundled_network")
+
+
+def test_a_trained_folder_does_not_need_the_bundled_weights(tmp_path, monkeypatch):
+    model = create_model(**BUNDLED, image_size=64, pretrained="bundled_network").eval()
+    save_model(model, tmp_path, {})
+    monkeypatch.setattr(create, "BUNDLED_NETWORK", tmp_path / "none.safetensors")
+    pictures = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(load_model(tmp_path)(pictures), model(pictures))
