@@ -27,7 +27,7 @@ import torch
 from aacsfnet.augmentation.depth.mesh import mesh_depth
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.edit.start import finished_of, start_of
-from aacsfnet.augmentation.gate.quality import Judge, faults
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.witness import Witness
 from aacsfnet.config import Crop, Generate, Prompts, Quality
 from aacsfnet.faces.mesh import CropLandmarker

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.likeness import likeness
-from aacsfnet.augmentation.gate.quality import Judge, faults
 from aacsfnet.augmentation.gate.resemblance import corner_height
 from aacsfnet.config import Crop, Quality
 from aacsfnet.faces import FaceExtractor

@@ -3,7 +3,8 @@ import pytest
 
 from aacsfnet import tables
 from aacsfnet.augmentation.edit.start import finished_of, start_of
-from aacsfnet.augmentation.gate.quality import faults, quality, witness_of
+from aacsfnet.augmentation.gate.judge import faults
+from aacsfnet.augmentation.gate.quality import quality, witness_of
 from aacsfnet.config import Quality, validate
 from aacsfnet.errors import SettingsError
 from aacsfnet.faces.geometry import measure_all
