@@ -283,7 +283,7 @@ def seconds_of(base: Study, stage: str) -> float:
 
 
 def faults(folder: Path, kills: int, full: int, seed: int) -> Iterator[tuple[str, str, bool]]:
-    """Disturb so many runs; yield kind, stage and whether a job was hit of each that came out equal.
+    """Disturb runs; yield of each that came out equal its kind, stage and whether a job was hit.
 
     Raises:
         RuntimeError: as `disturbed`.
