@@ -191,8 +191,8 @@ def split(
     random = np.random.default_rng(seed)
     trains = sorted(pool & set(subjects))
     if folds == "given":
-        roles = given_roles(given or {}, validation_subjects)
-        own = _given(names, values, roles, validation_subjects, random)
+        words = given_roles(given or {}, validation_subjects)
+        own = _given(names, values, words, validation_subjects, random)
         return _table(own + [(0, name, "train") for name in trains])
     count = fold_count(folds, len(names), validation_subjects, bool(pool))
     test_fold = _deal(values, count, random)
