@@ -3,10 +3,15 @@
 The names listed in `__all__` are loaded on first use, so that importing the package stays light.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# onnxruntime, which diffusers imports where it is installed, else keeps an identity of this machine
+# in the home folder and reports to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "create_model": "aacsfnet.models",

@@ -16,9 +16,12 @@ from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shard_prefix, shards_of
+from aacsfnet.datasets.packing import SHARED
 from aacsfnet.errors import DataError
 from aacsfnet.files import is_left
+from aacsfnet.jobs import is_left_lock
 from aacsfnet.layout import SHARD, Layout, job_of_state
+from aacsfnet.space import in_bytes
 from aacsfnet.stages import SHARDED
 
 #: What leftovers are of, in words; a subject's or an experiment's name follows.
@@ -87,21 +90,6 @@ def in_words(found: Collection[Leftover], results: Path, done: bool) -> str:
     return "\n".join([*lines, f"{len(found)} files and folders: {told}"])
 
 
-def in_bytes(count: int) -> str:
-    """Return a number of bytes in words.
-
-    >>> in_bytes(999), in_bytes(1500), in_bytes(3_200_000_000)
-    ('999 B', '1.5 kB', '3.2 GB')
-    """
-    if count < 1000:
-        return f"{count} B"
-    size, unit = float(count), ""
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size >= 1000:
-            size, unit = size / 1000, larger
-    return f"{size:.1f} {unit}"
-
-
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder."""
     if path.is_dir() and not path.is_symlink():
@@ -116,13 +104,16 @@ class _Search:
         self._config, self._layout = config, layout
         planned = open_dataset(config).subjects()
         self._planned = {*planned}
-        self._shards = {*shards_of(planned, config.index.shard_frames)}
+        cut = config.index
+        self._shards = {*shards_of(planned, cut.shard_frames, cut.packed_frames)}
         self._prefixes = {shard_prefix(subject) for subject in planned}
-        self._names: dict[str, str] = {}  # shard -> subject, as the index says
+        self._people: dict[str, set[str]] = {}  # by shard, as the index says
         if layout.index.is_file():
             rows = tables.read(layout.index, ["shard", "subject"]).unique()
-            self._names = dict(rows.iter_rows())
-        named = {*self._names.values()}
+            for shard, subject in rows.iter_rows():
+                self._people.setdefault(shard, set()).add(subject)
+        self._shared: dict[str, set[str]] = {}  # the same of shared ones, as their tables say
+        named = set().union(*self._people.values())
         if layout.folder.resolve().name != config.dataset or (named and not named & self._planned):
             raise DataError(
                 f"{layout.folder}: no subject of these results is in the data set"
@@ -137,6 +128,7 @@ class _Search:
         yield from self._folds()
         yield from self._of_jobs()
         yield self._layout.verified, "cache of compared files"
+        yield self._layout.plan, "plan of the latest run for its jobs"
 
     def _beside(self, result: Path) -> list[Path]:
         """Return a result with log and times of the job that wrote it, of those below it too."""
@@ -154,13 +146,27 @@ class _Search:
         folders = (path for stage in SHARDED for path in sorted(self._layout.folder.rglob(stage)))
         for path in (path for folder in folders for path in sorted(folder.iterdir())):
             match = SHARD.match(path.name.removeprefix("."))
-            if match is None or match[0] in self._shards:
-                continue
-            subject = self._names.get(match[0], match["subject"])
-            if subject in self._planned or match["subject"] in self._prefixes:
-                yield path, "shards that are cut otherwise now"
-            else:
-                yield path, f"{_SUBJECT}{subject}"
+            if match is not None and (of := self._of_shard(match[0], match["subject"])):
+                yield path, of
+
+    def _of_shard(self, shard: str, prefix: str) -> str:
+        """Return what a shard's files are left of, "" where they are not."""
+        people = self._who(shard, prefix)
+        gone = people - self._planned
+        if shard in self._shards:
+            return _AMONG if gone else ""
+        if gone and not people & self._planned:
+            return _SUBJECT + ", ".join(sorted(gone))
+        return _AMONG if gone else "shards that are cut otherwise now"
+
+    def _who(self, shard: str, prefix: str) -> set[str]:
+        """Return whose frames lie in a shard: as the index says, of a shared one its tables too."""
+        if not SHARED.fullmatch(prefix):
+            return self._people.get(shard, set() if prefix in self._prefixes else {prefix})
+        if shard not in self._shared:
+            found = map(_subjects_in, self._layout.folder.rglob(f"{shard}.parquet"))
+            self._shared[shard] = self._people.get(shard, set()).union(*found)
+        return self._shared[shard]
 
     def _made_of_all(self) -> Iterator[tuple[Path, str]]:
         """Yield what was made of all subjects and of somebody who is gone."""
@@ -187,11 +193,7 @@ class _Search:
 
     def _gone_in(self, path: Path) -> set[str]:
         """Return the subjects in a table that the data set no longer has."""
-        try:
-            found = pl.read_parquet(path, columns=["subject"])["subject"].unique()
-        except (OSError, pl.exceptions.PolarsError):
-            return set()
-        return {*found} - self._planned - {None, ""}
+        return _subjects_in(path) - self._planned
 
     def _folds(self) -> Iterator[tuple[Path, str]]:
         """Yield networks of seeds and folds that the settings no longer have."""
@@ -208,7 +210,16 @@ class _Search:
     def _of_jobs(self) -> Iterator[tuple[Path, str]]:
         """Yield what killed jobs left, but not what an unfinished one resumes from."""
         for path in sorted(self._layout.folder.rglob(".*")):
-            if is_left(path):
+            if is_left(path) or is_left_lock(path):
                 yield path, "temporary files of processes that are gone"
             elif (result := job_of_state(path)) is not None and result.is_file():
                 yield path, "states of finished jobs"
+
+
+def _subjects_in(path: Path) -> set[str]:
+    """Return the subjects in a table; none where it cannot be read."""
+    try:
+        found = pl.read_parquet(path, columns=["subject"])["subject"].unique()
+    except (OSError, pl.exceptions.PolarsError):
+        return set()
+    return {*found} - {None, ""}

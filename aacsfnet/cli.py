@@ -7,6 +7,7 @@ Exit status: 0 done, 1 the work failed, 2 the input or the settings are wrong.
 import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,9 @@ from typer import Argument, Option
 from aacsfnet import __version__
 from aacsfnet.config import load
 from aacsfnet.errors import AacsfnetError, SettingsError
+from aacsfnet.jobs import working_on
+from aacsfnet.space import NoSpaceError, lacks_space
+from aacsfnet.surroundings import own_temporary
 
 app = typer.Typer(
     name="aacsfnet",
@@ -45,7 +49,16 @@ GenerateTable = Annotated[Path, Option("--generate", help="The generate table of
 
 def stage(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a stage's command, with an example below its help."""
-    return app.command(rich_help_panel=STAGES_PANEL, epilog=f"Example: `{example}`")
+
+    def register(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def job(**arguments: Any) -> None:
+            with working_on(command.__name__, arguments["output"]):
+                command(**arguments)
+
+        return app.command(rich_help_panel=STAGES_PANEL, epilog=f"Example: `{example}`")(job)
+
+    return register
 
 
 def shard_stage(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,8 +66,8 @@ def shard_stage(command: Callable[..., Any]) -> Callable[..., Any]:
     words = [f"aacsfnet {command.__name__}"]
     for option in list(signature(command).parameters)[:-1]:
         table = command.__name__ if option == "output" else option
-        place = {"index": "results/demo/index.parquet", "shard": "s001.00"}.get(option)
-        words.append(f"--{option} {place or f'results/demo/{table}/s001.00.parquet'}")
+        place = {"index": "results/demo/index.parquet", "shard": "s006.00"}.get(option)
+        words.append(f"--{option} {place or f'results/demo/{table}/s006.00.parquet'}")
     return stage(" ".join(words))(command)
 
 
@@ -307,11 +320,18 @@ def explain(
 
 
 @tool("aacsfnet doctor --config study.yaml")
-def doctor(config: Settings = "config.yaml") -> None:
+def doctor(
+    config: Settings = "config.yaml",
+    profile: Annotated[
+        Path | None,
+        Option("--profile", help="A profile for Slurm: look at the cluster instead, by test jobs."),
+    ] = None,
+) -> None:
     """Look at the data set and this machine before a run: what is odd, and what to do about it."""
-    from aacsfnet.doctor import diagnose, render
+    from aacsfnet.doctor import diagnose, diagnose_cluster, render
 
-    findings = diagnose(load(config))
+    settings = load(config)
+    findings = diagnose(settings) if profile is None else diagnose_cluster(settings, profile)
     typer.echo(render(findings))
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(2)
@@ -476,6 +496,8 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[:1] != ["fetch-models"]:
         # Keeps the model libraries off the network; they read these when they are imported.
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    if cache := own_temporary("aacsfnet-matplotlib"):  # mediapipe imports it, too; not in the home
+        os.environ.setdefault("MPLCONFIGDIR", str(cache))
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"aacsfnet {__version__}\n")
         sys.exit(0)
@@ -487,3 +509,9 @@ def main(arguments: list[str] | None = None) -> None:
     except AacsfnetError as error:
         sys.stderr.write(f"aacsfnet: {error}\n")
         sys.exit(error.exit_status)
+    except Exception as error:
+        if not lacks_space(error):
+            raise
+        where = error.filename if isinstance(error, OSError) and error.filename else "."
+        sys.stderr.write(f"aacsfnet: {NoSpaceError(Path(where).parent)}\n")
+        sys.exit(NoSpaceError.exit_status)

@@ -53,19 +53,30 @@ def first_free(names: list[str], folder: Path) -> Iterator[int]:
     """Yield the number of the first lock that could be taken; wait while all are held."""
     told = False
     while True:
+        holders = []
         for number, name in enumerate(names):
             with ExitStack() as stack:
                 path = folder / f"{name}.lock"
                 descriptor = _open_shared(path)
                 stack.callback(os.close, descriptor)
                 if not lock_descriptor(descriptor, blocking=False):
+                    holders.append(os.pread(descriptor, 200, 0).decode(errors="replace"))
                     continue
+                _sign(descriptor)
                 yield number
                 return
         if not told:
-            log.info("waiting for a free device (%s)", ", ".join(names))
+            held = (f"{name}: {holder}" for name, holder in zip(names, holders, strict=True))
+            log.info("waiting for a free device (%s)", ", ".join(held))
             told = True
         time.sleep(_POLL_SECONDS)
+
+
+def _sign(descriptor: int) -> None:
+    """Write into a lock file who holds it, for those who wait."""
+    with suppress(OSError):  # somebody else's file, or a full disk
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} of user {os.getuid()}".encode(), 0)
 
 
 def _open_shared(path: Path) -> int:
@@ -145,3 +156,13 @@ def name(device: "torch.device") -> str:
     import torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def sums(device: "torch.device") -> dict[str, str]:
+    """Return what decides, on a CPU, in which order sums are made: threads, instructions."""
+    import torch
+
+    if device.type != "cpu":
+        return {}
+    capability = torch.backends.cpu.get_cpu_capability()
+    return {"threads": str(torch.get_num_threads()), "instructions": capability}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import tempfile
 import time
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aacsfnet import runs
 from aacsfnet.errors import ModelFileError
+from aacsfnet.space import NoSpaceError, lacks_space
 
 #: Written by `aacsfnet fetch-models` into a model's folder.
 LOCK = "model.lock.json"
@@ -20,26 +23,47 @@ _OLD = 24 * 3600
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, size: int = 0) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed onto it when the block ends well.
 
     A reader never sees half a file; after an error or a kill the old file still stands.
+
+    Args:
+        path: of the file.
+        size: the bytes that it takes at most, told where there is no room; 0 if not known.
+
+    Raises:
+        NoSpaceError: the disk is full.
+        WorkError: the run of this job is over.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.name}.{_host()}-{os.getpid()}-"
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        runs.check(path)
         temporary.replace(path)
+    except Exception as error:
+        if isinstance(error, NoSpaceError) or not lacks_space(error):
+            raise
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)  # its room counts as free
+        missing = size and size - shutil.disk_usage(path.parent).free
+        raise NoSpaceError(path.parent, missing) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{_host()}-{os.getpid()}-"
 
 
 def is_left(path: Path) -> bool:

@@ -6,7 +6,6 @@ depends on. Experiments that agree up to a stage share its results.
 """
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -17,7 +16,10 @@ from filelock import lock_descriptor
 
 from aacsfnet.config import Config
 from aacsfnet.errors import WorkError
+from aacsfnet.runs import begin, lines_of
+from aacsfnet.space import NoSpaceError, lacks_space
 from aacsfnet.stages import lineage_of, settings_of
+from aacsfnet.surroundings import owner
 
 #: What a scope looks like, a regular expression.
 SCOPE = "(experiments/[A-Za-z0-9_-]+/)?"
@@ -106,6 +108,7 @@ class Layout:
         self.report = self.folder / "report.html"
         self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
+        self.plan = self.folder / ".plan.json"  # of the latest run, for its jobs
         self.verified = self.folder / ".verified.json"  # files of other times and the same bytes
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {
@@ -116,22 +119,34 @@ class Layout:
     def hold(self) -> IO[str]:
         """Hold the results folder, until the file returned is closed; the system closes it too.
 
+        `run` then tells which run holds it.
+
         Raises:
-            WorkError: another process holds it.
+            WorkError: another process holds it, it may not be written, or the disk is full.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = self.lock.open("a+")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = self.lock.open("a+")
+        except OSError as error:
+            raise WorkError(
+                f"{error.filename}: {error.strerror} ({owner(self.folder)}); give this run another"
+                " `results` folder, or ask its owner"
+            ) from error
         if not lock_descriptor(lock.fileno(), blocking=False):
             lock.seek(0)
-            holder = lock.read().strip() or "unknown process"
+            holder = lock.readline().strip() or "unknown process"
             lock.close()
             raise WorkError(
                 f"{self.folder}: another run works here ({holder}); wait for it, or give this run"
                 " another `results` folder"
             )
+        self.run = begin(self.lock)
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
-        lock.flush()
+        try:
+            lock.write(lines_of(self.run))
+            lock.flush()
+        except OSError as error:
+            raise NoSpaceError(self.folder) if lacks_space(error) else error from error
         return lock
 
     def _own(self, experiment: str) -> str:

@@ -23,11 +23,11 @@ class Stage:
     sharded: bool = False  # whether it writes one table a shard
 
 
-#: "data" stands for the name of the data set and what `index` says of reading it: all but the size
-#: of shards and the blocks of other data sets.
+#: "data" stands for the name of the data set and what `index` says of reading it: all but the
+#: sizes of shards and the blocks of other data sets.
 STAGES = {
-    "index": Stage(2, ("data", "index.shard_frames")),
-    "crop": Stage(4, ("data", "crop"), ("index",), sharded=True),
+    "index": Stage(2, ("data", "index.shard_frames", "index.packed_frames")),
+    "crop": Stage(5, ("data", "crop"), ("index",), sharded=True),
     "landmarks": Stage(4, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,
@@ -40,7 +40,7 @@ STAGES = {
         3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        7,
+        8,
         ("data", "landmarks", "quality"),
         ("index", "crop", "landmarks", "generate"),
         sharded=True,
@@ -55,7 +55,8 @@ STAGES = {
     "report": Stage(
         3,
         (
-            *("data", "seed", "index.shard_frames", "crop", "landmarks", "prompts", "depth"),
+            *("data", "seed", "index.shard_frames", "index.packed_frames"),
+            *("crop", "landmarks", "prompts", "depth"),
             *("generate", "quality", "merge", "train", "evaluate", "report"),
             *("training_seeds", "experiments"),
         ),
@@ -73,7 +74,7 @@ def settings_of(config: Config, stage: str) -> dict[str, Any]:
     for name in STAGES[stage].settings:
         if name == "data":
             chosen["dataset"] = config.dataset
-            others = {"shard_frames", *get_args(DatasetName)} - {config.dataset}
+            others = {"shard_frames", "packed_frames", *get_args(DatasetName)} - {config.dataset}
             chosen["index"] = {
                 key: value for key, value in everything["index"].items() if key not in others
             }

@@ -4,21 +4,24 @@ All of it comes from the settings and a fast scan of names, so the plan of a run
 the first job and `snakemake --dry-run` tells the whole truth.
 """
 
+import json
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
-from aacsfnet.config import validate
+from aacsfnet.config import Config, validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import GROUPS, shards_of
 from aacsfnet.errors import InputError, SettingsError
 from aacsfnet.evaluation.thresholds import thresholds_of
+from aacsfnet.files import replacing
 from aacsfnet.freshness import Freshness
 from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
+from aacsfnet.made import hash_of
 
 
 class Workflow:
@@ -36,7 +39,8 @@ class Workflow:
         dataset = open_dataset(self.config)
         subjects = dataset.subjects()
         self.frames = sum(subjects.values())  # planned ones
-        self.shards = list(shards_of(subjects, self.config.index.shard_frames))
+        cut = self.config.index
+        self.shards = list(shards_of(subjects, cut.shard_frames, cut.packed_frames))
         self.sources = [str(path) for path in dataset.sources()]
         self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
@@ -49,6 +53,27 @@ class Workflow:
         self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
         self._dataset, self._subjects = dataset, subjects
         self.forced: frozenset[str] = frozenset()  # stages and results made again in any case
+
+    @classmethod
+    def of_job(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the plan for a process that runs jobs of it, as the run itself left it in a file.
+
+        The data set, which may be large, is looked through only where that file is of other
+        settings or not there.
+        """
+        config = validate(dict(settings))
+        layout = Layout(config)
+        try:
+            left = json.loads(layout.plan.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            left = {}
+        if left.get("settings") != _settings_hash(config):
+            return cls(settings)
+        plan = cls.__new__(cls)
+        plan.config, plan.layout, plan.experiments = config, layout, layout.experiments
+        plan.frames, plan.shards = left["frames"], left["shards"]
+        plan.sources, plan._folds = left["sources"], left["folds"]
+        return plan
 
     @cached_property
     def freshness(self) -> Freshness:
@@ -144,9 +169,26 @@ class Workflow:
         killed one.
 
         Raises:
-            WorkError: another run holds it.
+            WorkError: as `Layout.hold`.
         """
         lock = self.layout.hold()
         self._held = lock
         self.freshness.keep()
+        left = {
+            "settings": _settings_hash(self.config),
+            "frames": self.frames,
+            "shards": self.shards,
+            "sources": self.sources,
+            "folds": self._folds,
+        }
+        with replacing(self.layout.plan) as temporary:
+            temporary.write_text(json.dumps(left), encoding="utf-8")
         return lock
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that ties jobs to the run that holds the results folder."""
+        return self.layout.run.environment()
+
+
+def _settings_hash(config: Config) -> str:
+    return hash_of(config.model_dump(mode="json"))

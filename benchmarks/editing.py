@@ -16,11 +16,8 @@ gender, ethnicity), as the Face Research Lab London Set does (doi 10.6084/m9.fig
 """
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,8 +43,8 @@ from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Rendering, render
 from aacsfnet.rendering.sequences import frames_of
 from aacsfnet.seeds import seed_of
-from aacsfnet.software import commit, versions
-from benchmarks.generation import RESULTS, generator_of
+from benchmarks.generation import generator_of
+from benchmarks.records import record
 
 Units = Mapping[str, float]
 
@@ -397,20 +394,9 @@ def main() -> None:
         "photographs": lambda: photographs(given.folder, given.people, given.montage),
         "speed": speed,
     }
+    started = time.perf_counter()
     results = work[given.what]()
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("mediapipe", "numpy", "opencv-contrib-python"),
-        "results": results,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"editing-{given.what}-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
-    print(path)
+    record(f"editing {given.what}", results, time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -296,7 +296,11 @@ def sequences(folder: Path, subjects: int, frames: int) -> tuple[Config, dict]:
             rows.append(f"{name},p{subject},0,s,{number}")
             true[subject, number] = made.landmarks_px.astype(float)
     (folder / "film.csv").write_text("\n".join(rows) + "\n")
-    settings = {"manifest": {"file": str(folder / "film.csv")}, "shard_frames": frames}
+    settings = {
+        "manifest": {"file": str(folder / "film.csv")},
+        "shard_frames": frames,
+        "packed_frames": 0,
+    }
     return validate({"dataset": "manifest", "index": settings}), true
 
 
@@ -335,7 +339,11 @@ def film(folder: Path, frames: int, shards: int = 1, **blocks: dict) -> Config:
             (folder / name).write_bytes(encoded[min(turn, 2 * len(encoded) - 2 - turn)] + mark)
             rows.append(f"{name},p{shard},0,s,{number}")
     (folder / "film.csv").write_text("\n".join(rows) + "\n")
-    settings = {"manifest": {"file": str(folder / "film.csv")}, "shard_frames": frames}
+    settings = {
+        "manifest": {"file": str(folder / "film.csv")},
+        "shard_frames": frames,
+        "packed_frames": 0,
+    }
     return validate({"dataset": "manifest", "index": settings} | blocks)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.augmentation.gate.quality import Judge, faults
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.resemblance import landmark_errors
 from aacsfnet.config import Quality
 from aacsfnet.faces.action_units import usual_face

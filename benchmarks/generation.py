@@ -13,10 +13,8 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -31,12 +29,11 @@ from aacsfnet.augmentation.diffusion.recipe import recipe_of
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.gate.resemblance import landmark_errors
 from aacsfnet.config import Generate, Prompts, Quality
-from aacsfnet.software import commit, versions
 from benchmarks.gate import judged, kept_in, on_like_pairs
 from benchmarks.observer import load_or_train
+from benchmarks.records import record
 from tools.miniature.data import make
 
-RESULTS = Path(__file__).parent / "results"
 #: Numbers of faces that training never used: it took those from 0 on. The gate's settings were
 #: chosen on those from 900,000 on, so these are other people again.
 FIRST_FACE = 950_000
@@ -174,21 +171,10 @@ def main() -> None:
         "kept": lambda: kept_in(given.results, load_or_train(given.observer, 4000)),
         "depth": depth,
     }
+    started = time.perf_counter()
     results = work[given.what]()
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "model": describe(find_model(Generate())),
-        "versions": versions("torch", "diffusers", "mediapipe"),
-        "results": results,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"generation-{given.what}-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
-    print(path)
+    seconds = time.perf_counter() - started
+    record(f"generation {given.what}", results, seconds, model=describe(find_model(Generate())))
 
 
 if __name__ == "__main__":

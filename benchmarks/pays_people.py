@@ -175,7 +175,9 @@ def write_manifest(shots: Sequence[Shot], seed: int, path: Path) -> None:
 def config_of(settings: Mapping[str, Any], frames: Path, results: Path) -> Config:
     """Return settings laid over the defaults, for the frames of a manifest."""
     manifest = {"file": str(frames / "manifest.csv")}
-    own = {"dataset": "manifest", "results": str(results), "index": {"manifest": manifest}}
+    # Settings differ by subject, so nobody shares a shard.
+    index = {"manifest": manifest, "packed_frames": 0}
+    own = {"dataset": "manifest", "results": str(results), "index": index}
     return validate({**settings, **own})
 
 

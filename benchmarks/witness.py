@@ -9,9 +9,7 @@ Writes benchmarks/results/witness-<date>.json with machine, versions and commit.
 """
 
 import argparse
-import json
-import platform
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 
 import cv2
@@ -33,11 +31,10 @@ from aacsfnet.faces.pose import pose_of
 from aacsfnet.facs import HIGHEST, PSPI_UNITS, pspi
 from aacsfnet.rendering.people import Person
 from aacsfnet.seeds import seed_of
-from aacsfnet.software import commit, versions
+from benchmarks.records import record
 from tools.miniature.data import prompt_of
 from tools.witness import NUISANCE, Faces, Units, group_of, read
 
-RESULTS = Path(__file__).parent / "results"
 NAMESPACE = "witness benchmark"
 MIXTURES, MIXTURES_EACH, WEAK_EACH = 50, 10, 4
 LADDER = [
@@ -247,23 +244,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/witness-benchmark"))
     given = parser.parse_args()
     witness = Witness(given.witness)
+    started = time.perf_counter()
     rendered, anew = render_people(given.folder, given.people, given.redrawn)
-    today = datetime.now(UTC).date().isoformat()
-    report = {
-        "date": today,
-        "commit": commit(),
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
-        "versions": versions("torch", "diffusers", "mediapipe"),
-        "bounds": witness.bounds,
-        "results": {
-            "rendered": measured(witness, rendered, rendered),
-            "redrawn_by_the_miniature": measured(witness, rendered, anew),
-        },
+    results = {
+        "rendered": measured(witness, rendered, rendered),
+        "redrawn_by_the_miniature": measured(witness, rendered, anew),
     }
-    path = RESULTS / f"witness-{today}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report["results"], indent=1))
-    print(path)
+    record("witness", results, time.perf_counter() - started, bounds=witness.bounds)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def write_generated(folder: Path, subjects, rows, accept: bool) -> None:
             )
             scores = {"landmark_error": error, "measure_difference": 0.02, "sharpness": 0.8}
             quality.append(kept | source | scores | verdict)
-        notes = {"quality": {"calibration": calibration_notes()}}
+        notes = {"quality": {"calibration": [calibration_notes()]}}
         made = {"prompts": prompts, "depth": depth, "generate": generate, "quality": quality}
         for stage, found in made.items():
             path = folder / stage / f"{shard}.parquet"

@@ -41,16 +41,22 @@ SETTINGS = {
 
 
 class Study:
-    """A folder with a table of pictures, settings and results."""
+    """A folder with a table of pictures, settings and results.
 
-    def __init__(self, folder: Path, subjects: list[str]) -> None:
+    Args:
+        folder: of everything.
+        subjects: of one picture each.
+        packed: how many of them share a shard, at most; 0: each has one alone.
+    """
+
+    def __init__(self, folder: Path, subjects: list[str], packed: int = 0) -> None:
         self.folder, self.table = folder, folder / "data" / "t.csv"
         self.table.parent.mkdir()
         self.rows = {}
         for number, subject in enumerate(subjects):
             self.add(subject, number % 5, number)
         self.settings = SETTINGS | {"results": str(folder / "results")}
-        self.settings["index"] = {"manifest": {"file": str(self.table)}}
+        self.settings["index"] = {"manifest": {"file": str(self.table)}, "packed_frames": packed}
         self.write()
 
     def add(self, subject: str, label: float, seed: int) -> None:

@@ -41,12 +41,23 @@ def test_a_missing_table_is_one_line_and_status_2(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_command_starts_without_heavy_libraries():
-    code = (
-        "import sys, aacsfnet.cli, aacsfnet.workflow, aacsfnet.tables;"
-        "heavy = {'torch', 'mediapipe', 'diffusers', 'cv2', 'lightning', 'matplotlib'};"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("cli workflow tables", "torch mediapipe diffusers cv2 lightning matplotlib scipy.stats"),
+        ("evaluation.evaluate report.report", "torch mediapipe diffusers timm scipy.stats"),
+        (
+            "datasets.index faces.crop faces.landmarks augmentation.prompts.stage"
+            " augmentation.depth.stage augmentation.diffusion.generate augmentation.gate.quality"
+            " cohort.merge",
+            "torch mediapipe diffusers transformers timm matplotlib scipy.stats",
+        ),
+    ],
+)
+def test_modules_start_without_libraries_that_they_may_not_need(modules, heavy):
+    """Each is a job's whole start, or part of every start of Snakemake."""
+    imports = "; ".join(f"import aacsfnet.{name}" for name in modules.split())
+    code = f"import sys; {imports}; print(sorted({set(heavy.split())!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -132,6 +133,44 @@ def test_as_many_jobs_as_gpus_run_at_once_each_on_its_own(tmp_path, monkeypatch)
     assert fourth.device() == 2
     for job in (first, second, fourth):
         job.end()
+
+
+SHARE = """
+import sys, time
+from pathlib import Path
+from aacsfnet import devices
+folder, names = Path(sys.argv[1]), sys.argv[2:]
+with devices.first_free(names, folder) as number:
+    (folder / f"used-{number}").touch()
+    working = folder / f"working-{number}"
+    working.touch(exist_ok=False)  # fails where another job is on this device
+    while len(list(folder.glob("used-*"))) < len(names):
+        time.sleep(0.01)
+    time.sleep(0.05)
+    working.unlink()
+print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]])
+def test_eight_jobs_share_the_devices_and_never_two_are_on_one(tmp_path, names):
+    """A job lets go only when every device has been used."""
+    jobs = [Job(tmp_path, names, SHARE) for _ in range(8)]
+    assert {job.device() for job in jobs} == set(range(len(names)))
+    for job in jobs:
+        job.end()
+    assert [job.process.returncode for job in jobs] == [0] * 8
+
+
+def test_who_waits_is_told_who_has_the_device(tmp_path, caplog, monkeypatch):
+    job = Job(tmp_path, ["a"])
+    assert job.device() == 0
+    caplog.set_level("INFO")
+    monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=lambda _: job.end()))
+    with devices.first_free(["a"], tmp_path) as number:
+        assert number == 0
+    words = f"waiting for a free device (a: process {job.process.pid} of user {os.getuid()})"
+    assert words in caplog.text
 
 
 def test_a_killed_job_gives_its_device_back(tmp_path):

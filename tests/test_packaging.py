@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import distributions, entry_points, packages_distributions
+from importlib.metadata import distributions, entry_points, packages_distributions, requires
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tools import environments
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -44,11 +46,31 @@ def test_every_dependency_of_the_project_is_pinned_within_its_range():
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
-def test_an_environment_has_the_pins_of_the_constraints(path):
+def test_an_environment_has_the_pins_of_the_constraints_and_all_that_they_pull(path):
+    """`make environments` writes them; this looks by another way than the tool's."""
+    assert path.read_text() == environments.text_of(path.stem)
     packages = yaml.safe_load(path.read_text())["dependencies"][-1]["pip"]
-    for package in packages:
-        name, version = package.split("==")
-        assert pins()[canonicalize_name(name)] == version
+    found = dict(package.split("==") for package in packages)
+    found = {canonicalize_name(name): version for name, version in found.items()}
+    assert found.items() <= pins().items()
+    for need in chain.from_iterable(requires(name) or () for name in found):
+        wanted = Requirement(need)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            name = canonicalize_name(wanted.name)
+            assert wanted.specifier.contains(found[name]), (path.name, need)
+
+
+def test_both_images_are_made_by_the_same_steps():
+    steps = "sh /opt/aacsfnet/containers/steps.sh"
+    docker = (ROOT / "Dockerfile").read_text()
+    apptainer = (ROOT / "apptainer.def").read_text()
+    assert re.findall(r"^RUN (.*)$", docker, re.M) == [steps]
+    assert re.search(r"%post\n((?:    .*\n)+)", apptainer)[1].split("\n")[:-1] == [f"    {steps}"]
+    assert (
+        re.search(r"^FROM (\S+)", docker, re.M)[1] == re.search(r"^From: (\S+)", apptainer, re.M)[1]
+    )
+    path = re.search(r"^ENV PATH=(\S+)", docker, re.M)[1]
+    assert f"export PATH={path}\n" in apptainer
 
 
 #: Prints each rule's name, whether it has a command, and its environment, as Snakemake sees it.

@@ -40,7 +40,10 @@ def plan(monkeypatch):
     monkeypatch.setattr(aacsfnet.workflow, "open_dataset", lambda config: Names())
 
     def make(**settings):
-        few = {"merge": {"folds": 3, "validation_subjects": 1}, "index": {"shard_frames": 2}}
+        few = {
+            "merge": {"folds": 3, "validation_subjects": 1},
+            "index": {"shard_frames": 2, "packed_frames": 0},
+        }
         words.update(settings.pop("words", {}))
         label[:] = settings.pop("label", label)
         return Workflow(few | settings)
@@ -138,6 +141,7 @@ def test_a_key_reaches_the_stages_that_read_it_and_no_other(block):
     ("index", "reached"),
     [
         ({"shard_frames": 7}, {"index", "report"}),
+        ({"packed_frames": 7}, {"index", "report"}),
         ({"unbc": {"root": "elsewhere"}}, set()),  # of another data set than the one in use
         (
             {"demo": {"subjects": 9}},
@@ -188,7 +192,7 @@ def test_somebody_in_the_pool_and_outside_it_is_refused_before_the_first_job(pla
 
 def test_one_run_holds_the_results_folder(plan, tmp_path):
     run = plan(results=str(tmp_path))
-    with run.hold(), pytest.raises(WorkError, match=r"another run works here \(process \d+\)"):
+    with run.hold(), pytest.raises(WorkError, match=r"another run works here \(process \d+ on "):
         run.hold()
     run.hold().close()
 
@@ -209,7 +213,7 @@ def test_a_killed_run_leaves_the_results_folder_free(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
         run = Workflow({"results": str(tmp_path)})
-        with pytest.raises(WorkError, match=rf"works here \(process {process.pid}\)"):
+        with pytest.raises(WorkError, match=rf"works here \(process {process.pid} on "):
             run.hold()
         process.kill()
     run.hold().close()
@@ -245,4 +249,46 @@ def test_every_rule_asks_for_more_with_each_attempt():
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     assert not {"mem_mb", "runtime"} & profile["default-resources"].keys()
     for own in profile["set-resources"].values():
-        assert all("attempt" in own[name] for name in ("mem_mb", "runtime"))
+        assert all("attempt" in own[name] for name in {"mem_mb", "runtime"} & own.keys())
+
+
+def test_a_job_takes_its_plan_from_the_run_and_looks_through_no_data_set(
+    plan, tmp_path, monkeypatch
+):
+    run = plan(results=str(tmp_path))
+    settings = run.config.model_dump(mode="json")
+    run.hold().close()
+
+    def closed(config):
+        raise AssertionError("the data set was opened")
+
+    monkeypatch.setattr(aacsfnet.workflow, "open_dataset", closed)
+    job = Workflow.of_job(settings)
+    assert job.tables("depth") == run.tables("depth")
+    assert [each.folder for each in job.trained("full")] == [
+        each.folder for each in run.trained("full")
+    ]
+    assert (job.shards, job.sources, job.frames) == (run.shards, run.sources, run.frames)
+    with pytest.raises(AssertionError, match="opened"):
+        Workflow.of_job(settings | {"index": {"shard_frames": 3}})
+    run.layout.plan.write_text("{")
+    with pytest.raises(AssertionError, match="opened"):
+        Workflow.of_job(settings)
+
+
+GROUPS = {
+    "faces": {"crop", "landmarks", "prompts", "depth"},
+    "pictures": {"generate", "quality"},
+}
+
+
+def test_the_stages_of_a_shard_are_two_jobs_of_slurm_that_can_run_where_they_are_sent():
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    groups = profile["groups"]
+    default = profile["default-resources"]["slurm_partition"]
+    for name, stages in GROUPS.items():
+        rules = {f"{stage}_shard" for stage in stages}
+        assert {rule for rule, group in groups.items() if group == name} == rules
+        own = [profile["set-resources"].get(rule, {}) for rule in rules]
+        # Snakemake refuses a group of several partitions.
+        assert len({each.get("slurm_partition", default) for each in own}) == 1

@@ -7,6 +7,7 @@ did not get in, with its status and reason.
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ from aacsfnet.layout import Merged
 from aacsfnet.made import hash_in, hash_of_all, made_from
 from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
+from aacsfnet.space import allocate
 
+#: Threads that decode pictures; the workflow's rule asks for as many.
+_THREADS = 4
 #: What the gate can say of a picture that was really generated; other rows tell of the frame.
 _GENERATED = ("ok", "rejected", "failed")
 
@@ -58,7 +62,9 @@ def merge(
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
     real_rows = tables.labelled(_real_rows(crop, landmarks, shards), frames)
-    rows = pl.concat([real_rows.select(_ORDER), _generated_rows(quality, shards)])
+    parts = [real_rows.select(_ORDER), _generated_rows(quality, shards)]
+    # In order of subjects, however they share shards.
+    rows = pl.concat([part.sort("subject", maintain_order=True) for part in parts])
     rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
     used = rows.filter(pl.col("row").is_not_null())
@@ -189,23 +195,34 @@ def _write_images(
 ) -> list[str]:
     """Write the array `(N, size, size, 3)` uint8 picture by picture; return their digests."""
     shape = (len(used), size, size, 3)
-    digests = []
+    digests = [""] * len(used)
     with replacing(path) as temporary:
         if not len(used):  # an empty file cannot be mapped
             with temporary.open("wb") as file:
                 np.save(file, np.empty(shape, np.uint8))
-            return []
+            return digests
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        for row, value in enumerate(_pictures(used, crop, generate)):
+        # A map of a file with holes ends the process where the disk is full.
+        allocate(temporary, temporary.stat().st_size)
+
+        def put(row: int, value: dict[str, object]) -> None:
             picture = resized(tables.decode_png(value), size, kept)
             images[row] = picture
-            digests.append(hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest())
+            digests[row] = hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
+
+        # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for rows, values in _pictures(used, crop, generate):
+                for _ in threads.map(put, rows, values):
+                    pass
         images.flush()
     return digests
 
 
-def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[str, object]]:
-    """Yield the encoded pictures in the order of the array; one shard is in memory at a time."""
+def _pictures(
+    used: pl.DataFrame, crop: Path, generate: Path
+) -> Iterator[tuple[list[int], list[dict[str, object]]]]:
+    """Yield the places of a shard's pictures in the array, and their bytes, shard by shard."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
         path = folder / f"{shard}.parquet"
@@ -214,4 +231,4 @@ def _pictures(used: pl.DataFrame, crop: Path, generate: Path) -> Iterator[dict[s
         missing = [name for name in rows[key] if name not in position]
         if missing:
             raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
-        yield from (found["image"][position[name]] for name in rows[key])
+        yield rows["row"].to_list(), [found["image"][position[name]] for name in rows[key]]

@@ -196,15 +196,24 @@ def split(
         return _table(own + [(0, name, "train") for name in trains])
     count = fold_count(folds, len(names), validation_subjects, bool(pool))
     test_fold = _deal(values, count, random)
-    rows = []
+    sums = _sums(values)
+    roles = np.full((count, len(names) + len(trains)), ROLES.index("train"))
     for fold in range(count):
-        rest = [i for i in range(len(names)) if test_fold[i] != fold]
-        validation = _validation(values, rest, validation_subjects, random)
-        for i, name in enumerate(names):
-            role = "test" if i not in rest else "validation" if i in validation else "train"
-            rows.append((fold, name, role))
-        rows += [(fold, name, "train") for name in trains]
-    return _table(rows)
+        validation = _validation(
+            sums, np.flatnonzero(test_fold != fold), validation_subjects, random
+        )
+        roles[fold, np.flatnonzero(test_fold == fold)] = ROLES.index("test")
+        roles[fold, validation] = ROLES.index("validation")
+    everybody = names + trains
+    return pl.DataFrame(
+        {
+            "fold": np.repeat(np.arange(count, dtype=np.int32), len(everybody)),
+            "subject": pl.Series(everybody, dtype=pl.String)[
+                np.tile(np.arange(len(everybody)), count)
+            ],
+            "role": pl.Series(ROLES, dtype=pl.String)[roles.ravel()],
+        }
+    )
 
 
 def _table(rows: list[tuple[int, str, str]]) -> pl.DataFrame:
@@ -223,7 +232,7 @@ def _given(
     """Return one fold; where nobody is marked for validation, training subjects are drawn."""
     if "validation" not in roles.values():
         training = [i for i, name in enumerate(names) if roles.get(name) == "train"]
-        drawn = _validation(values, training, validation_subjects, random)
+        drawn = _validation(_sums(values), np.array(training), validation_subjects, random)
         roles = roles | {names[i]: "validation" for i in drawn}
     return [(0, name, roles[name]) for name in names if name in roles]
 
@@ -248,23 +257,39 @@ def _deal(values: list[np.ndarray], folds: int, random: np.random.Generator) -> 
     return test_fold
 
 
+def _sums(values: list[np.ndarray]) -> np.ndarray:
+    """Return of each subject how many labels there are, their sum and that of their squares."""
+    return np.array([(len(each), each.sum(), (each**2).sum()) for each in values]).reshape(-1, 3)
+
+
 def _validation(
-    values: list[np.ndarray], rest: list[int], count: int, random: np.random.Generator
-) -> set[int]:
+    sums: np.ndarray, rest: np.ndarray, count: int, random: np.random.Generator
+) -> list[int]:
     """Return the validation subjects among `rest`: the best of seeded draws.
 
-    Those without a picture validate nothing, and are drawn only where others are too few.
+    Those without a picture validate nothing, and are drawn only where others are too few. Sums tell
+    how labels are spread, so that a fold costs no more the more frames there are.
+
+    Args:
+        sums: of all subjects, see `_sums`.
+        rest: numbers of those who may be drawn.
+        count: how many are.
+        random: draws them.
     """
-    useful = [i for i in rest if len(values[i])]
+    useful = rest[sums[rest, 0] > 0]
     rest = useful if len(useful) > count else rest
 
-    def summary(members: Sequence[int]) -> np.ndarray:
-        joined = np.concatenate([values[i] for i in members])
-        return np.array([joined.mean(), joined.std()]) if len(joined) else np.array([np.inf] * 2)
+    def summary(members: np.ndarray) -> np.ndarray:
+        """Return mean and deviation `(..., 2)` of the labels of subjects `(..., n)`."""
+        number, total, squares = np.moveaxis(sums[members].sum(axis=-2), -1, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = total / number
+            spread = np.sqrt(np.maximum(squares / number - mean**2, 0.0))
+        return np.where(number[..., None] > 0, np.stack([mean, spread], axis=-1), np.inf)
 
     target = summary(rest)
-    draws = [random.choice(rest, size=count, replace=False) for _ in range(64)]
+    draws = np.array([random.choice(rest, size=count, replace=False) for _ in range(64)])
     if not np.isfinite(target).all():
-        return set(draws[0].tolist())
-    distances = [float(np.abs(summary(list(draw)) - target).sum()) for draw in draws]
-    return set(draws[int(np.argmin(distances))].tolist())
+        return [int(i) for i in draws[0]]
+    distances = np.abs(summary(draws) - target).sum(axis=1)
+    return [int(i) for i in draws[int(np.argmin(distances))]]

@@ -75,6 +75,9 @@ class Index(Block):
     """Which frames there are, and how they are split into shards."""
 
     shard_frames: int = Field(512, ge=1, description="frames per shard (one job), at most")
+    packed_frames: int = Field(
+        256, ge=0, description="frames per shard of several people, at most; 0: never shared"
+    )
     max_megapixels: float = Field(64.0, gt=0.0, le=170.0, description="largest picture decoded")
     further_roots: tuple[Path, ...] = Field(
         (), description="folders outside the data set that symbolic links may point into"

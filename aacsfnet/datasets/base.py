@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet.datasets.files import DataFolder, State
+from aacsfnet.datasets.packing import SHARED, shared_shards
 from aacsfnet.errors import SettingsError
 from aacsfnet.files import safe_name
 from aacsfnet.labels import Label as Label
@@ -213,31 +214,57 @@ def _quote(part: str) -> str:
 def shard_prefix(subject: str) -> str:
     """Return a subject's name as a file name can hold it; distinct subjects stay distinct.
 
+    No name is that of a shared shard.
+
     >>> shard_prefix("042-ll042")
     '042-ll042'
     >>> shard_prefix("../b").startswith("b-")
     True
     """
     plain = safe_name(subject)[:60]
-    if plain == subject:
+    if plain == subject and not SHARED.fullmatch(subject):
         return subject
     return f"{plain}-{hashlib.sha256(subject.encode()).hexdigest()[:8]}".lstrip("-")
 
 
-def shards_of(subjects: Mapping[str, int], shard_frames: int) -> dict[str, int]:
+def shards_of(
+    subjects: Mapping[str, int], shard_frames: int, packed_frames: int = 0
+) -> dict[str, int]:
     """Return how many frames each shard holds, by shard name, in subject order.
+
+    Args:
+        subjects: how many frames each has.
+        shard_frames: of a shard, at most.
+        packed_frames: of a shard that several subjects share, at most.
 
     >>> shards_of({"a": 5, "b": 2}, 2)
     {'a.00': 2, 'a.01': 2, 'a.02': 1, 'b.00': 2}
+    >>> shards_of({"a": 5, "b": 2, "c": 1}, 5, 5)
+    {'a.00': 5, 'shared.00': 3}
     """
+    found: dict[str, int] = {}
+    dealt = shards_by_subject(subjects, shard_frames, packed_frames)
+    for subject in sorted(subjects):
+        for part, shard in enumerate(dealt[subject]):
+            frames = min(shard_frames, subjects[subject] - part * shard_frames)
+            found[shard] = found.get(shard, 0) + frames
+    return found
+
+
+def shards_by_subject(
+    subjects: Mapping[str, int], shard_frames: int, packed_frames: int
+) -> dict[str, list[str]]:
+    """Return the names of each subject's shards; the arguments are those of `shards_of`."""
+    shared = shared_shards(subjects, min(shard_frames, packed_frames))
     return {
-        shard: min(shard_frames, subjects[subject] - part * shard_frames)
-        for subject in sorted(subjects)
-        for part, shard in enumerate(shards_of_subject(subject, subjects[subject], shard_frames))
+        subject: [f"{shared[subject]}.00"]
+        if subject in shared
+        else shards_of_subject(subject, frames, shard_frames)
+        for subject, frames in subjects.items()
     }
 
 
 def shards_of_subject(subject: str, frames: int, shard_frames: int) -> list[str]:
-    """Return the names of one subject's shards; nobody else's frames change them."""
+    """Return the names of the shards of a subject who shares none."""
     parts = max(1, -(-frames // shard_frames))
     return [f"{shard_prefix(subject)}.{part:02d}" for part in range(parts)]

@@ -26,15 +26,17 @@ _MOST_COLUMNS = 2_000
 #: At a million rows the index takes 2 GB of memory.
 MOST_ROWS = 1_000_000
 
+#: Rows that are turned into columns together.
+_BLOCK = 8192
+
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 
 
 @dataclass
 class Rows:
-    """The fields of a text table, as they stand."""
+    """The fields of a text table."""
 
-    names: list[str]  # of the columns, in small letters
-    rows: list[list[str]]
+    columns: dict[str, list[str]]  # by name in small letters, stripped fields
     numbers: list[int]  # of each row as a spreadsheet counts
     delimiter: str
     remarks: dict[str, int] = field(default_factory=dict)
@@ -51,8 +53,55 @@ class _Form:
     commented: bool = False  # the header is behind a `#`
 
 
+class Columns:
+    """Fields row by row in, column by column out; a text that many rows repeat is held once.
+
+    Args:
+        wanted: whether a column is kept, by its name; None: all are.
+    """
+
+    def __init__(self, wanted: Callable[[str], bool] | None) -> None:
+        self._wanted = wanted
+        self._rows: list[list[str]] = []
+        self._found: dict[str, list[str]] = {}
+        self._places: dict[str, int] = {}
+        self._known: dict[str, dict[str, str]] = {}
+        self.count = 0
+
+    def name(self, names: Sequence[str]) -> None:
+        """Take the names of the header's columns, in order."""
+        for place, name in enumerate(names):
+            if self._wanted is None or self._wanted(name):
+                self._places[name], self._found[name], self._known[name] = place, [], {}
+
+    def append(self, row: list[str]) -> None:
+        """Take one row; what it lacks at its end is ""."""
+        self._rows.append(row)
+        self.count += 1
+        if len(self._rows) == _BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        for name, place in self._places.items():
+            texts = [row[place].strip() if place < len(row) else "" for row in self._rows]
+            if (known := self._known.get(name)) is not None:
+                texts = [known.setdefault(text, text) for text in texts]
+                if 2 * len(known) > len(self._found[name]) + len(texts):
+                    del self._known[name]  # nearly every row says something else
+            self._found[name] += texts
+        self._rows.clear()
+
+    def all(self) -> dict[str, list[str]]:
+        """Return the columns of all rows."""
+        self._flush()
+        return self._found
+
+
 def read_rows(
-    path: Path, is_header: Callable[[Sequence[str]], bool], path_place: Callable[..., int | None]
+    path: Path,
+    is_header: Callable[[Sequence[str]], bool],
+    path_place: Callable[..., int | None],
+    wanted: Callable[[str], bool] | None = None,
 ) -> Rows:
     """Return the rows of a text table.
 
@@ -61,6 +110,7 @@ def read_rows(
         is_header: whether names are those of a header; where no line is so, the first counts.
         path_place: which of a header's columns holds files, to tell R's row names from a field
             too many.
+        wanted: whether a column, named in small letters, is kept; None: all are.
 
     Raises:
         DataError: no header, a row with too many fields, a lost quote, two ways to split.
@@ -70,7 +120,7 @@ def read_rows(
     if told:
         remarks[f"first line of {path.name}, sep={told!r}, followed and not counted"] = 1
     form = _form(text, told, path.suffix.lower() == ".tsv", is_header)
-    found = _Reader(path, form, path_place).read(text)
+    found = _Reader(path, form, path_place, wanted).read(text)
     found.remarks = remarks | found.remarks
     return found
 
@@ -182,11 +232,27 @@ def _split(line: str, delimiter: str, quote: str) -> list[str]:
         return [line]
 
 
+def _lines(text: str) -> Iterator[str]:
+    r"""Yield the lines of a text with their ends; `io.StringIO` would hold it four bytes a letter.
+
+    >>> list(_lines("a\r\n\rb"))
+    ['a\r\n', '\r', 'b']
+    """
+    return (found[0] for found in re.finditer(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+", text))
+
+
 class _Reader:
     """Reads the rows of one text."""
 
-    def __init__(self, path: Path, form: _Form, path_place: Callable[..., int | None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        form: _Form,
+        path_place: Callable[..., int | None],
+        wanted: Callable[[str], bool] | None,
+    ) -> None:
         self.path, self.form, self._path_place = path, form, path_place
+        self._columns = Columns(wanted)
         self.names: list[str] = []
         self.remarks: Counter[str] = Counter()
         self._shift: bool | None = None  # R's row names lead each row, without a name of theirs
@@ -195,7 +261,7 @@ class _Reader:
     def read(self, text: str) -> Rows:
         form = self.form
         quoted = form.quote in text
-        source: Iterator[str] = iter(io.StringIO(text, newline=""))
+        source = _lines(text)
         if form.wrapped:
             source = iter([(row or [""])[0] for row in csv.reader(source)])
             self.remarks[f"{self.path.name}: each line is one quoted field, unpacked"] = 1
@@ -205,7 +271,7 @@ class _Reader:
             quotechar=form.quote,
             skipinitialspace=form.delimiter != "\t",
         )
-        rows: list[list[str]] = []
+        rows = self._columns
         numbers: list[int] = []
         number = before = comments = again = 0
         header: list[str] = []
@@ -220,7 +286,7 @@ class _Reader:
                     (len(row) == wide and (first := row[0]))
                     and (not quoted or (len(parts) == 1 and not parts[0].count(form.quote) % 2))
                     and (first[0] != "#" and first != header[0])
-                    and (not self._shift and len(rows) < MOST_ROWS)
+                    and (not self._shift and rows.count < MOST_ROWS)
                 ):
                     numbers.append(number)
                     rows.append(row)
@@ -241,6 +307,7 @@ class _Reader:
                             f" header {shown!r}; close it or take it away"
                         )
                     self.names = check_names(self.path, row)
+                    rows.name(self.names)
                     wide = len(row)
                     continue
                 if row[0][:1] == "#" and not is_missing(row[0].strip()):
@@ -249,13 +316,13 @@ class _Reader:
                 if quoted and any(form.quote in part for part in parts):
                     self._check_quotes(number, row, parts)
                 if len(row) != len(self.names):
-                    row = self._fitted(number, row, not rows)
+                    row = self._fitted(number, row, not rows.count)
                 elif self._shift:
                     raise self._wrong(number, row, "rows before it had a row name more")
                 elif row == header:
                     again += 1
                     continue
-                if len(rows) == MOST_ROWS:
+                if rows.count == MOST_ROWS:
                     raise too_many_rows(self.path)
                 numbers.append(number)
                 rows.append(row)
@@ -271,7 +338,7 @@ class _Reader:
         ):
             if count:
                 self.remarks[f"{self.path.name}: {words}"] = count
-        return Rows(self.names, rows, numbers, form.delimiter, dict(self.remarks))
+        return Rows(rows.all(), numbers, form.delimiter, dict(self.remarks))
 
     def _watched(self, source: Iterator[str]) -> Iterator[str]:
         for line in source:

@@ -38,6 +38,7 @@ class Display:
         aspect = stream.sample_aspect_ratio
         self._aspect = float(aspect) if aspect and aspect > 0 else 1.0
         self._max_pixels, self._reformatter = max_pixels, VideoReformatter()
+        self._has_alpha: dict[str, bool] = {}  # by pixel format
         self.matrix: Any = None
 
     def size_fault(self, width: int, height: int) -> Fault | None:
@@ -60,7 +61,11 @@ class Display:
         return black_fault(turned) or np.ascontiguousarray(turned)
 
     def _rgb(self, frame: Any, size: tuple[int, int]) -> np.ndarray:
-        alpha = any(component.is_alpha for component in frame.format.components)
+        name = frame.format.name
+        alpha = self._has_alpha.get(name)
+        if alpha is None:
+            alpha = any(component.is_alpha for component in frame.format.components)
+            self._has_alpha[name] = alpha
         plain = self._reformatter.reformat(
             frame,
             *size,

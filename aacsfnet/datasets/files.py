@@ -31,9 +31,10 @@ class DataFolder:
 
     def __init__(self, root: Path, further: Iterable[Path] = ()) -> None:
         self.root = root.absolute()
-        self._allowed = [os.path.realpath(folder) for folder in (self.root, *further)]
-        self._parents: dict[str, str] = {}
-        self._listed: dict[str, dict[str, os.DirEntry[str]]] = {}
+        allowed = (os.path.realpath(folder) for folder in (self.root, *further))
+        self._allowed = tuple(folder.rstrip(os.sep) + os.sep for folder in allowed)
+        self._parents: dict[str, str] = {}  # real ones
+        self._folders: dict[str, bool] = {}  # whether they lie inside
 
     def locate(self, name: str) -> str | Fault:
         """Return the real path of a file named relative to the root, or what is wrong with it."""
@@ -46,13 +47,15 @@ class DataFolder:
         return found
 
     def _locate(self, name: str) -> str | Fault:
-        folder, base = os.path.split(os.path.join(self.root, name))  # noqa: PTH118 - `..` stays
+        folder, slash, base = name.rpartition("/")
         if base in ("", ".", ".."):
             return Fault("unreadable", f"{shorten(name)} is a folder")
         try:
-            if (parent := self._parents.get(folder)) is None:
-                parent = self._parents[folder] = os.path.realpath(folder)
-            real = f"{parent.rstrip(os.sep)}{os.sep}{base}"
+            if (parent := self._parents.get(folder + slash)) is None:
+                place = os.path.join(self.root, folder + slash)  # noqa: PTH118 - `..` stays
+                parent = f"{os.path.realpath(place).rstrip(os.sep)}{os.sep}"
+                self._parents[folder + slash] = parent
+            real = parent + base
             if not self._inside(real):
                 return self._outside(name)
             kind = os.lstat(real).st_mode
@@ -71,6 +74,35 @@ class DataFolder:
 
     def open(self, name: str) -> BinaryIO | Fault:
         """Return a file opened for reading, or what is wrong with it; never waits for a pipe."""
+        handle = self._handle(name)
+        return handle if isinstance(handle, Fault) else os.fdopen(handle, "rb")
+
+    def middle(self, name: str, size: int, most: int) -> bytes | None:
+        """Return bytes from the middle of a file of `size` bytes, None where it cannot be read."""
+        handle = self._handle(name)
+        if isinstance(handle, Fault):
+            return None
+        try:
+            return os.pread(handle, most, max(0, (size - most) // 2))
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
+    def head(self, name: str, most: int) -> bytes | Fault:
+        """Return the first bytes of a file, or what is wrong with it."""
+        handle = self._handle(name)
+        if isinstance(handle, Fault):
+            return handle
+        try:
+            return os.read(handle, most)
+        except OSError as error:
+            return _fault(name, error)
+        finally:
+            os.close(handle)
+
+    def _handle(self, name: str) -> int | Fault:
+        """Return a file's descriptor, or what is wrong with it."""
         real = self.locate(name)
         if isinstance(real, Fault):
             return real
@@ -80,9 +112,9 @@ class DataFolder:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 os.close(handle)
                 return Fault("unreadable", f"{shorten(name)} is no plain file")
-            return os.fdopen(handle, "rb")
         except (OSError, ValueError) as error:
             return _fault(name, error)
+        return handle
 
     def read(self, name: str, limit: int) -> bytes | Fault:
         """Return a file's bytes, or what is wrong with it; larger than `limit` bytes is wrong."""
@@ -115,43 +147,39 @@ class DataFolder:
         return found.hexdigest()
 
     def states(self, names: Iterable[str]) -> dict[str, State]:
-        """Return the state of each file that is there; none is opened.
-
-        Folders are listed, which takes far fewer calls than looking at each file.
-        """
-        self._listed.clear()
+        """Return the state of each file that is there; none is opened."""
+        self._folders.clear()
         return {name: state for name in names if (state := self._state(name)) is not None}
 
     def _state(self, name: str) -> State | None:
         parent, _, base = name.rpartition("/")
         parent = f"{parent}/" if name.startswith("/") else parent
-        if (listed := self._listed.get(parent)) is None:
-            listed = self._listed[parent] = self._list(parent)
-        with suppress(OSError):  # a link that leads nowhere
-            if (entry := listed.get(base)) is not None:
-                found = entry.stat()
-                return State(found.st_size, found.st_mtime_ns)
+        if (inside := self._folders.get(parent)) is None:
+            inside = self._folders[parent] = self._holds_folder(parent)
+        if not inside or base in ("", ".", ".."):
+            return None
+        # No such file, a link that leads nowhere, or no name of a file.
+        with suppress(OSError, ValueError):
+            found = os.stat(f"{self.root}/{name}" if parent[:1] != "/" else name)  # noqa: PTH116
+            return State(found.st_size, found.st_mtime_ns)
+        with suppress(OSError, ValueError):
             if "\\x" in name and not isinstance(real := self.locate(name), Fault):
                 found = os.stat(real)  # noqa: PTH116
                 return State(found.st_size, found.st_mtime_ns)
         return None
 
-    def _list(self, parent: str) -> dict[str, "os.DirEntry[str]"]:
-        place = self.root / parent
+    def _holds_folder(self, parent: str) -> bool:
         try:
-            if not self.holds(place / "any"):
-                return {}
-            with os.scandir(place) as entries:
-                return {entry.name: entry for entry in entries}
-        except (OSError, ValueError):  # no such folder, or no name of one
-            return {}
+            return self.holds(self.root / parent / "any")
+        except (OSError, ValueError):  # no name of a folder
+            return False
 
     def holds(self, path: Path) -> bool:
         """Return whether a path, its links followed, lies inside."""
         return self._inside(os.path.realpath(path))
 
     def _inside(self, real: str) -> bool:
-        return any(real.startswith(folder.rstrip(os.sep) + os.sep) for folder in self._allowed)
+        return real.startswith(self._allowed)
 
     def _outside(self, name: str) -> Fault:
         return Fault(

@@ -1,14 +1,15 @@
 """Files of the same bytes under two people's names: one of the two names is wrong."""
 
-import os
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from aacsfnet.datasets.files import DataFolder
-from aacsfnet.tables import Fault
 
 #: Bytes read first of files of one size; few that differ agree in them.
 _FIRST = 4096
+#: Files whose sizes are asked for together.
+_TOGETHER = 65_536
 
 
 def same_bytes(
@@ -31,8 +32,13 @@ def same_bytes(
     people: dict[str, str] = {}
     for path, person in files:
         people.setdefault(path, person)
-    groups = _by([*people], _sizes(folder, people).get, people)
-    groups = [part for group in groups for part in _by(group, lambda p: _piece(folder, p), people)]
+    sizes = _sizes(folder, people)
+    groups = _by([*people], sizes.get, people)
+    groups = [
+        part
+        for group in groups
+        for part in _by(group, lambda path: _piece(folder, path, sizes[path]), people)
+    ]
     groups = [part for group in groups for part in _by(group, lambda p: _whole(folder, p), people)]
     groups = [group for group in groups if is_usable(group[0])]
     return len(groups), (groups[0] if groups else [])
@@ -49,20 +55,18 @@ def _by(paths: list[str], key: Callable[[str], object], people: dict[str, str]) 
 
 def _sizes(folder: DataFolder, paths: Iterable[str]) -> dict[str, int]:
     """Return the size of each file that is there and not empty."""
-    return {path: state.bytes for path, state in folder.states(paths).items() if state.bytes}
+    sizes: dict[str, int] = {}
+    names = [*paths]
+    for at in range(0, len(names), _TOGETHER):
+        states = folder.states(names[at : at + _TOGETHER]).items()
+        sizes |= {path: state.bytes for path, state in states if state.bytes}
+    return sizes
 
 
-def _piece(folder: DataFolder, path: str) -> bytes | None:
-    """Return bytes from the middle: headers are alike."""
-    file = folder.open(path)
-    if isinstance(file, Fault):
-        return None
-    with file:
-        try:
-            file.seek(max(0, os.fstat(file.fileno()).st_size // 2 - _FIRST // 2))
-            return file.read(_FIRST)
-        except OSError:
-            return None
+def _piece(folder: DataFolder, path: str, size: int) -> bytes | None:
+    """Return the digest of bytes from the middle: headers are alike."""
+    found = folder.middle(path, size, _FIRST)
+    return None if found is None else hashlib.blake2b(found, digest_size=16).digest()
 
 
 def _whole(folder: DataFolder, path: str) -> str | None:

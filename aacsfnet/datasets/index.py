@@ -7,7 +7,7 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Label, check_label, shards_of_subject
+from aacsfnet.datasets.base import Label, check_label, shards_by_subject
 from aacsfnet.datasets.shards import rows_of, with_states
 from aacsfnet.errors import DataError
 from aacsfnet.made import made_from
@@ -30,7 +30,8 @@ def index(config: Config, output: Path) -> None:
     table = judge(with_states(table, dataset), dataset.label)
     check_plan(table, planned, dataset.exact_scan)
     table = table.sort("subject", "sequence", "position", "frame_id")
-    table = deal(table, planned, config.index.shard_frames)
+    cut = config.index
+    table = deal(table, planned, cut.shard_frames, cut.packed_frames)
     notes = {"made_from": made_from(config, "index", rows=rows.everything)} | rows.noted()
     write(output, table.select(list(SCHEMAS["index"])), "index", notes)
     summarise(table, dataset.remarks())
@@ -55,18 +56,25 @@ def judge(table: pl.DataFrame, label: Label) -> pl.DataFrame:
     Raises:
         DataError: two rows share a `frame_id`.
     """
-    statuses, reasons, seen = [], [], set()
-    columns = table.select("frame_id", "label", "status", "reason")
-    for name, value, status, reason in columns.iter_rows():
-        if status == "ok" and (wrong := check_label(value, label)):
-            status, reason = "bad_label", wrong
-        if name in seen:
-            raise DataError(f"frame {name!r} stands twice in the index; frames need unique names")
-        seen.add(name)
-        statuses.append(status)
-        reasons.append(reason)
-    return table.with_columns(
-        pl.Series("status", statuses, pl.String), pl.Series("reason", reasons, pl.String)
+    twice = table.filter(pl.col("frame_id").is_duplicated())
+    if len(twice):
+        name = twice["frame_id"][0]
+        raise DataError(f"frame {name!r} stands twice in the index; frames need unique names")
+    inside = pl.col("label").is_between(label.low, label.high).fill_null(False)
+    rows = table.with_row_index("row")
+    wrong = rows.filter(pl.col("status") == "ok", ~inside).select("row", "label")
+    if wrong.is_empty():
+        return table
+    reasons = [check_label(value, label) for value in wrong["label"]]
+    wrong = wrong.select("row", pl.Series("wrong", reasons, pl.String))
+    bad = pl.col("wrong").is_not_null()
+    return (
+        rows.join(wrong, on="row", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(bad).then(pl.lit("bad_label")).otherwise("status").alias("status"),
+            pl.when(bad).then("wrong").otherwise("reason").alias("reason"),
+        )
+        .drop("row", "wrong")
     )
 
 
@@ -92,14 +100,17 @@ def check_plan(table: pl.DataFrame, planned: dict[str, int], exact: bool) -> Non
         )
 
 
-def deal(table: pl.DataFrame, planned: dict[str, int], shard_frames: int) -> pl.DataFrame:
+def deal(
+    table: pl.DataFrame, planned: dict[str, int], shard_frames: int, packed_frames: int = 0
+) -> pl.DataFrame:
     """Return a sorted index with its `shard` column: each subject's frames in runs.
 
     A subject with more frames than planned (a rough scan) fills its shards evenly.
     """
+    dealt = shards_by_subject(planned, shard_frames, packed_frames)
     shards: list[str] = []
     for subject, frames in table.group_by("subject", maintain_order=True).len().iter_rows():
-        names = shards_of_subject(subject, planned[subject], shard_frames)
+        names = dealt[subject]
         size = max(shard_frames, -(-frames // len(names)))
         shards += [names[place // size] for place in range(frames)]
     return table.with_columns(pl.Series("shard", shards, pl.String))

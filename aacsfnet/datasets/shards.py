@@ -13,7 +13,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.config import Config
-from aacsfnet.datasets.base import Dataset, shards_of_subject
+from aacsfnet.datasets.base import Dataset, shards_by_subject
 from aacsfnet.errors import DataError
 from aacsfnet.made import hash_of
 from aacsfnet.stages import STAGES
@@ -24,6 +24,8 @@ Source = tuple[int | None, int | None, str]
 _NOTHING = (None, None)
 #: Bytes of a file that is looked into though its frames cannot be used; larger ones may be endless.
 _SMALL = 2**26
+#: Rows of an index whose files are looked at together, as a million of them take memory.
+_TOGETHER = 65_536
 _NOT_READ = ("missing_file", "outside_root", "unreadable", "bad_subject", "bad_label", "duplicate")
 
 
@@ -33,7 +35,7 @@ class Rows:
 
     Attributes:
         frames: by shard, what a stage takes that reads no labels.
-        labels: by shard, what a stage takes that reads all labels of the shard's subject.
+        labels: by shard, what a stage takes that reads all labels of the shard's subjects.
         everything: of the whole index.
         label_files: how the files are that hold labels, if they have files of their own.
     """
@@ -58,17 +60,30 @@ def rows_of(config: Config, dataset: Dataset, planned: Mapping[str, int]) -> Row
     """
     told = dataset.told()
     version, most = STAGES["index"].version, config.index.shard_frames
+    dealt = shards_by_subject(planned, most, config.index.packed_frames)
     frames, labels = {}, {}
-    for subject in planned:
-        shards = shards_of_subject(subject, planned[subject], most)
+    for shard, subjects in who_is_in(dealt).items():
+        if len(subjects) > 1:
+            frames[shard] = hash_of([version, [(name, told[name].frames) for name in subjects]])
+            labels[shard] = hash_of([version, [(name, told[name].labels) for name in subjects]])
+            continue
+        (subject,) = subjects
         # Where a subject fills several shards, their size says which frames each holds.
-        cut = [len(shards), most] if len(shards) > 1 else []
-        for shard in shards:
-            frames[shard] = hash_of([version, told[subject].frames, cut])
-            labels[shard] = hash_of([version, told[subject].labels])
+        cut = [len(dealt[subject]), most] if len(dealt[subject]) > 1 else []
+        frames[shard] = hash_of([version, told[subject].frames, cut])
+        labels[shard] = hash_of([version, told[subject].labels])
     everything = hash_of([version, most, sorted((name, *each) for name, each in told.items())])
     files = [file for names in dataset.label_files().values() for file in names]
     return Rows(frames, labels, everything, hash_of(sorted(dataset.states(files).items())))
+
+
+def who_is_in(dealt: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the subjects of each shard, in order, from the shards of each subject."""
+    found: dict[str, list[str]] = {}
+    for subject in sorted(dealt):
+        for shard in dealt[subject]:
+            found.setdefault(shard, []).append(subject)
+    return found
 
 
 def rows_in(index: Path) -> Rows:
@@ -181,13 +196,14 @@ def sources_hash(sources: Mapping[str, Source]) -> str:
 
 def with_states(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Return an index with the size and the time of each row's file."""
-    files = [dataset.file_of(path) for path in table["path"]]
-    states = dataset.states({file for file in files if file})
-    found = [states.get(file, _NOTHING) for file in files]
-    return table.with_columns(
-        pl.Series("file_bytes", [size for size, _ in found], pl.Int64),
-        pl.Series("file_modified", [time for _, time in found], pl.Int64),
-    )
+    sizes, times = (pl.Series(name, [], pl.Int64) for name in ("file_bytes", "file_modified"))
+    for rows in table.select("path").iter_slices(_TOGETHER):
+        files = [dataset.file_of(path) for path in rows["path"]]
+        states = dataset.states({file for file in files if file})
+        found = [states.get(file, _NOTHING) for file in files]
+        sizes.append(pl.Series([size for size, _ in found], dtype=pl.Int64))
+        times.append(pl.Series([time for _, time in found], dtype=pl.Int64))
+    return table.with_columns(sizes, times)
 
 
 def moved_on(dataset: Dataset, index: pl.DataFrame) -> list[str]:

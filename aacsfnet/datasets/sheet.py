@@ -81,13 +81,8 @@ def read_sheet(
         return _read_parquet(path, wanted)
     if path.suffix.lower() in (".xls", ".xlsx", ".ods"):
         raise DataError(f"{path}: a spreadsheet; save it as CSV UTF-8 and name that file")
-    found = read_rows(path, is_header, path_place)
-    values = {
-        name: [row[i].strip() if i < len(row) else "" for row in found.rows]
-        for i, name in enumerate(found.names)
-        if wanted is None or wanted(name)
-    }
-    return Sheet(path.name, values, found.numbers, found.delimiter == ",", found.remarks)
+    found = read_rows(path, is_header, path_place, wanted)
+    return Sheet(path.name, found.columns, found.numbers, found.delimiter == ",", found.remarks)
 
 
 def _read_parquet(path: Path, wanted: Callable[[str], bool] | None) -> Sheet:

@@ -5,7 +5,7 @@ same picture, or of the same frame's name.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
@@ -15,6 +15,8 @@ from aacsfnet.datasets.claims import Claims
 
 #: Between the fields of a row, and before each row.
 _FIELD, _ROW = "\x1f", "\x1e"
+#: Rows whose texts are joined together, about.
+_TOGETHER = 65_536
 
 
 def is_told(name: str, own_label: str) -> bool:
@@ -56,15 +58,29 @@ def told_by(claims: Claims) -> dict[str, Told]:
     labels = [*frames, "label", *others, *units]
     split = labels + [each for each in ("split",) if each in sheet.columns]
     parts = {"frames": frames, "labels": labels, "split": split}
-    said = table.select(
-        "subject",
-        **{part: pl.concat_str(names, separator=_FIELD) for part, names in parts.items()},
-    )
-    found = said.group_by("subject").agg(pl.exclude("subject").sort().str.join(_ROW))
-    return {
-        subject: Told(*(_hash(*each) for each in zip(parts.values(), rows, strict=True)))
-        for subject, *rows in found.iter_rows()
-    }
+    told: dict[str, Told] = {}
+    for some in _slices(table.sort("subject", maintain_order=True)):
+        said = some.select(
+            "subject",
+            **{part: pl.concat_str(names, separator=_FIELD) for part, names in parts.items()},
+        )
+        found = said.group_by("subject").agg(pl.exclude("subject").sort().str.join(_ROW))
+        for subject, *rows in found.iter_rows():
+            told[subject] = Told(*(_hash(*each) for each in zip(parts.values(), rows, strict=True)))
+    return told
+
+
+def _slices(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of some subjects after another: their texts take a multiple of memory."""
+    counts = table.group_by("subject", maintain_order=True).len()["len"].to_list()
+    start = end = 0
+    for count in counts:
+        end += count
+        if end - start >= _TOGETHER:
+            yield table[start:end]
+            start = end
+    if end > start:
+        yield table[start:end]
 
 
 def _each(values: list[str], of_row: Callable[[int], str]) -> list[str]:

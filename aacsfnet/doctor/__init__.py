@@ -9,6 +9,7 @@ from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.index import check_plan, judge, with_defaults
+from aacsfnet.doctor.cluster import diagnose_cluster
 from aacsfnet.doctor.data import look_at_data
 from aacsfnet.doctor.findings import Finding, Level, render
 from aacsfnet.doctor.leftovers import look_at_leftovers
@@ -17,7 +18,7 @@ from aacsfnet.doctor.models import look_at_models
 from aacsfnet.doctor.outlook import look_ahead
 from aacsfnet.errors import AacsfnetError
 
-__all__ = ["Finding", "Level", "diagnose", "render"]
+__all__ = ["Finding", "Level", "diagnose", "diagnose_cluster", "render"]
 
 
 def diagnose(config: Config) -> list[Finding]:
@@ -29,7 +30,8 @@ def diagnose(config: Config) -> list[Finding]:
             check_levels(config.for_experiment(name), dataset.label)
         rows = judge(with_defaults(dataset.index()), dataset.label)
         check_plan(rows, dataset.subjects(), dataset.exact_scan)
-        shards = len(shards_of(dataset.subjects(), config.index.shard_frames))
+        cut = config.index
+        shards = len(shards_of(dataset.subjects(), cut.shard_frames, cut.packed_frames))
     except AacsfnetError as error:
         return [*findings, Finding("error", "data", str(error), "correct this first")]
     findings += look_at_data(config, rows, dataset)

@@ -38,8 +38,8 @@ START_SECONDS = {
     "quality": 3.9,
     "merge": 0.7,
     "train": 8.9,
-    "evaluate": 1.5,
-    "report": 2.0,
+    "evaluate": 0.8,
+    "report": 1.3,
 }
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from aacsfnet.cleaning import in_bytes, leftovers, of_subjects
+from aacsfnet.cleaning import leftovers, of_subjects
 from aacsfnet.config import Config
 from aacsfnet.doctor.findings import Finding
 from aacsfnet.errors import DataError
 from aacsfnet.layout import Layout
+from aacsfnet.space import in_bytes
 
 
 def look_at_leftovers(config: Config) -> Iterator[Finding]:

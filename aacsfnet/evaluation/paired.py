@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from aacsfnet.evaluation.statistics import Floats
 from aacsfnet.evaluation.summaries import subject_table
@@ -40,11 +39,13 @@ def signed_rank(differences: ArrayLike) -> float:
     >>> signed_rank([1.0, 2.0, 3.0, 4.0, 5.0])
     0.0625
     """
+    from scipy.stats import wilcoxon  # heavy
+
     values: Floats = np.asarray(differences, np.float64)
     values = values[np.isfinite(values) & (values != 0)]
     if not values.size:
         return float("nan")
-    return float(stats.wilcoxon(values, correction=True).pvalue)
+    return float(wilcoxon(values, correction=True).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -261,5 +261,5 @@ def expanded_tail(confidence: float, subjects: int) -> float:
     >>> round(expanded_tail(0.95, 100_000), 4)
     0.025
     """
-    student = stats.t.ppf((1 + confidence) / 2, subjects - 1)
-    return float(stats.norm.cdf(-np.sqrt(subjects / (subjects - 1)) * student))
+    student = stdtrit(subjects - 1, (1 + confidence) / 2)
+    return float(ndtr(-np.sqrt(subjects / (subjects - 1)) * student))

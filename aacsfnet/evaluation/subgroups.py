@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from aacsfnet.evaluation import statistics
 from aacsfnet.evaluation.statistics import Floats, Sums
@@ -194,5 +194,5 @@ def _expansion(words: Mapping[str, np.ndarray], pair: _Pair, confidence: float) 
     name, *both = pair
     people = min(int((words[name] == group).sum()) for group in both)
     tail = (1 + confidence) / 2
-    student = stats.t.ppf(tail, people - 1) / stats.norm.ppf(tail)
+    student = stdtrit(people - 1, tail) / ndtri(tail)
     return float(student * np.sqrt(people / (people - 1)))

@@ -5,7 +5,8 @@ generated picture with its source, no more: they are coarse, and they compare a 
 person's usual one, so they need some frames of the person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,20 @@ def usual_face(measures: list[Mapping[str, float | None]]) -> dict[str, float] |
     if len(measures) < ENOUGH_FRAMES:
         return None
     return {name: _usual([face[name] for face in measures]) for name in measures[0]}
+
+
+def usual_faces(faces: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float] | None]:
+    """Return the usual face of each subject, see `usual_face`.
+
+    Args:
+        faces: rows of a landmarks table; measures of those that are "ok" count.
+    """
+    measures: dict[str, list[Mapping[str, float | None]]] = {}
+    for face in faces:
+        own = measures.setdefault(face["subject"], [])
+        if face["status"] == "ok":
+            own.append(face["measures"])
+    return {subject: usual_face(own) for subject, own in measures.items()}
 
 
 def _usual(values: list[float | None]) -> float:

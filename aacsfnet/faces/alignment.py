@@ -16,6 +16,8 @@ _HEIGHT_PER_EYES = 2.65
 _HEIGHT_PER_MOUTH = 3.0
 _MIDDLE = 0.545
 
+_EYES_AND_MOUTH = [*RIGHT_EYE, *LEFT_EYE, *MOUTH_CORNERS]
+
 #: Weights beyond this many spreads of a window are zero in the robust fit (Tukey's biweight).
 _CUT = 4.7
 #: A jump of more than this share of the face's height, or of its logarithm, is another shot.
@@ -37,9 +39,7 @@ def placement_of(points: np.ndarray) -> np.ndarray:
     Returns:
         `(4,)` float64: x, y, height, angle.
     """
-    right, left, mouth = (
-        points[list(part)].mean(axis=0) for part in (RIGHT_EYE, LEFT_EYE, MOUTH_CORNERS)
-    )
+    right, left, mouth = points[_EYES_AND_MOUTH].reshape(3, 2, 3).sum(axis=1) / 2
     across, middle = left - right, (left + right) / 2
     down = mouth - middle
     height = (

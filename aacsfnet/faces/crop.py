@@ -9,7 +9,6 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config, Crop
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import shards_of
 from aacsfnet.datasets.shards import files_of, noted_rows, sources_hash, sources_of
 from aacsfnet.errors import DataError
 from aacsfnet.faces.locate import FaceLocator, Located
@@ -33,7 +32,7 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
     """
     frames = tables.read(index, where=pl.col("shard") == shard)
     if frames.is_empty():
-        _refuse_unknown(config, index, shard)
+        _refuse_unknown(index, shard)
     rows = [tables.carry(row, "crop") for row in frames.iter_rows(named=True)]
     usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
     dataset = open_dataset(config)
@@ -50,9 +49,9 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
     tables.write(output, tables.frame("crop", rows), "crop", notes)
 
 
-def _refuse_unknown(config: Config, index: Path, shard: str) -> None:
+def _refuse_unknown(index: Path, shard: str) -> None:
     """Raise DataError unless a shard without frames was planned, as for a video of fewer frames."""
-    if shard in shards_of(open_dataset(config).subjects(), config.index.shard_frames):
+    if noted_rows(index, "frames", shard):
         return
     known = sorted(set(tables.read(index, ["shard"])["shard"]))
     shown = f"{known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "none"

@@ -4,24 +4,34 @@ Faces are what the crop and landmarks stages give for the same frames with the s
 picture by itself is a film of one frame. A frame waits until its crops can be smoothed, as
 `crop.smoothing` says, and, where one face a frame is taken, until the frames near it can contradict
 it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
+
+Three threads share the work: one reads the pictures, one finds the faces, whoever asks for the
+frames cuts them out.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from aacsfnet.ahead import ahead
 from aacsfnet.config import Crop, Landmarks
-from aacsfnet.faces.crop import REDETECT
-from aacsfnet.faces.find import FoundFace, found_face
-from aacsfnet.faces.locate import FaceLocator, Located
+from aacsfnet.faces.find import FoundFace, found_faces
+from aacsfnet.faces.following import FilmLocator, Sought
+from aacsfnet.faces.locate import Located
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.neighbours import NEAR, Sighting, contradiction, sighting
 from aacsfnet.faces.networks import Networks
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
 from aacsfnet.tables import Fault
+
+#: Pictures, and frames whose faces were found, that wait at most for the next thread.
+_AHEAD = 2
+#: So many complete frames are described at once: the arithmetic of one takes as long.
+_TOGETHER = 16
 
 
 @dataclass
@@ -38,6 +48,7 @@ class SeenFrame:
     faces: dict[int, FoundFace | Fault] = field(default_factory=dict)
     fault: Fault | None = None
     waiting: dict[int, Located] = field(default_factory=dict, repr=False)
+    cut: dict[int, tuple[Cut, Located]] = field(default_factory=dict, repr=False)
     sighting: Sighting | None = field(default=None, repr=False)
 
 
@@ -51,33 +62,69 @@ class FilmExtractor(Networks):
     """
 
     def __init__(self, settings: Crop, landmarks: Landmarks, *, everyone: bool) -> None:
+        self._locator = FilmLocator(settings, everyone=everyone)
+        self._cutter = _Cutter(settings, landmarks, everyone=everyone)
+        self._held = (self._locator, self._cutter)
+
+    def frames(
+        self, pictures: Iterable[np.ndarray | Fault], *, alone: bool = False
+    ) -> Iterator[SeenFrame]:
+        """Yield the frames of a film, each as soon as it is complete.
+
+        Args:
+            pictures: `(H, W, 3)` uint8 RGB each, or what is wrong with it; read by another thread,
+                few at a time.
+            alone: each picture is a film by itself.
+        """
+        self._cutter.begin()
+        located = self._located(ahead(pictures, _AHEAD), alone=alone)
+        with closing(ahead(located, _AHEAD)) as sought:
+            for each in sought:
+                yield from self._cutter.add(each)
+                if alone:
+                    yield from self._cutter.finish()
+        yield from self._cutter.finish()
+
+    def _located(self, pictures: Iterable[np.ndarray | Fault], *, alone: bool) -> Iterator[Sought]:
+        self._locator.begin()
+        for picture in pictures:
+            if alone:
+                self._locator.begin()
+            yield self._locator.locate(picture)
+
+
+class _Cutter(Networks):
+    """Tells people apart, cuts their faces out and describes them.
+
+    Args:
+        settings, landmarks, everyone: as of `FilmExtractor`.
+    """
+
+    def __init__(self, settings: Crop, landmarks: Landmarks, *, everyone: bool) -> None:
         self._settings, self._landmarks, self._everyone = settings, landmarks, everyone
-        self._locator = FaceLocator(settings)
         least = landmarks.min_confidence
         self._landmarker = CropLandmarker(least) if landmarks.mode == "still" else None
-        self._held = (self._locator, *([self._landmarker] if self._landmarker else []))
-        self._begin()
+        self._held = (self._landmarker,) if self._landmarker else ()
+        self.begin()
 
-    def _begin(self) -> None:
-        self._at = 0
+    def begin(self) -> None:
+        """Begin another film."""
         self._tracks = Tracks()
-        self._last: list[Located] = []  # of the frame before, where they may be followed
         self._croppers: dict[int, SequenceCropper] = {}
         self._seen: dict[int, int] = {}  # by person, the last frame with a face
         self._frames: deque[SeenFrame] = deque()
+        self._ready: list[SeenFrame] = []  # complete, but for what their faces say
         self._past: deque[Sighting] = deque()  # of frames that are gone, as far as they are asked
 
-    def add(self, picture: np.ndarray | Fault) -> Iterator[SeenFrame]:
-        """Take the next frame, `(H, W, 3)` uint8 RGB; yield those that are complete by now."""
-        settings, at = self._settings, self._at
-        self._at += 1
+    def add(self, sought: Sought) -> Iterator[SeenFrame]:
+        """Take the next frame; yield those that are complete by now."""
+        settings, at, picture, located = self._settings, sought.at, sought.picture, sought.found
         frame = SeenFrame(at)
         self._frames.append(frame)
-        located = picture if isinstance(picture, Fault) else self._locate(at, picture)
-        if isinstance(located, Fault) or isinstance(picture, Fault):
-            frame.fault = located if isinstance(located, Fault) else None
-            self._last = []
+        if isinstance(located, Fault):
+            frame.fault = located
         else:
+            assert isinstance(picture, np.ndarray)
             numbers = self._tracks.assign(at, [_box(each) for each in located])
             frame.waiting = dict(zip(numbers, located, strict=True))
             if not self._everyone:
@@ -90,27 +137,44 @@ class FilmExtractor(Networks):
                 self._keep(number, cropper.add(at, at, picture, each.placement))
         for number in [each for each, seen in self._seen.items() if seen < at - settings.smoothing]:
             self._end(number)
-        yield from self._complete(at - (0 if self._everyone else NEAR))
+        self._complete(at - (0 if self._everyone else NEAR))
+        if len(self._ready) >= _TOGETHER:
+            yield from self._described()
 
     def finish(self) -> Iterator[SeenFrame]:
         """Yield the frames that still wait; the next one begins another film."""
         for number in list(self._seen):
             self._end(number)
-        yield from self._complete(self._at)
-        self._begin()
+        if self._frames:
+            self._complete(self._frames[-1].at)
+        yield from self._described()
+        self.begin()
 
-    def _complete(self, last: int) -> Iterator[SeenFrame]:
-        """Yield the frames up to a position whose crops are all cut."""
+    def _complete(self, last: int) -> None:
+        """Let go the frames up to a position whose crops are all cut."""
         while self._frames and self._frames[0].at <= last and not self._frames[0].waiting:
             frame = self._frames.popleft()
             if (own := frame.sighting) is not None:
                 coming = (it.sighting for it in self._frames if it.sighting is not None)
                 if (fault := contradiction(own, [*self._past, *coming])) is not None:
-                    frame.faces = dict.fromkeys(frame.faces, fault)
+                    frame.faces, frame.cut = dict.fromkeys(frame.cut, fault), {}
                 self._past.append(own)
             while self._past and self._past[0].position < frame.at - NEAR:
                 self._past.popleft()
-            yield frame
+            self._ready.append(frame)
+
+    def _described(self) -> Iterator[SeenFrame]:
+        """Yield the frames that were let go, with their faces."""
+        ready, self._ready = self._ready, []
+        places = [(frame, number) for frame in ready for number in frame.cut]
+        cuts = [frame.cut[number][0] for frame, number in places]
+        located = [frame.cut[number][1] for frame, number in places]
+        faces = found_faces(cuts, located, self._landmarker, self._landmarks)
+        for (frame, number), face in zip(places, faces, strict=True):
+            frame.faces[number] = face
+        for frame in ready:
+            frame.cut = {}
+        yield from ready
 
     def _end(self, number: int) -> None:
         del self._seen[number]
@@ -119,39 +183,7 @@ class FilmExtractor(Networks):
     def _keep(self, number: int, cuts: Iterable[Cut]) -> None:
         for cut in cuts:
             frame = self._frames[cut.key - self._frames[0].at]
-            located = frame.waiting.pop(number)
-            frame.faces[number] = found_face(cut, located, self._landmarker, self._landmarks)
-
-    def _locate(self, at: int, picture: np.ndarray) -> list[Located] | Fault:
-        """Return the faces of a frame: followed where that is allowed, else sought."""
-        if self._last and at % REDETECT and (followed := self._follow(picture)):
-            self._last = followed
-            return followed
-        if not self._everyone:
-            found = self._locator.locate(picture)
-            if isinstance(found, Fault):
-                return found
-            located = [found]
-        elif not (located := self._locator.locate_all(picture)):
-            least = f"of at least {self._settings.min_face} pixels"
-            return Fault("no_face", f"neither detector found a face {least} at any scale")
-        alone = self._everyone or (located[0].faces == 1 and self._settings.people != "refuse")
-        self._last = located if self._settings.mode == "video" and alone else []
-        return located
-
-    def _follow(self, picture: np.ndarray) -> list[Located]:
-        """Return all faces of the frame before in this one; none where one must be sought."""
-        followed: list[Located] = []
-        for each in self._last:
-            now = self._locator.follow(picture, each)
-            if now is None:
-                return []
-            for other in followed:  # two that slid onto one face
-                apart = np.hypot(*(now.placement - other.placement)[:2])
-                if apart < now.placement[2] / 2:
-                    return []
-            followed.append(now)
-        return followed
+            frame.cut[number] = cut, frame.waiting.pop(number)
 
 
 def _box(located: Located) -> np.ndarray:

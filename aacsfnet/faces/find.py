@@ -1,5 +1,6 @@
 """A picture in, crops and landmarks out: what the crop and landmarks stages give for one still."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,42 +104,62 @@ class FaceExtractor(Networks):
     def _cut_out(self, picture: np.ndarray, located: Located) -> FoundFace | Fault:
         """Return a located face, or what is wrong where the mesh is not found on its crop."""
         cut = cut_still(picture, located.placement, self._settings.size, self._settings.margin)
-        return found_face(cut, located, self._landmarker, self._landmarks)
+        return found_faces([cut], [located], self._landmarker, self._landmarks)[0]
 
 
-def found_face(
-    cut: Cut, located: Located, landmarker: CropLandmarker | None, settings: Landmarks
-) -> FoundFace | Fault:
-    """Return what the landmarks stage gives for a crop, or why it has none.
+def found_faces(
+    cuts: Sequence[Cut],
+    located: Sequence[Located],
+    landmarker: CropLandmarker | None,
+    settings: Landmarks,
+) -> list[FoundFace | Fault]:
+    """Return what the landmarks stage gives for crops, or why it has nothing.
 
     Args:
-        cut: the crop.
-        located: the face by which it was cut.
-        landmarker: looks again on the crop; None: the mesh is taken as it was located.
-        settings: what counts: of the mesh's score, and of what is seen.
+        cuts: the crops.
+        located: the faces by which they were cut.
+        landmarker: looks again on each crop; None: the meshes are taken as they were located.
+        settings: what counts: of a mesh's score, and of what is seen.
     """
-    known = cut.in_crop(located.mesh.points)
-    mesh = mesh_on(lambda: cut.picture, known, located.mesh.presence, landmarker)
-    if mesh.presence < settings.min_confidence:
-        return unsure(mesh, settings.min_confidence)
-    described = describe(mesh.points[None], cut.to_frame[None])
-    visible = located.visible.regions
-    unseen = hidden_measures(covered(visible, settings.min_visibility))
-    return FoundFace(
-        crop=cut.picture,
-        landmarks_px=mesh.points.astype(np.float32),
-        to_frame=cut.to_frame,
-        inside=cut.inside,
-        confidence=located.confidence,
-        presence=mesh.presence,
-        pose=described.poses[0],
-        frame_roll=float(described.frame_rolls[0]),
-        measures={
-            name: np.nan if name in unseen else float(values[0])
-            for name, values in described.measures.items()
-        },
-        visible=visible,
+    if not cuts:
+        return []
+    meshes = [
+        mesh_on(
+            lambda cut=cut: cut.picture,  # type: ignore[misc]
+            cut.in_crop(face.mesh.points),
+            face.mesh.presence,
+            landmarker,
+        )
+        for cut, face in zip(cuts, located, strict=True)
+    ]
+    described = describe(
+        np.stack([mesh.points for mesh in meshes]), np.stack([cut.to_frame for cut in cuts])
     )
+    measures = np.column_stack(list(described.measures.values())).tolist()
+    rest = zip(described.poses, described.frame_rolls.tolist(), measures, strict=True)
+    found: list[FoundFace | Fault] = []
+    for cut, face, mesh, (pose, roll, values) in zip(cuts, located, meshes, rest, strict=True):
+        if mesh.presence < settings.min_confidence:
+            found.append(unsure(mesh, settings.min_confidence))
+            continue
+        visible = face.visible.regions
+        unseen = hidden_measures(covered(visible, settings.min_visibility))
+        named = zip(described.measures, values, strict=True)
+        found.append(
+            FoundFace(
+                crop=cut.picture,
+                landmarks_px=mesh.points.astype(np.float32),
+                to_frame=cut.to_frame,
+                inside=cut.inside,
+                confidence=face.confidence,
+                presence=mesh.presence,
+                pose=pose,
+                frame_roll=roll,
+                measures={name: np.nan if name in unseen else value for name, value in named},
+                visible=visible,
+            )
+        )
+    return found
 
 
 def find_faces(

@@ -29,8 +29,7 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
     """
     settings = config.landmarks
     rows: list[dict[str, object]] = []
-    found: list[int] = []
-    points: list[np.ndarray] = []
+    found: dict[str, dict[int, np.ndarray]] = {}  # by subject the points of each row
     crops = tables.read(crop)
     for at, (source, mesh) in enumerate(_meshes(crops, settings)):
         visible = {name: source[name] for name in VISIBLE}
@@ -39,16 +38,15 @@ def landmarks(config: Config, crop: Path, output: Path) -> None:
             continue
         rows[at]["presence"] = mesh.presence
         if mesh.presence >= settings.min_confidence:
-            found.append(at)
-            points.append(mesh.points)
+            found.setdefault(source["subject"], {})[at] = mesh.points
         else:
             fault = unsure(mesh, settings.min_confidence)
             rows[at] |= {"status": fault.status, "reason": fault.reason}
-    if found:
-        to_frame = np.array(crops["to_frame"][found].to_list()).reshape(-1, 2, 3)
-        hidden = [covered(visible_of(rows[at]), settings.min_visibility) for at in found]
-        described = _described(np.array(points), to_frame, hidden)
-        for at, values in zip(found, described, strict=True):
+    for points in found.values():  # measures change against the person's own
+        to_frame = np.array(crops["to_frame"][list(points)].to_list()).reshape(-1, 2, 3)
+        hidden = [covered(visible_of(rows[at]), settings.min_visibility) for at in points]
+        described = _described(np.array([*points.values()]), to_frame, hidden)
+        for at, values in zip(points, described, strict=True):
             rows[at] |= values
     notes = from_tables(config, "landmarks", crop=crop)
     tables.write(output, tables.frame("landmarks", rows), "landmarks", notes)

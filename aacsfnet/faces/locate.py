@@ -1,5 +1,6 @@
 """One face in a picture, by both detectors and the mesh, under a policy for several people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +17,11 @@ from aacsfnet.tables import Fault
 
 #: A face that moved or grew by more than this share of its square between frames is sought anew.
 _STEP = 0.15
+#: What is seen of a face that is followed is looked at again at each so many frames; in between the
+#: last look stands, so what comes before the face or leaves it is told two frames late at most.
+_LOOK_AGAIN = 3
+#: A glance may overlook a face up to this many times the height of those that it should see.
+_GLANCED = 1.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Located:
         faces: how many were found.
         confidence: the detector's score of this one; None where it was followed.
         visible: how much of it is seen.
+        since: for how many frames `visible` has stood.
     """
 
     mesh: Mesh
@@ -35,6 +42,7 @@ class Located:
     faces: int
     confidence: float | None
     visible: Visible
+    since: int = 0
 
 
 class _Candidate(NamedTuple):
@@ -132,10 +140,32 @@ class FaceLocator(Networks):
         moved = float(np.linalg.norm(now.center_xy - square.center_xy)) / square.side
         if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
             return None
-        visible = look_at(picture, mesh.points)
+        since = (last.since + 1) % _LOOK_AGAIN
+        visible = last.visible if since else look_at(picture, mesh.points)
         if visible.face < LEAST_SEEN:
             return None
-        return Located(mesh, placement_of(mesh.points), last.faces, None, visible)
+        return Located(mesh, placement_of(mesh.points), last.faces, None, visible, since)
+
+    def as_known(self, picture: np.ndarray, known: Sequence[Located]) -> bool:
+        """Return whether the detectors see the faces that are known, and no other.
+
+        They look at the whole picture, not at tiles of it: a fifth of the time of `locate_all`. A
+        known face that is too small for that passes.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            known: its faces, followed from the frame before.
+        """
+        faces, _, sees = self._finder.glance(picture)
+        placements = [each.placement for each in known]
+        met = [
+            [np.hypot(*(place[:2] - face.center_xy)) < place[2] / 2 for place in placements]
+            for face in faces
+        ]
+        return all(map(any, met)) and all(
+            place[2] < sees * _GLANCED or any(row[at] for row in met)
+            for at, place in enumerate(placements)
+        )
 
     def _confirmed(
         self, picture: np.ndarray, *, everyone: bool

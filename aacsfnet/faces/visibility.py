@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -109,8 +110,8 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
         points: `(478, 3)` in its pixels. What lies outside the picture is not seen.
     """
     view = evened(view_of(picture, points))
-    mirrored = _network()(np.ascontiguousarray(view[:, ::-1]))[_MIRRORED]
-    logits = (_network()(view) + mirrored).astype(np.float64) / 2
+    own, mirrored = _network()(np.stack([view, cv2.flip(view, 1)])).astype(np.float64)
+    logits = (own + mirrored[_MIRRORED]) / 2
     shares = 1 / (1 + np.exp(-logits))
     height, width = picture.shape[:2]
     last_xy = np.array([width, height]) - 0.5

@@ -1,5 +1,18 @@
-"""Scores for new pictures."""
+"""Scores for new pictures.
 
-from aacsfnet.inference.predictor import Predictor, ScoredFace
+The names listed in `__all__` are loaded on first use: the report reads explanations without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aacsfnet.inference.predictor import Predictor, ScoredFace
 
 __all__ = ["Predictor", "ScoredFace"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("aacsfnet.inference.predictor"), name)
+    raise AttributeError(f"module 'aacsfnet.inference' has no attribute {name!r}")

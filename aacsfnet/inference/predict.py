@@ -11,6 +11,7 @@ from math import isnan
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 
@@ -134,7 +135,7 @@ class Scorer:
     def rows(self, read: Iterable[Recording], told: Progress) -> Iterator[Row]:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
-        with extractor:
+        with extractor, _one_core_each():
             found = ((each.together, self._found(each, extractor, told)) for each in read)
             if self._neutral is None:
                 yield from self._scored(chain.from_iterable(rows for _, rows in found))
@@ -183,6 +184,17 @@ class Scorer:
 
 
 @contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Let OpenCV use one thread a call: what it resamples is small, and the cores are taken."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@contextmanager
 def _few_threads(predictor: Predictor) -> Iterator[None]:
     """Let a small network compute by one thread: more would take the core that finds faces."""
     before = torch.get_num_threads()
@@ -198,15 +210,14 @@ def _rows_of(recording: Recording, extractor: FilmExtractor, told: Progress) -> 
     """Yield the rows of one recording."""
     told.begin(recording.name, recording.expected)
     read: deque[Row] = deque()  # what is known of the frames that wait, in order
-    for frame in recording.frames:
+
+    def pictures() -> Iterator[np.ndarray | Fault]:
+        for frame in recording.frames:
+            read.append({"path": frame.path, "frame": frame.number, "time_s": frame.time_s})
+            yield frame.picture
+
+    for seen in extractor.frames(pictures(), alone=not recording.together):
         told.advance()
-        read.append({"path": frame.path, "frame": frame.number, "time_s": frame.time_s})
-        for seen in extractor.add(frame.picture):
-            yield from _rows_of_frame(seen, read.popleft())
-        if frame.alone:
-            for seen in extractor.finish():
-                yield from _rows_of_frame(seen, read.popleft())
-    for seen in extractor.finish():
         yield from _rows_of_frame(seen, read.popleft())
     told.end()
 

@@ -23,14 +23,12 @@ class Frame(NamedTuple):
         number: counted from 0, in its video or its sequence of pictures; 0 for a picture.
         time_s: presentation time, seconds; None for a picture.
         picture: `(H, W, 3)` uint8 RGB, or what is wrong.
-        alone: no other frame belongs to it.
     """
 
     path: str
     number: int
     time_s: float | None
     picture: np.ndarray | Fault
-    alone: bool = False
 
 
 class Recording(NamedTuple):
@@ -40,7 +38,8 @@ class Recording(NamedTuple):
         name: the video's or the folder's.
         expected: how many frames there are, about; 0: unknown.
         frames: read as they are asked for.
-        together: whether the frames show the same people, one after the other.
+        together: whether the frames show the same people, one after the other; else each stands
+            by itself.
     """
 
     name: str
@@ -77,7 +76,7 @@ def _pictures(files: list[Path], *, sequences: bool) -> Iterator[Frame]:
         folder, name = _located(file)
         picture = PictureReader(folder, Index().max_megapixels).read(name)
         number = position if sequences else 0
-        yield Frame(as_text(str(file)), number, None, picture, alone=not sequences)
+        yield Frame(as_text(str(file)), number, None, picture)
 
 
 def _located(file: Path) -> tuple[DataFolder, str]:

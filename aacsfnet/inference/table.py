@@ -19,6 +19,7 @@
 import csv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -69,21 +70,26 @@ class TextWriter:
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self._writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        names = []
+        self._columns: list[tuple[str, list[str]]] = []
         for field in SCHEMA:
             parts = [part.name for part in field.type] if pa.types.is_struct(field.type) else []
-            names += [f"{field.name}_{part}" for part in parts] or [field.name]
-        self._writer.writerow(names)
+            self._columns.append((field.name, parts))
+        self._writer.writerow(
+            chain.from_iterable(
+                [f"{name}_{part}" for part in parts] or [name] for name, parts in self._columns
+            )
+        )
 
     def write(self, row: Row) -> None:
         """Take one row."""
         values: list[str] = []
-        for field in SCHEMA:
-            value = row.get(field.name)
-            if pa.types.is_struct(field.type):
-                values += [_text((value or {}).get(part.name)) for part in field.type]
+        for name, parts in self._columns:
+            value = row.get(name)
+            if parts:
+                inner = value or {}
+                values += [_text(inner.get(part)) for part in parts]
             else:
-                values.append(f"{value:.6f}" if field.name == "time_s" and value else _text(value))
+                values.append(f"{value:.6f}" if name == "time_s" and value else _text(value))
         self._writer.writerow(values)
 
 

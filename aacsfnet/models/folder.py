@@ -1,22 +1,25 @@
-"""A model in a folder: `model.safetensors`, and `config.json` with all to rebuild it."""
+"""A model in a folder: `model.safetensors`, and `config.json` with all to rebuild it.
+
+The description is read where no torch is wanted, so what is heavy is imported where it is used.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from aacsfnet.errors import ModelFileError
 from aacsfnet.files import replacing
 from aacsfnet.layout import Trained
-from aacsfnet.models.create import create_model
-from aacsfnet.models.network import Network
+
+if TYPE_CHECKING:
+    from aacsfnet.models.network import Network
 
 FORMAT = 1
 
 
-def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
+def save_model(model: "Network", folder: Path, about: dict[str, Any]) -> None:
     """Write a network's weights and settings into a folder, each file atomically.
 
     Args:
@@ -24,6 +27,8 @@ def save_model(model: Network, folder: Path, about: dict[str, Any]) -> None:
         folder: made if it is not there.
         about: further entries of `config.json`: the label, how it was trained.
     """
+    from safetensors.torch import save_file
+
     description = {"format": FORMAT, "name": model.name, "settings": model.settings} | about
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     with replacing(Trained(folder).weights) as temporary:
@@ -37,6 +42,8 @@ def save_skipped(folder: Path, reason: str, **about: object) -> None:
 
     `about` holds further entries of `config.json`.
     """
+    from safetensors.torch import save_file
+
     for path in (Trained(folder).weights, Trained(folder).features):
         with replacing(path) as temporary:
             save_file({}, temporary)
@@ -77,12 +84,16 @@ def _read(folder: str | Path) -> dict[str, Any]:
     return description
 
 
-def load_model(folder: str | Path) -> Network:
+def load_model(folder: str | Path) -> "Network":
     """Return the network that a folder holds, in evaluation mode, on the CPU.
 
     Raises:
         ModelFileError: a file is missing, altered, or does not fit the other.
     """
+    from safetensors.torch import load_file
+
+    from aacsfnet.models.create import create_model
+
     description = read_description(folder)
     path = Trained(Path(folder)).weights
     try:

@@ -10,8 +10,7 @@ from aacsfnet import landmark_sets as sets
 from aacsfnet import tables
 from aacsfnet.evaluation.results import Results
 from aacsfnet.evaluation.statistics import Interval
-from aacsfnet.inference.explain.explain import models_of
-from aacsfnet.inference.explain.summary import Explained, summarise
+from aacsfnet.inference.explain.summary import Explained, models_of, summarise
 from aacsfnet.report.pictures import data_uri
 
 #: Side of a map on the page, pixels.

@@ -148,7 +148,7 @@ def calibration(results: Results, limits: Quality) -> Section | None:
     that person's own.
     """
     notes = [tables.notes(path).get("calibration") for path in results.paths("quality")]
-    noted: list[dict[str, Any]] = [each for each in notes if each]
+    noted: list[dict[str, Any]] = [person for shard in notes for person in shard or ()]
     curves: dict[str, Any] = {}
     rows: list[Section] = []
     for score, title in _CALIBRATED.items():

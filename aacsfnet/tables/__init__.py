@@ -9,6 +9,7 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 from aacsfnet.tables.parquet import carry, frame, labelled, notes, read, write
 from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_name, png_size
 from aacsfnet.tables.schemas import (
+    FUSED,
     KINDS,
     MEASURES,
     PAIN_MEASURES,
@@ -23,6 +24,7 @@ from aacsfnet.tables.schemas import (
 )
 
 __all__ = [
+    "FUSED",
     "KINDS",
     "MEASURES",
     "PAIN_MEASURES",

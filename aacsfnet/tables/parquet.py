@@ -83,13 +83,14 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
     unknown = set(table["status"].unique()) - set(STATUSES)
     if unknown:
         raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
-    slices = table.iter_slices(_SLICE) if len(table) else [table]
+    rows = _SLICE if PICTURE in expected.values() else _ROW_GROUP
+    slices = table.iter_slices(rows) if len(table) else [table]
     arrow = pa.concat_tables([_as_parquet_holds_it(each.to_arrow()) for each in slices])
     metadata = {"aacsfnet": json.dumps({"stage": stage} | (notes or {}))}
     if PICTURE in expected.values():
         features = {field.name: _feature(field.type) for field in arrow.schema}
         metadata["huggingface"] = json.dumps({"info": {"features": features}})
-    with replacing(path) as temporary:
+    with replacing(path, arrow.nbytes) as temporary:
         plain = arrow.replace_schema_metadata(metadata)
         # A dictionary of pictures or points would only cost time and space.
         repeating = [name for name, kind in expected.items() if kind == pl.String]

@@ -60,6 +60,8 @@ VISIBLE = tuple(f"visible_{region}" for region in REGIONS)
 
 #: Parts of a picture in which `aacsfnet explain` sums up what a network reads.
 PARTS = ("brows", "lids", "nose", "lips", "rest of face", "hair and background")
+#: What stands for the whole network there, beside the names of its branches.
+FUSED = "fused"
 _SHARES = pl.Struct(dict.fromkeys(PARTS, pl.Float32))
 
 Columns = dict[str, Any]  # name -> Polars type
@@ -137,7 +139,7 @@ SCHEMAS: dict[str, Columns] = {
         # Facial measures by name, interocular distances; null where a region they rest on is
         # covered (landmarks.min_visibility):
         "measures": _MEASURES,
-        "changes": _MEASURES,  # the same against the person's median over the shard
+        "changes": _MEASURES,  # the same against the person's median in the shard
     },
     "prompts": _IMAGE
     | _KIND
@@ -218,7 +220,7 @@ SCHEMAS: dict[str, Columns] = {
     | {
         "fold": pl.Int64,  # that held the subject out
         "seed": pl.Int64,
-        "branch": pl.String,  # a branch of the network, or "fused": all of it
+        "branch": pl.String,  # a branch of the network, or FUSED
         "prediction": pl.Float64,
         "amount": pl.Float64,  # sum of the attribution over the picture, units of the label
         "shares": _SHARES,  # of the attribution, by region; null: the network ignores the picture

@@ -39,13 +39,13 @@ def precision(device: torch.device) -> str:
 
 
 def environment(device: torch.device) -> dict[str, str | None]:
-    """Return the versions, the device and the precision that a result depends on."""
+    """Return the versions, device, precision and order of sums that a result depends on."""
     about = {
         "commit": commit(),
         "python": platform.python_version(),
         "device": devices.name(device),
         "precision": precision(device),
-        "threads": str(torch.get_num_threads()),
+        **devices.sums(device),
     }
     return versions("aacsfnet") | about | versions("torch", "timm", "lightning", "numpy")
 

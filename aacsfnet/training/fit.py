@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lightning.pytorch as lightning
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -79,7 +80,8 @@ def fit(
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
             callbacks=_callbacks(settings, state, bool(len(validation))),
-            plugins=[AtomicCheckpoints()],
+            # One process on one device, whatever SLURM_* variables say of the job around it.
+            plugins=[AtomicCheckpoints(), LightningEnvironment()],
             logger=logger,
             log_every_n_steps=1,
             enable_progress_bar=False,
@@ -131,6 +133,8 @@ def _quiet() -> Iterator[None]:
         # The loaders fetch by themselves, so they have no workers to count.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
+        # A job of Slurm is one process, which needs no srun.
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*")
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
         warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
         yield

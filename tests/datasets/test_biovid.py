@@ -101,7 +101,7 @@ def test_the_stage_fills_the_planned_shards(root, configured, tmp_path):
     )
     index(config, tmp_path / "out.parquet")
     rows = tables.read(tmp_path / "out.parquet")
-    planned = shards_of(open_dataset(config).subjects(), 4)
+    planned = shards_of(open_dataset(config).subjects(), 4, 4)
     assert dict(rows.group_by("shard").len().iter_rows()) == planned
 
 

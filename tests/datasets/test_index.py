@@ -92,6 +92,21 @@ def test_shards_are_dealt_as_planned(subjects, shard_frames):
         assert part["subject"].n_unique() == 1
 
 
+@given(
+    st.dictionaries(TEXT, st.integers(1, 30), min_size=1, max_size=9),
+    st.integers(1, 9),
+    st.integers(0, 40),
+)
+def test_shared_shards_hold_whole_subjects(subjects, shard_frames, packed_frames):
+    names = [name for name, frames in sorted(subjects.items()) for _ in range(frames)]
+    dealt = deal(pl.DataFrame({"subject": names}), subjects, shard_frames, packed_frames)
+    found = dict(dealt.group_by("shard").len().iter_rows())
+    assert found == shards_of(subjects, shard_frames, packed_frames)
+    assert max(found.values()) <= shard_frames
+    for _, part in dealt.group_by("shard"):
+        assert part["subject"].n_unique() == 1 or len(part) <= packed_frames
+
+
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=2, max_size=2, unique=True))
 def test_frame_ids_are_unambiguous(names):
     first, second = (frame_id(*name) for name in names)

@@ -232,7 +232,8 @@ HOSTILE_SUBJECTS = [
 def test_hostile_subjects_keep_their_names_and_have_safe_shards(make_manifest, tmp_path):
     pictures = tuple(f"p{i}.png" for i in range(len(HOSTILE_SUBJECTS)))
     lines = [f'{p},"{s}",1\n' for p, s in zip(pictures, HOSTILE_SUBJECTS, strict=True)]
-    config = make_manifest("path,subject,label\n" + "".join(lines), pictures)
+    text = "path,subject,label\n" + "".join(lines)
+    config = make_manifest(text, pictures, index__packed_frames=0)
     index(config, tmp_path / "out.parquet")
     rows = tables.read(tmp_path / "out.parquet")
     assert set(rows["subject"]) == set(HOSTILE_SUBJECTS)

@@ -20,7 +20,8 @@ def differing(one, other):
 
 @pytest.fixture
 def manifest(tmp_path, configured):
-    def make(text, **keys):
+    def make(text, index__packed_frames=0, **keys):
+        keys["index__packed_frames"] = index__packed_frames
         (tmp_path / "m.csv").write_text(text)
         return told(configured("manifest", file=tmp_path / "m.csv", **keys))
 

@@ -235,7 +235,7 @@ def test_the_stage_deals_subjects_into_the_planned_shards(unbc_tree, configured,
     for output in ("a", "b"):
         index(config, tmp_path / output)
     rows = tables.read(tmp_path / "a")
-    planned = shards_of(open_dataset(config).subjects(), 4)
+    planned = shards_of(open_dataset(config).subjects(), 4, 4)
     assert dict(rows.group_by("shard").len().iter_rows()) == planned
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 

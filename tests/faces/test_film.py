@@ -15,12 +15,17 @@ from .test_stages import manifest, run
 
 
 def seen(extractor, pictures):
-    found = []
-    for picture in pictures:
-        found += extractor.add(picture)
-        # Constant memory: what the neighbours and smoothing by 4 may wait for.
-        assert len(extractor._frames) <= NEAR + 9
-    found += extractor.finish()
+    found, taken = [], []
+
+    def given():
+        for picture in pictures:
+            taken.append(picture)
+            # Constant memory: what the neighbours, smoothing by 4 and other threads may wait for.
+            assert len(taken) - len(found) <= NEAR + 9 + 8
+            yield picture
+
+    for frame in extractor.frames(given()):
+        found.append(frame)  # noqa: PERF402 - `given` counts them
     assert [frame.at for frame in found] == list(range(len(pictures)))
     return found
 

@@ -14,7 +14,8 @@ from aacsfnet.datasets.index import index
 from aacsfnet.errors import DataError
 from aacsfnet.faces.crop import crop
 
-DEMO = {"dataset": "demo", "index": {"demo": {"subjects": 3, "sequences": 1, "frames": 2}}}
+SMALL = {"subjects": 3, "sequences": 1, "frames": 2}
+DEMO = {"dataset": "demo", "index": {"demo": SMALL, "packed_frames": 0}}
 
 
 @pytest.mark.parametrize("shard", ["s01.00", "s001.01", "", "S001.00"])

@@ -9,14 +9,14 @@ from torch import nn
 import aacsfnet
 from aacsfnet.config import Config
 from aacsfnet.errors import LeakError, SettingsError
-from aacsfnet.inference.explain.attribution import FUSED, attributions
+from aacsfnet.inference.explain.attribution import attributions
 from aacsfnet.inference.explain.explain import _check_held_out, choose, explain
 from aacsfnet.inference.explain.regions import MeanFace, regions_of
 from aacsfnet.inference.explain.summary import summarise
 from aacsfnet.models.network import Network
 from aacsfnet.rendering.render import Pose, render
 from aacsfnet.rendering.sequences import person_of
-from aacsfnet.tables import PARTS, encode_png
+from aacsfnet.tables import FUSED, PARTS, encode_png
 
 SIDE = 96
 

@@ -70,8 +70,8 @@ def test_predictions_are_those_of_the_predictor_on_the_same_crops(film, model, t
         open_stream(DataFolder(film[0].parent), film[0].name, 64.0) as stream,
         FilmExtractor(*settings, everyone=True) as extractor,
     ):
-        seen = [one for frame in stream for one in extractor.add(frame.picture)]
-        faces = [face for frame in [*seen, *extractor.finish()] for face in frame.faces.values()]
+        seen = extractor.frames(frame.picture for frame in stream)
+        faces = [face for frame in seen for face in frame.faces.values()]
     scores = aacsfnet.Predictor(model).predict([face.crop for face in faces])
     ok = table.filter(status="ok")
     np.testing.assert_allclose(ok["prediction"], scores, atol=1e-4)

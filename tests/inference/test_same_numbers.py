@@ -134,8 +134,7 @@ def test_signs_in_use_are_those_of_training(run):
             cv2.imread(str(folder / "frames" / f"{name}.png"))[..., ::-1].copy()
             for name in told["frame_id"]
         ]
-        seen = [one for picture in pictures for one in extractor.add(picture)]
-        faces = [frame.faces[0] for frame in [*seen, *extractor.finish()]]
+        faces = [frame.faces[0] for frame in extractor.frames(pictures)]
     signs = face_signs(
         np.array([face.pose[:2] for face in faces]),
         np.array([frame_pixels(face.to_frame) for face in faces]),

@@ -64,6 +64,19 @@ def test_the_guard_sees_an_attempt(shut, tmp_path):
     assert "look up 'example.com'" in (tmp_path / "attempts.txt").read_text()
 
 
+def test_onnxruntime_reports_nothing_and_keeps_no_identity(tmp_path):
+    pytest.importorskip("onnxruntime")
+    for first in ("", "import aacsfnet; "):
+        home = tmp_path / (first.strip() or "without")
+        home.mkdir()
+        environment = os.environ | {"HOME": str(home)}
+        environment.pop("ORT_DISABLE_TELEMETRY", None)
+        code = f"{first}import onnxruntime, time; time.sleep(1)"
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+        kept = [path.name for path in home.rglob("*") if path.is_file()]
+        assert ("deviceid" in kept) == (not first)
+
+
 @pytest.mark.slow
 def test_every_stage_and_tool_runs_without_a_network(shut, study, tiny, tmp_path):
     demo = study(tiny)

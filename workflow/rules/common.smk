@@ -1,7 +1,9 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
+import logging
 import os
 import sys
 from functools import cache
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -10,15 +12,21 @@ from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
-from aacsfnet import premises
+from aacsfnet import premises, surroundings
 from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
 from aacsfnet.workflow import Workflow
 
+# No traceback for each line that a full disk does not take.
+logging.raiseExceptions = False
+
 try:
-    PLAN = Workflow(config)
-    if workflow.is_main_process:  # not in the processes that run single jobs
+    if not workflow.is_main_process:  # one that runs single jobs, on a node say
+        PLAN = Workflow.of_job(config)
+    else:
+        PLAN = Workflow(config)
+        surroundings.check_records(Path.cwd(), Path(workflow.main_snakefile))
         given = (
             workflow.overwrite_configfiles
         )  # laid over those that the Snakefile names
@@ -33,9 +41,20 @@ onstart:
     for warning in premises.warnings(PLAN.config):
         logger.warning(f"{warning.key}: {warning.message}; {warning.advice}")
     try:
+        if workflow.executor_plugin.name == "slurm":
+            ask_slurm()
         PLAN.hold()
     except AacsfnetError as error:
         raise WorkflowError(str(error)) from None
+    os.environ.update(PLAN.environment())
+    for words in surroundings.oddities(LAYOUT.lock):
+        logger.warning(words)
+
+
+# A job that cannot even write its log says nothing.
+onerror:
+    for words in filter(None, {surroundings.scarce(LAYOUT.folder)}):
+        logger.error(words)
 
 
 LAYOUT = PLAN.layout
@@ -49,15 +68,21 @@ wildcard_constraints:
     fold="[0-9]+",
 
 
+# Used with --software-deployment-method apptainer alone.
+container: os.environ.get("AACSFNET_IMAGE", f"{workflow.basedir}/aacsfnet.sif")
+
+
+DEPLOYED = workflow.deployment_settings.deployment_method & {
+    DeploymentMethod.CONDA,
+    DeploymentMethod.APPTAINER,
+}
+
 # Jobs find the package without its being installed in each stage's environment, and, where no
 # environment is deployed, the Python that runs Snakemake.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-    + (
-        ""
-        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-        else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; "
-    )
+    f"set -euo pipefail; source {workflow.basedir!r}/workflow/killed.sh; "
+    f"export PYTHONPATH={workflow.basedir!r}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    + ("" if DEPLOYED else f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; ")
 )
 
 
@@ -119,6 +144,21 @@ def first(stage):
         and why("index", wildcards)
         and why(stage, wildcards)
         else []
+    )
+
+
+def ask_slurm():
+    """Refuse a run that Slurm would refuse, or that would wait for it without end."""
+    from aacsfnet.doctor.cluster import check
+
+    kinds = {}  # one job of each rule, or of each group of rules
+    for job in workflow.dag.needrun_jobs():
+        if not job.is_local:
+            kinds.setdefault(job.group or job.rule.name, job)
+    check(
+        [(workflow.dag.get_job_group(job) or job).resources for job in kinds.values()],
+        workflow.executor_settings.status_command,
+        workflow.executor_settings.init_seconds_before_status_checks,
     )
 
 

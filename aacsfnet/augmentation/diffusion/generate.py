@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 15
+#: Tokens of a chunk of a prompt, without those that start and end it.
+_CHUNK = 75
 #: What a recipe says of one picture, besides what became of it.
 _OF_THE_PLAN = (
     *("kind", "variant", "label", "units", "source_units", "strength"),
@@ -62,6 +64,8 @@ def generate(
         for row in plan
         if row["kind"] == kind and row["status"] == "ok"
     ]
+    chunks = most_chunks(wanted)
+    wanted.sort(key=lambda row: chunks[row["subject"]])
     made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
     rows = [made.get(row["image_id"]) or _row(row) for row in plan]
     notes = from_tables(
@@ -69,6 +73,18 @@ def generate(
     )
     tables.write(output, tables.frame("generate", rows), "generate", notes)
     Unfinished(output, "").clear()
+
+
+def most_chunks(plan: list[Row]) -> dict[str, int]:
+    """Return how many chunks the longest prompt of each subject has.
+
+    That length enters the last bits of the subject's pictures, so nobody else's may count.
+    """
+    found: dict[str, int] = {}
+    for row in plan:
+        chunks = -(-(row["tokens"] - 2) // _CHUNK)
+        found[row["subject"]] = max(found.get(row["subject"], 1), chunks)
+    return found
 
 
 def _row(row: Row) -> Row:
@@ -100,6 +116,7 @@ def _make(
         facts = _facts(settings, files, recipe) | {
             "compiled": compiled,
             "device": devices.name(device),
+            **devices.sums(device),
         }
         if checker is not None:
             facts["safety_checker"] = checker.facts
@@ -111,11 +128,17 @@ def _make(
         left = wanted[len(rows) :]
         if left:
             generator = _generator(settings, files, recipe, (device, dtype, compiled))
-            texts = ("prompt", "negative_prompt")
-            generator.encode_texts({row[text] for row in wanted for text in texts})
-            job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
-            drawn = files.landmarks_controlnet is not None
-            rows += job.run(left, _tasks(left, tables, drawn))
+            tasks = _tasks(left, tables, files.landmarks_controlnet is not None)
+            chunks = most_chunks(wanted)
+            for length in sorted(set(chunks.values())):
+                own = [row for row in wanted if chunks[row["subject"]] == length]
+                generator.encode_texts(
+                    {row[text] for row in own for text in ("prompt", "negative_prompt")}
+                )
+                part = [row for row in left if chunks[row["subject"]] == length]
+                start = len(rows) - (len(wanted) - len(left))
+                job = _Job(generator, facts, checker and checker.to(device), unfinished, len(rows))
+                rows += job.run(part, tasks[start : start + len(part)])
     return {row["image_id"]: row for row in rows}
 
 
@@ -167,18 +190,14 @@ class _Job:
     already: int  # pictures finished by an earlier job
 
     def run(self, wanted: list[Row], tasks: "list[StoredTask]") -> list[Row]:
-        """Return the rows; a thread encodes and stores a batch while the next one is made."""
+        """Return the rows; a thread finishes and stores a batch while the next one is drawn."""
         start = told = time.monotonic()
-        with ThreadPoolExecutor(1) as encoder:
+        with ThreadPoolExecutor(1) as finisher:
             stored, first = [], 0
             for drawn in self.generator.generate(tasks):
-                batch = [
-                    _complete(task, result)
-                    for task, result in zip(tasks[first:], drawn, strict=False)
-                ]
-                scores = self._scores(batch)
-                stored.append(encoder.submit(self._finish, wanted, first, batch, scores))
-                first += len(batch)
+                part = slice(first, first + len(drawn))
+                stored.append(finisher.submit(self._finish, wanted[part], tasks[part], drawn, part))
+                first += len(drawn)
                 now = time.monotonic()
                 if now - told >= _REPORT_SECONDS or first == len(tasks):
                     told = now
@@ -192,14 +211,14 @@ class _Job:
         return [next(scores, None) if result.picture is not None else None for result in batch]
 
     def _finish(
-        self, wanted: list[Row], first: int, batch: "list[Result]", scores: list[float | None]
+        self, plan: list[Row], tasks: "list[StoredTask]", drawn: "list[Result]", part: slice
     ) -> list[Row]:
-        plan = wanted[first : first + len(batch)]
+        batch = [_complete(task, result) for task, result in zip(tasks, drawn, strict=True)]
         done = [
             _finished(row, result, self.facts) | {"safety_score": score}
-            for row, result, score in zip(plan, batch, scores, strict=True)
+            for row, result, score in zip(plan, batch, self._scores(batch), strict=True)
         ]
-        self.unfinished.add(self.already + first, done)
+        self.unfinished.add(self.already + part.start, done)
         return done
 
 

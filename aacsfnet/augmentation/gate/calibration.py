@@ -9,7 +9,7 @@ A person's bounds come from that person's own frames alone. A generated picture 
 where its person is, so no bound ever sees a held-out person, whatever the folds are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +29,7 @@ from aacsfnet.tables import PAIN_MEASURES
 
 #: Labels that differ by at least this share of their range count as different: 2 of PSPI's 16.
 APART = 1 / 8
-#: Frames of one shard that are compared at most; they are spread evenly over all of them.
+#: Frames of a person in one shard that are compared at most; they are spread evenly over all.
 MOST_FRAMES = 400
 #: Fewer pairs of either kind, or a smaller area under the ROC curve, calibrate nothing.
 ENOUGH_PAIRS, ENOUGH_AREA = 100, 0.7
@@ -231,11 +231,16 @@ def with_labels(faces: pl.DataFrame, index: Path) -> pl.DataFrame:
     return tables.labelled(faces, own)
 
 
+def by_subject(faces: pl.DataFrame) -> Iterator[tuple[tuple[str], pl.DataFrame]]:
+    """Yield each subject of a table, and that subject's rows in their order."""
+    return iter(faces.group_by("subject", maintain_order=True))  # type: ignore[arg-type]
+
+
 def _pooled_pairs(files: Sequence[Path], index: Path, label: Label) -> dict[str, Pairs]:
     columns = ["frame_id", "subject", "status", "measures"]
     faces = (with_labels(tables.read(file, columns), index) for file in files)
-    shards = [pairs_of(rows.to_dicts(), label) for rows in faces]
-    pooled = {score: pool([shard[score] for shard in shards]) for score in BOUNDS}
+    people = [pairs_of(own.to_dicts(), label) for rows in faces for _, own in by_subject(rows)]
+    pooled = {score: pool([person[score] for person in people]) for score in BOUNDS}
     for counted in pooled.values():
         if not counted.same_pairs or not counted.different_pairs:
             raise DataError(

@@ -28,7 +28,7 @@ from aacsfnet.config import Config, Prompts
 from aacsfnet.datasets import Label, open_dataset
 from aacsfnet.datasets.shards import noted_rows
 from aacsfnet.errors import SettingsError
-from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_face
+from aacsfnet.faces.action_units import estimated_units, known_or_estimated, usual_faces
 from aacsfnet.faces.visibility import SEEN_ON, covered, hidden_units, visible_of
 from aacsfnet.facs import ACTION_UNITS
 from aacsfnet.made import from_tables
@@ -44,7 +44,7 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     Args:
         config: `dataset`, `index`, `seed`, `prompts`, `generate.model`, `crop.size` and
             `landmarks.min_visibility` are used.
-        index: table of the whole index; only the shard's subject is read of it.
+        index: table of the whole index; only the shard's subjects are read of it.
         landmarks: table of the shard.
         output: table to write.
 
@@ -62,12 +62,14 @@ def prompts(config: Config, index: Path, landmarks: Path, output: Path) -> None:
     subjects = faces["subject"].unique().to_list()
     own = tables.read(index, where=pl.col("subject").is_in(subjects))
     faces = tables.labelled(faces, own)
-    planner = Planner(config, label, own.filter(status="ok"))
+    usable = own.filter(status="ok").partition_by("subject", as_dict=True)
+    planners = {who: Planner(config, label, usable.get((who,), own.clear())) for who in subjects}
     coded = own.join(faces, on="frame_id", how="semi").iter_rows(named=True)
     by_frame = {row["frame_id"]: row for row in coded}
-    usual = usual_face([row["measures"] for row in faces.iter_rows(named=True) if _is_ok(row)])
+    usual_of = usual_faces(faces.iter_rows(named=True))
     rows: list[dict[str, Any]] = []
     for face in faces.iter_rows(named=True):
+        planner, usual = planners[face["subject"]], usual_of[face["subject"]]
         kept = tables.carry(face, "prompts")
         pictures = planner.of(face) if _is_ok(face) else []
         if not pictures:

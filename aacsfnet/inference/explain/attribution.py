@@ -5,9 +5,7 @@ from torch import Tensor
 
 from aacsfnet.models.network import AACSFNet, Network
 from aacsfnet.models.scoring import scored
-
-#: The whole network, beside the names of its branches.
-FUSED = "fused"
+from aacsfnet.tables import FUSED
 
 
 def attributions(model: Network, pictures: Tensor) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ from aacsfnet.config import Config
 from aacsfnet.devices import lease
 from aacsfnet.errors import DataError, LeakError, SettingsError
 from aacsfnet.evaluation.results import Results
-from aacsfnet.files import digest_of
 from aacsfnet.inference.explain.attribution import attributions
 from aacsfnet.inference.explain.regions import MeanFace, regions_of
+from aacsfnet.inference.explain.summary import models_of
 from aacsfnet.layout import Layout, Trained
 from aacsfnet.models.folder import is_skipped, load_model, read_description
 from aacsfnet.models.pictures import resized, to_float
@@ -106,15 +106,6 @@ def choose(predictions: pl.DataFrame, frames: int) -> pl.DataFrame:
     )
     of_level = pl.col("place").rank("dense").over("subject", level)
     return ordered.filter(of_level <= frames).drop("place").sort("seed", "fold", "frame_id")
-
-
-def models_of(layout: Layout, experiment: str) -> dict[str, str]:
-    """Return the checksum of each network of an experiment, by seed and fold."""
-    return {
-        f"{each.folder.parent.name}/{each.folder.name}": digest_of(each.weights)
-        for each in layout.experiment(experiment).trained()
-        if each.weights.is_file()
-    }
 
 
 def _check_held_out(chosen: pl.DataFrame, splits: pl.DataFrame) -> None:

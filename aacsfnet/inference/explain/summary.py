@@ -1,4 +1,7 @@
-"""Attributions of many frames as figures: shares by region, with people resampled, and maps."""
+"""Attributions of many frames as figures: shares by region, with people resampled, and maps.
+
+The report reads them, without torch.
+"""
 
 from dataclasses import dataclass
 
@@ -7,8 +10,9 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.evaluation.statistics import Interval, interval, resamples
-from aacsfnet.inference.explain.attribution import FUSED
-from aacsfnet.tables import PARTS
+from aacsfnet.files import digest_of
+from aacsfnet.layout import Layout
+from aacsfnet.tables import FUSED, PARTS
 
 #: Levels are put together until no more than so many groups are left.
 MOST_GROUPS = 6
@@ -57,6 +61,15 @@ class Explained:
     def branches(self) -> list[str]:
         """The branches, the whole network last."""
         return list(self.shares)
+
+
+def models_of(layout: Layout, experiment: str) -> dict[str, str]:
+    """Return the checksum of each network of an experiment, by seed and fold."""
+    return {
+        f"{each.folder.parent.name}/{each.folder.name}": digest_of(each.weights)
+        for each in layout.experiment(experiment).trained()
+        if each.weights.is_file()
+    }
 
 
 def summarise(rows: pl.DataFrame, count: int, confidence: float) -> Explained:

@@ -58,6 +58,8 @@ def test_the_recipe_tells_every_value_in_force(run_shard, settings):
         "pipeline": "sd-controlnet",
         "compiled": False,
         "device": "cpu",
+        "threads": str(torch.get_num_threads()),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
     }
     assert {key: first[key] for key in told} == told
 

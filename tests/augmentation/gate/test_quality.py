@@ -3,7 +3,8 @@ import pytest
 
 from aacsfnet import tables
 from aacsfnet.augmentation.edit.start import finished_of, start_of
-from aacsfnet.augmentation.gate.quality import faults, quality, witness_of
+from aacsfnet.augmentation.gate.judge import faults
+from aacsfnet.augmentation.gate.quality import quality, witness_of
 from aacsfnet.config import Quality, validate
 from aacsfnet.errors import SettingsError
 from aacsfnet.faces.geometry import measure_all
@@ -231,7 +232,7 @@ def test_every_score_is_a_column_with_a_value(judged, face_picture):
 
 def test_the_bound_and_its_pairs_are_noted(judged, face_picture, shard):
     judged(face_picture)
-    noted = tables.notes(shard["quality"])["calibration"]
+    (noted,) = tables.notes(shard["quality"])["calibration"]
     assert noted["bound"] == 0.06  # six pairs tell nothing, so the settings' bound holds
     pairs = noted["pairs"]["measure_difference"]
     assert (pairs["same_pairs"], pairs["different_pairs"]) == (1, 5)

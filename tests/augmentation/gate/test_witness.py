@@ -19,7 +19,7 @@ from aacsfnet.augmentation.gate.witness import (
 from aacsfnet.errors import ModelFileError
 from aacsfnet.faces import FaceExtractor
 from aacsfnet.facs import HIGHEST, PSPI_UNITS
-from benchmarks.witness import RESULTS
+from benchmarks.records import RESULTS
 from tools.witness import group_of
 
 #: What the mesh sees least of, and what closes the eyes.
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_fails():
 def test_the_card_tells_the_figures_that_were_measured():
     card = (BUNDLED / "README.md").read_text(encoding="utf-8")
     newest = max(RESULTS.glob("witness-*.json"))
-    results = json.loads(newest.read_text())["results"]
+    results = json.loads(newest.read_text())["result"]
     assert newest.name in card
     for unit in PSPI_UNITS:
         alone, whole = (results["rendered"]["units"][unit][kind] for kind in ("alone", "all"))

@@ -1,0 +1,56 @@
+"""Work ahead of whoever uses it, in a thread of its own."""
+
+from collections.abc import Generator, Iterable
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """What follows the last item: the error that ended them, if one did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
+    """Yield items in their order, made by another thread.
+
+    An error that ends them is raised here. Whoever stops early stops that thread too, before the
+    next item; it has ended when this generator is closed.
+
+    Args:
+        items: used by that thread alone, and closed there if it is a generator.
+        most: so many wait at most to be asked for.
+    """
+    made: SimpleQueue[T | _End] = SimpleQueue()
+    room, stopped = Semaphore(most - 1), Event()
+
+    def make() -> None:
+        end = _End()
+        try:
+            for item in items:
+                made.put(item)
+                room.acquire()
+                if stopped.is_set():
+                    break
+            if (close := getattr(items, "close", None)) is not None:
+                close()
+        except BaseException as error:
+            end = _End(error)
+        made.put(end)
+
+    thread = Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := made.get(), _End):
+            room.release()
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        room.release()
+        thread.join()

@@ -1,0 +1,52 @@
+"""Faces followed from frame to frame: when a newcomer, a loss and a cover are noticed."""
+
+import numpy as np
+import pytest
+
+from aacsfnet.config import Crop
+from aacsfnet.faces.crop import REDETECT
+from aacsfnet.faces.following import FilmLocator
+from aacsfnet.faces.locate import FaceLocator
+from aacsfnet.rendering.occluders import occlude
+from aacsfnet.rendering.people import Person
+from aacsfnet.rendering.render import Pose, render
+
+
+@pytest.fixture(scope="module")
+def followed():
+    with FilmLocator(Crop(mode="video"), everyone=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def twins(photograph):
+    """The photograph beside itself: two faces of a fifth of the picture's width."""
+    return np.hstack([photograph[:300, 90:370]] * 2)
+
+
+def test_a_newcomer_is_noticed_at_the_next_glance(followed, twins):
+    alone = twins.copy()
+    alone[:, 280:] = 120
+    followed.begin()
+    counts = [len(followed.locate(alone if at < 3 else twins).found) for at in range(REDETECT + 1)]
+    assert counts == [1] * REDETECT + [2]
+
+
+def test_a_cover_is_told_two_frames_late_at_most(followed):
+    made = render(Person.from_seed(52), {}, Pose(face_height=0.6), size=224)
+    masked = occlude(made.picture, made.landmarks_px, "mask", np.random.default_rng(5)).picture
+    followed.begin()
+    seen = [
+        followed.locate(picture).found[0].visible.regions["mouth"]
+        for picture in [made.picture, masked, masked, masked]
+    ]
+    assert seen[0] > 0.9
+    assert seen[3] < 0.5
+
+
+def test_what_is_known_is_compared_with_what_is_there(locator: FaceLocator, twins):
+    both = locator.locate_all(twins)
+    assert len(both) == 2
+    assert locator.as_known(twins, both)
+    assert not locator.as_known(twins, both[:1])
+    assert not locator.as_known(np.full_like(twins, 120), both)
