@@ -263,7 +263,7 @@ def disturbed(base: Study, folder: Path, stage: str, kind: str, chance: random.R
     if kind == "full":
         hit = overfill(study, stage, chance.randrange(0, 20_000))
     else:
-        hit = kill(study, stage, kind, chance.uniform(0, seconds_of(base, stage)))
+        hit = kill(study, stage, kind, chance.uniform(0, 0.8 * seconds_of(base, stage)))
     study.run(stage)
     if wrong := differences(study, base.files()):
         raise RuntimeError(f"{kind} in {stage}: differ: {', '.join(wrong)}")
@@ -282,16 +282,16 @@ def seconds_of(base: Study, stage: str) -> float:
     return float(path.read_text().splitlines()[1].split("\t")[0])
 
 
-def faults(
-    folder: Path, kills: int, full: int, seed: int
-) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
-    """Disturb so many runs; return how many by kind and stage, and in how many a job was hit."""
+def faults(folder: Path, kills: int, full: int, seed: int) -> Iterator[tuple[str, str, bool]]:
+    """Disturb so many runs; yield kind, stage and whether a job was hit of each that came out equal.
+
+    Raises:
+        RuntimeError: as `disturbed`.
+    """
     chance = random.Random(seed)  # noqa: S311 no secret
     base = undisturbed(folder)
     kinds = [KINDS[number % len(KINDS)] for number in range(kills)] + ["full"] * full
     chance.shuffle(stages := list(STAGES))
-    tried: Counter[tuple[str, str]] = Counter()
-    hits: Counter[tuple[str, str]] = Counter()
     for number, kind in enumerate(kinds):
         stage = stages[number % len(stages)]
         for _ in range(_TRIES):  # until a job was at work when it came
@@ -304,10 +304,7 @@ def faults(
             shutil.rmtree(place)
             if hit:
                 break
-        tried[kind, stage] += 1
-        hits[kind, stage] += hit
-        print(f"{number + 1}: {kind} in {stage}: {'hit' if hit else 'missed'}, equal", flush=True)
-    return tried, hits
+        yield kind, stage, hit
 
 
 def main() -> None:
@@ -318,14 +315,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     os.environ.pop(runs.VARIABLE, None)
-    began = time.monotonic()
+    began, done, hits = time.monotonic(), 0, Counter[str]()
     with tempfile.TemporaryDirectory(prefix="aacsfnet-faults-") as name:
-        tried, hits = faults(Path(name), given.kills, given.full, given.seed)
-    found = {
-        "equal": sum(tried.values()),
-        "of": given.kills + given.full,
-        "jobs hit": {f"{kind} in {stage}": count for (kind, stage), count in sorted(hits.items())},
-    }
+        try:
+            for kind, stage, hit in faults(Path(name), given.kills, given.full, given.seed):
+                done += 1
+                hits[f"{kind} in {stage}"] += hit
+                words = "hit" if hit else "came after the job's end"
+                print(f"{done}: {kind} in {stage}: {words}, equal", flush=True)
+        except KeyboardInterrupt:
+            print("stopped")
+    found = {"equal": done, "of": given.kills + given.full, "jobs hit": dict(sorted(hits.items()))}
     record("faults", found, time.monotonic() - began, seed=given.seed)
 
 

@@ -1,14 +1,46 @@
 """The steps of Dockerfile and apptainer.def, in a plain Debian root instead of an image."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = '{"index": {"demo": {"subjects": 4, "frames": 2, "picture_size": 96}}}'
+
+
+@contextmanager
+def pip_as_here(root):
+    """Yield pip's settings as variables, with the files and folders that they name in the root."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    settings = {}
+    for key, value in re.findall(r"^[^.=]+\.([a-z-]+)=(.*)$", listed, re.M):
+        settings[f"PIP_{key.upper().replace('-', '_')}"] = ast.literal_eval(value)
+    bound = []
+    try:
+        local = re.findall(r"(?:^|\s)(?:file://)?(/\S+)", "\n".join(settings.values()))
+        for path in map(Path, local):
+            # An index of files names files beside it.
+            source = path.parent if path.name == "simple" else path
+            target = root / source.relative_to("/")
+            if source.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                subprocess.run(["mount", "--bind", str(source), str(target)], check=True)
+                bound.append(target)
+        if cert := settings.get("PIP_CERT"):
+            shutil.copy(cert, root / "etc" / "certificates-of-the-host.crt")
+            settings["PIP_CERT"] = "/etc/certificates-of-the-host.crt"
+        yield settings
+    finally:
+        for target in bound:
+            subprocess.run(["umount", "--lazy", str(target)], check=True)
 
 
 @pytest.mark.slow
@@ -24,19 +56,16 @@ def test_the_steps_make_of_plain_debian_what_runs_a_stage(tmp_path):
         target = root / "opt" / "aacsfnet" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
-    for name in ("resolv.conf", "pip.conf", "hosts"):  # how this machine reaches the indexes
-        if Path("/etc", name).is_file():
-            shutil.copy(Path("/etc", name), root / "etc" / name)
+    for name in ("resolv.conf", "hosts"):
+        shutil.copy(Path("/etc", name), root / "etc" / name)
+    with pip_as_here(root) as settings:
 
-    def inside(*command):
-        environment = {"PATH": "/opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
-        environment |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
-        done = subprocess.run(
-            ["chroot", str(root), *command], env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-        return done.stdout
+        def inside(*command):
+            environment = {"PATH": "/opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+            words = ["chroot", str(root), *command]
+            done = subprocess.run(words, env=environment | settings, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
 
-    inside("sh", "/opt/aacsfnet/containers/steps.sh")
-    inside("aacsfnet", "index", "--config", SETTINGS, "--output", "/tmp/index.parquet")
+        inside("sh", "/opt/aacsfnet/containers/steps.sh")
+        inside("aacsfnet", "index", "--config", SETTINGS, "--output", "/tmp/index.parquet")
     assert (root / "tmp" / "index.parquet").stat().st_size > 1000

@@ -6,6 +6,7 @@ import pytest
 
 from aacsfnet.config import validate
 from aacsfnet.errors import WorkError
+from aacsfnet.jobs import working_on
 from aacsfnet.layout import Layout
 from aacsfnet.surroundings import check_records, oddities, own_temporary
 from tests.small_disk import fill, mounted
@@ -39,6 +40,12 @@ def test_results_that_may_only_be_read_are_told_in_one_line(frozen):
     layout = Layout(validate({"results": str(frozen)}))
     with pytest.raises(WorkError, match=rf"{frozen}/demo: .*give this run another `results`"):
         layout.hold()
+
+
+def test_an_output_that_may_not_be_written_is_told_in_one_line(frozen):
+    refused = pytest.raises(WorkError, match=rf"^crop: {frozen}/\S+: (Permission|Read-only)")
+    with refused, working_on("crop", frozen / "a.parquet"):
+        pass
 
 
 def test_a_full_disk_is_told_before_the_first_job(tmp_path):

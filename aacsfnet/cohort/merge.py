@@ -7,6 +7,7 @@ did not get in, with its status and reason.
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from aacsfnet.models.pictures import resized
 from aacsfnet.seeds import seed_of
 from aacsfnet.space import allocate
 
+#: Threads that decode pictures; the workflow's rule asks for as many.
+_THREADS = 4
 #: What the gate can say of a picture that was really generated; other rows tell of the frame.
 _GENERATED = ("ok", "rejected", "failed")
 
@@ -201,18 +204,25 @@ def _write_images(
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
         # A map of a file with holes ends the process where the disk is full.
         allocate(temporary, temporary.stat().st_size)
-        for row, value in _pictures(used, crop, generate):
+
+        def put(row: int, value: dict[str, object]) -> None:
             picture = resized(tables.decode_png(value), size, kept)
             images[row] = picture
             digests[row] = hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
+
+        # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for rows, values in _pictures(used, crop, generate):
+                for _ in threads.map(put, rows, values):
+                    pass
         images.flush()
     return digests
 
 
 def _pictures(
     used: pl.DataFrame, crop: Path, generate: Path
-) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield each picture's place in the array and its bytes; one shard is in memory at a time."""
+) -> Iterator[tuple[list[int], list[dict[str, object]]]]:
+    """Yield the places of a shard's pictures in the array, and their bytes, shard by shard."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
         path = folder / f"{shard}.parquet"
@@ -221,5 +231,4 @@ def _pictures(
         missing = [name for name in rows[key] if name not in position]
         if missing:
             raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
-        for row, name in rows.select("row", key).iter_rows():
-            yield row, found["image"][position[name]]
+        yield rows["row"].to_list(), [found["image"][position[name]] for name in rows[key]]

@@ -89,6 +89,18 @@ class DataFolder:
         finally:
             os.close(handle)
 
+    def head(self, name: str, most: int) -> bytes | Fault:
+        """Return the first bytes of a file, or what is wrong with it."""
+        handle = self._handle(name)
+        if isinstance(handle, Fault):
+            return handle
+        try:
+            return os.read(handle, most)
+        except OSError as error:
+            return _fault(name, error)
+        finally:
+            os.close(handle)
+
     def _handle(self, name: str) -> int | Fault:
         """Return a file's descriptor, or what is wrong with it."""
         real = self.locate(name)

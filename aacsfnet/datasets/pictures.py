@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.headers import HEAD, plain_header
 from aacsfnet.tables import Fault
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class PictureReader:
 
     def inspect(self, name: str) -> Header | Fault:
         """Return the header of a picture, or what is wrong with it; no pixel is decoded."""
+        head = self.folder.head(name, HEAD)
+        if isinstance(head, Fault):
+            return head
+        if (plain := _plain(head, self.max_pixels)) is not None:
+            return plain
         file = self.folder.open(name)
         if isinstance(file, Fault):
             return file
@@ -124,8 +130,10 @@ def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
     """Return what an encoded picture's header says, or why the picture must not be decoded."""
     from PIL import Image, UnidentifiedImageError
 
-    if not (start := file.read(64)):
+    if not (start := file.read(HEAD)):
         return Fault("unreadable", "the file is empty (0 bytes)")
+    if (plain := _plain(start, max_pixels)) is not None:
+        return plain
     file.seek(0)
     try:
         with _quiet(), Image.open(file, formats=_FORMATS) as image:
@@ -147,6 +155,15 @@ def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
         return Fault("unreadable", f"more than {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # readers raise nearly anything on damaged data
         return Fault("unreadable", f"damaged header: {_one_line(error)}")
+
+
+def _plain(head: bytes, max_pixels: int) -> Header | Fault | None:
+    """Return what the header of an everyday picture says; None where Pillow must look at it."""
+    if (found := plain_header(head)) is None:
+        return None
+    if (fault := size_fault(found.width, found.height, max_pixels)) is not None:
+        return fault
+    return Header(*found, bits=8, oriented=False, transparent=False, animated=False)
 
 
 def size_fault(width: int, height: int, max_pixels: int) -> Fault | None:

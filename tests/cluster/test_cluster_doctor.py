@@ -82,6 +82,13 @@ def test_each_fault_is_an_error_of_its_own(pretend, answers, requests, words):
     assert all(finding.advice for finding in found)
 
 
+def test_each_of_several_accounts_is_looked_at(pretend):
+    pretend()
+    both = Requests((Request("study, other", "cpu"),), "squeue", 10)
+    (found,) = errors(both)
+    assert found.message.startswith("'other' is not yours")
+
+
 def test_a_wrong_account_hides_no_partition_of_its_own(pretend):
     pretend(sacctmgr=("other", 0), sbatch=("Invalid account", 1))
     assert len(errors(RIGHT)) == 1

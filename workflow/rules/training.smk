@@ -15,6 +15,7 @@ rule merge_shards:
         LAYOUT.benchmark(LAYOUT.merged("{scope}").folder)
     conda:
         "../../envs/faces.yaml"
+    threads: 4
     resources:
         mem_mb=growing(4000),
         runtime=growing(120),

@@ -20,7 +20,7 @@ class Request:
     """What jobs of one kind ask for.
 
     Attributes:
-        account: who pays, "" where it is left to Slurm.
+        account: who pays, "" where it is left to Slurm; of several, as `a,b`, the first.
         partition: where they run, "" for the cluster's default.
         gpus: GPUs of one job.
         minutes: the longest time limit that is known of, 0 if none.
@@ -30,6 +30,11 @@ class Request:
     partition: str = ""
     gpus: int = 0
     minutes: int = 0
+
+    @property
+    def accounts(self) -> list[str]:
+        """All accounts that are named; the executor looks at each."""
+        return self.account.replace(",", " ").split() or [""]
 
 
 @dataclass(frozen=True)

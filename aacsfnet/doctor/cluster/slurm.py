@@ -116,13 +116,13 @@ def look_at_slurm(requests: Requests) -> Iterator[Finding]:
         return
     yield _status(requests, slurm)
     wrong = set()
-    for account in sorted({kind.account for kind in requests.kinds}):
+    for account in sorted({each for kind in requests.kinds for each in kind.accounts}):
         finding = _account(account, slurm)
         yield finding
         if finding.level == "error":
             wrong.add(account)
     for kind in requests.kinds:
-        if kind.account not in wrong:  # with it Slurm would refuse every partition
+        if wrong.isdisjoint(kind.accounts):  # with it Slurm would refuse every partition
             yield _judged(kind, known)
 
 
@@ -185,7 +185,7 @@ def _judged(kind: Request, known: dict[str, int]) -> Finding:
 
 def sbatch_options(kind: Request) -> list[str]:
     """Return the options of sbatch that ask for what a kind of jobs asks for."""
-    options = [f"--account={kind.account}"] if kind.account else []
+    options = [f"--account={kind.accounts[0]}"] if kind.account else []
     options += [f"--partition={kind.partition}"] if kind.partition else []
     options += [f"--gpus={kind.gpus}"] if kind.gpus else []
     return options

@@ -1,0 +1,233 @@
+"""A million frames of 1,000 people: what planning, index, merge, splits, evaluate and report take.
+
+    python -m benchmarks.scale --folder FOLDER [--people 1000 --frames 1000]
+
+The frames are links to a few small files, the crops one of eight noisy ovals each, the scores of
+networks made up: no face is sought and nothing trained, what is measured reads and writes for real.
+Processor seconds, wall seconds and peak memory are of a process of its own for each step.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+
+from aacsfnet import tables
+from aacsfnet.cohort.splits import split
+from aacsfnet.config import Config, validate
+from aacsfnet.datasets import open_dataset
+from aacsfnet.datasets.shards import files_of, noted_rows, sources_hash, sources_of
+from aacsfnet.layout import Layout
+from aacsfnet.made import from_tables, hash_in, made_from
+from aacsfnet.stages import SHARDED, STAGES
+from benchmarks.records import record
+
+ROOT = Path(__file__).parent.parent
+CROP, FOLDS = 128, 5
+#: Stages whose tables the merge reads.
+MERGED = ("crop", "landmarks", "generate", "quality")
+
+
+def settings(folder: Path) -> dict:
+    """Return the settings of a study in a folder."""
+    return {
+        "dataset": "manifest",
+        "results": str(folder / "results"),
+        "index": {"manifest": {"file": str(folder / "m.csv"), "root": str(folder / "data")}},
+        "prompts": {"level": {"pictures": 0}},
+        "merge": {"folds": FOLDS, "validation_subjects": 2},
+        "experiments": {"full": {}},
+    }
+
+
+def write_data(folder: Path, people: int, frames: int) -> None:
+    """Write the table and, as links to one file a person, its pictures."""
+    rng = np.random.default_rng(0)
+    lines = ["path,subject,sequence,frame,label,sex\n"]
+    for person in range(people):
+        own = folder / "data" / f"p{person:04d}"
+        own.mkdir(parents=True, exist_ok=True)
+        first = own / "s00_000.png"
+        if not first.exists():
+            noise = rng.integers(0, 255, (16, 16, 3), np.uint8)
+            first.write_bytes(cv2.imencode(".png", noise)[1].tobytes())
+        labels = np.clip(rng.poisson(0.6, frames), 0, 16)
+        for frame in range(frames):
+            name = f"s{frame // 100:02d}_{frame % 100:03d}.png"
+            if not (own / name).exists():
+                (own / name).hardlink_to(first)
+            sequence, number = f"s{frame // 100:02d}", frame % 100
+            place = f"{own.name}/{name},{own.name},{sequence},{number}"
+            lines.append(f"{place},{labels[frame]},{'fm'[person % 2]}\n")
+    (folder / "m.csv").write_text("".join(lines))
+
+
+def crops() -> list[dict[str, object]]:
+    """Return eight encoded crops: noisy ovals, as large as crops of faces."""
+    y, x = np.mgrid[:CROP, :CROP] / CROP - 0.5
+    oval = ((x / 0.32) ** 2 + (y / 0.42) ** 2 < 1)[..., None]
+    rng = np.random.default_rng(1)
+    noise = (rng.integers(0, 12, (CROP, CROP, 3)) for _ in range(8))
+    pictures = [np.where(oval, 180 + each, 90 + each).astype(np.uint8) for each in noise]
+    return [tables.encode_png(each, "crop.png") for each in pictures]
+
+
+def write_shards(config: Config, layout: Layout) -> None:
+    """Write the tables from crop to quality with the notes that their stages write."""
+    dataset, pictures = open_dataset(config), crops()
+    index = tables.read(layout.index)
+    made = dict.fromkeys(tables.MEASURES, 0.3)
+    for (shard,), frames in index.group_by("shard", maintain_order=True):
+        face = frames.select("frame_id", "subject", "sequence", "status", "reason")
+        count = len(face)
+        where = {stage: layout.table("", stage, shard) for stage in SHARDED}
+        sources = sources_of(dataset, files_of(dataset, frames))
+        rows = noted_rows(layout.index, "frames", shard)
+        note = made_from(config, "crop", rows=rows, files=sources_hash(sources))
+        values = {
+            "image": [pictures[at % len(pictures)] for at in range(count)],
+            "to_frame": [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]] * count,
+        }
+        _write(where["crop"], "crop", face, values, {"made_from": note, "sources": sources})
+        values = {"measures": [made] * count, "pose": [[1.0, 2.0, 3.0]] * count}
+        values["landmarks_px"] = np.full((count, *tables.POINTS.shape), CROP / 2, np.float32)
+        notes = from_tables(config, "landmarks", crop=where["crop"])
+        _write(where["landmarks"], "landmarks", face, values, notes)
+        plan = face.with_columns(
+            pl.lit("not_selected").alias("status"), pl.lit("no picture").alias("reason")
+        )
+        ids = {"image_id": face["frame_id"] + "#0", "label": frames["label"]}
+        labels = {"rows": noted_rows(layout.index, "labels", shard)}
+        for stage in SHARDED[2:]:
+            inputs = {name: where[name] for name in STAGES[stage].after if name in where}
+            taken = labels if stage in ("prompts", "quality") else {}
+            notes = from_tables(config, stage, **taken, **inputs)
+            _write(where[stage], stage, plan, ids, notes)
+
+
+def _write(path: Path, stage: str, rows: pl.DataFrame, values: dict, notes: dict) -> None:
+    schema = tables.SCHEMAS[stage]
+    columns = {
+        name: rows[name]
+        if name in rows.columns
+        else pl.Series(name, values.get(name, [None] * len(rows)), dtype=kind)
+        for name, kind in schema.items()
+    }
+    tables.write(path, pl.DataFrame(columns), stage, notes)
+
+
+def write_trained(config: Config, layout: Layout) -> None:
+    """Write what training leaves: predictions of the held-out people, and what they came from."""
+    merged = layout.merged("")
+    rows = pl.read_parquet(merged.index).filter(pl.col("row").is_not_null())
+    splits = pl.read_parquet(merged.splits)
+    rng = np.random.default_rng(2)
+    for fold in range(FOLDS):
+        trained = layout.trained("full", 1, fold)
+        trained.folder.mkdir(parents=True, exist_ok=True)
+        tested = splits.filter(pl.col("fold") == fold, pl.col("role") == "test")["subject"]
+        own = rows.filter(pl.col("subject").is_in(tested.to_list()))
+        names = ["frame_id", "subject", "sequence", "label", "row", "yaw", "pitch"]
+        guess = 0.6 * own["label"].to_numpy() + rng.normal(0.4, 0.5, len(own))
+        own.select(
+            *names,
+            pl.Series("prediction", guess),
+            pl.lit(0.6).alias("mean_label"),
+            pl.lit(fold, pl.Int64).alias("fold"),
+            pl.lit(1, pl.Int64).alias("seed"),
+        ).write_parquet(trained.predictions)
+        for path in (trained.weights, trained.features):
+            path.write_bytes(b"made up")
+        trained.history.write_text("epoch,train_loss\n1,1.0\n2,0.5\n")
+        note = {"merge": hash_in(merged.index), "fold": str(fold), "seed": "1"}
+        about = {"format": 1, "name": "aacsfnet", "settings": {}, "parameters": 1, "seconds": 1.0}
+        about |= {"made_from": made_from(config, "train", **note)}
+        trained.description.write_text(json.dumps(about))
+
+
+def measured(folder: Path, *command: str) -> dict[str, float | str]:
+    """Run a command and return its processor and wall seconds and its peak memory, MB."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    began = time.monotonic()
+    with (folder / "last.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    words = (folder / "last.log").read_text().strip()
+    if status:
+        raise SystemExit(f"{command}: {words[-2000:]}")
+    return {
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "wall_s": round(time.monotonic() - began, 1),
+        "peak_mb": round(usage.ru_maxrss / 1024),
+        "last_line": words.splitlines()[-1][:120] if words else "",
+    }
+
+
+def main() -> None:
+    """Make the data, run each step and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--frames", type=int, default=1000, help="of each of them")
+    asked = parser.parse_args()
+    began, folder = time.monotonic(), asked.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = validate(settings(folder))
+    layout = Layout(config)
+    text = json.dumps(settings(folder))
+    (folder / "study.json").write_text(text)
+    write_data(folder, asked.people, asked.frames)
+    plan = ["-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    plan += ["--configfile", str(folder / "study.json"), "--cores", "2", "-n", "--quiet", "all"]
+
+    def stage(name: str, *options: object) -> dict[str, float | str]:
+        return measured(folder, "-m", "aacsfnet", name, "--config", text, *map(str, options))
+
+    found = {"people": asked.people, "frames": asked.frames}
+    found["plan of nothing yet"] = measured(folder, *plan)
+    found["index"] = stage("index", "--output", layout.index)
+    write_shards(config, layout)
+    folders = [(f"--{each}", layout.stage("", each)) for each in SHARDED if each in MERGED]
+    options = [each for pair in folders for each in pair]
+    merged = layout.merged("")
+    found["merge"] = stage("merge", "--index", layout.index, *options, "--output", merged.folder)
+    pixels = merged.images.stat().st_size / 1e6
+    found["merge"]["mb_of_pixels_per_cpu_s"] = round(pixels / found["merge"]["cpu_s"])
+    labels = pl.read_parquet(merged.index, columns=["subject", "label"]).partition_by("subject")
+    began_splits = time.process_time()
+    dealt = split(
+        [each["subject"][0] for each in labels],
+        [each["label"].to_numpy() for each in labels],
+        "loso",
+        2,
+        1,
+    )
+    found["splits, leave one out"] = {
+        "cpu_s": round(time.process_time() - began_splits, 2),
+        "rows": len(dealt),
+    }
+    write_trained(config, layout)
+    options = ["--index", layout.index, "--merge", merged.folder]
+    options += ["--output", layout.experiment("full").folder]
+    options += [layout.trained("full", 1, fold).predictions for fold in range(FOLDS)]
+    found["evaluate"] = stage("evaluate", *options)
+    found["report"] = stage("report", "--results", layout.folder, "--output", layout.report)
+    found["plan of finished results"] = measured(folder, *plan)
+    record("scale", found, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()
