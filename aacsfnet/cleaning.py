@@ -128,7 +128,7 @@ class _Search:
         yield from self._folds()
         yield from self._of_jobs()
         yield self._layout.verified, "cache of compared files"
-        yield self._layout.plan, "plan of the latest run for its jobs"
+        yield self._layout.plan, "plan that a killed run left for its jobs"
 
     def _beside(self, result: Path) -> list[Path]:
         """Return a result with log and times of the job that wrote it, of those below it too."""
