@@ -5,6 +5,7 @@ killed jobs left, and caches. Consent can be withdrawn: what was made of a remov
 so does what was made of all subjects with that one among them; the next run makes it anew.
 """
 
+import json
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -102,7 +103,9 @@ class _Search:
 
     def __init__(self, config: Config, layout: Layout) -> None:
         self._config, self._layout = config, layout
-        planned = open_dataset(config).subjects()
+        dataset = open_dataset(config)
+        planned = dataset.subjects()
+        self._sources = {path.name for path in dataset.sources()}
         self._planned = {*planned}
         cut = config.index
         self._shards = {*shards_of(planned, cut.shard_frames, cut.packed_frames)}
@@ -128,7 +131,18 @@ class _Search:
         yield from self._folds()
         yield from self._of_jobs()
         yield self._layout.verified, "cache of compared files"
-        yield self._layout.plan, "plan that a killed run left for its jobs"
+        yield from self._plan()
+
+    def _plan(self) -> Iterator[tuple[Path, str]]:
+        """Yield the plan of the latest run if it names what the data set no longer has."""
+        try:
+            left = json.loads(self._layout.plan.read_text(encoding="utf-8"))
+            # They may have been moved; names are what may tell of somebody.
+            told = {*left["shards"]} | {Path(name).name for name in left["sources"]}
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        if told - self._shards - self._sources:
+            yield self._layout.plan, "plan of the latest run for its jobs"
 
     def _beside(self, result: Path) -> list[Path]:
         """Return a result with log and times of the job that wrote it, of those below it too."""

@@ -108,7 +108,7 @@ class Layout:
         self.report = self.folder / "report.html"
         self.report_files = ReportFiles(self.report)
         self.lock = self.folder / ".lock"  # held by a run
-        self.plan = self.folder / ".plan.json"  # of a run, for its jobs
+        self.plan = self.folder / ".plan.json"  # of the latest run, for its jobs
         self.verified = self.folder / ".verified.json"  # files of other times and the same bytes
         self.experiments = list(config.experiments)
         self._configs = {"": config} | {

@@ -4,7 +4,6 @@ All of it comes from the settings and a fast scan of names, so the plan of a run
 the first job and `snakemake --dry-run` tells the whole truth.
 """
 
-import atexit
 import json
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -175,10 +174,6 @@ class Workflow:
         lock = self.layout.hold()
         self._held = lock
         self.freshness.keep()
-        return lock
-
-    def leave_for_jobs(self) -> None:
-        """Leave this plan in a file for processes that run jobs of it, until this one ends."""
         left = {
             "settings": _settings_hash(self.config),
             "frames": self.frames,
@@ -188,7 +183,7 @@ class Workflow:
         }
         with replacing(self.layout.plan) as temporary:
             temporary.write_text(json.dumps(left), encoding="utf-8")
-        atexit.register(self.layout.plan.unlink, missing_ok=True)
+        return lock
 
     def environment(self) -> dict[str, str]:
         """Return the environment that ties jobs to the run that holds the results folder."""

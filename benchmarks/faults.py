@@ -231,10 +231,15 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
 
 
-def differences(study: Study, wanted: dict[str, bytes]) -> list[str]:
-    """Clean results, and return the names of files that differ from the undisturbed ones."""
+def clean(study: Study) -> None:
+    """Remove what `aacsfnet clean --yes` removes."""
     config = load(str(study.folder / "study.yaml"))
     remove(config, study.results, leftovers(config, study.results))
+
+
+def differences(study: Study, wanted: dict[str, bytes]) -> list[str]:
+    """Clean results, and return the names of files that differ from the undisturbed ones."""
+    clean(study)
     found = study.files()
     return sorted(
         name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)
@@ -248,6 +253,7 @@ def undisturbed(folder: Path) -> Study:
     settings = SETTINGS | {"results": "results"}
     (study.folder / "study.yaml").write_text(yaml.safe_dump(settings))
     study.run()
+    clean(study)
     return study
 
 
@@ -283,7 +289,7 @@ def seconds_of(base: Study, stage: str) -> float:
 
 
 def faults(folder: Path, kills: int, full: int, seed: int) -> Iterator[tuple[str, str, bool]]:
-    """Disturb so many runs; yield kind, stage and whether a job was hit of each that came out equal.
+    """Disturb runs; yield of each that came out equal its kind, stage and whether a job was hit.
 
     Raises:
         RuntimeError: as `disturbed`.

@@ -257,7 +257,7 @@ def test_a_job_takes_its_plan_from_the_run_and_looks_through_no_data_set(
 ):
     run = plan(results=str(tmp_path))
     settings = run.config.model_dump(mode="json")
-    run.leave_for_jobs()
+    run.hold().close()
 
     def closed(config):
         raise AssertionError("the data set was opened")

@@ -191,19 +191,19 @@ def split(
     random = np.random.default_rng(seed)
     trains = sorted(pool & set(subjects))
     if folds == "given":
-        roles = given_roles(given or {}, validation_subjects)
-        own = _given(names, values, roles, validation_subjects, random)
+        words = given_roles(given or {}, validation_subjects)
+        own = _given(names, values, words, validation_subjects, random)
         return _table(own + [(0, name, "train") for name in trains])
     count = fold_count(folds, len(names), validation_subjects, bool(pool))
     test_fold = _deal(values, count, random)
     sums = _sums(values)
-    roles = np.full((count, len(names) + len(trains)), ROLES.index("train"))
+    dealt = np.full((count, len(names) + len(trains)), ROLES.index("train"))
     for fold in range(count):
         validation = _validation(
             sums, np.flatnonzero(test_fold != fold), validation_subjects, random
         )
-        roles[fold, np.flatnonzero(test_fold == fold)] = ROLES.index("test")
-        roles[fold, validation] = ROLES.index("validation")
+        dealt[fold, np.flatnonzero(test_fold == fold)] = ROLES.index("test")
+        dealt[fold, validation] = ROLES.index("validation")
     everybody = names + trains
     return pl.DataFrame(
         {
@@ -211,7 +211,7 @@ def split(
             "subject": pl.Series(everybody, dtype=pl.String)[
                 np.tile(np.arange(len(everybody)), count)
             ],
-            "role": pl.Series(ROLES, dtype=pl.String)[roles.ravel()],
+            "role": pl.Series(ROLES, dtype=pl.String)[dealt.ravel()],
         }
     )
 

@@ -122,6 +122,10 @@ class Manifest(Dataset):
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
+        return _numbered(pl.concat(self._parts()))
+
+    def _parts(self) -> list[pl.DataFrame]:
+        """Return the index rows as tables of some thousands; of a million, dicts take gigabytes."""
         sheet = self._sheet()
         self._remarks: dict[str, int] = dict(sheet.remarks)
         claims = Claims(sheet, self.label)
@@ -142,11 +146,11 @@ class Manifest(Dataset):
                 rows += made.of_row(i)
             elif video in tracks:
                 rows += made.of_track(tracks.pop(video))
-            if len(rows) >= _TOGETHER:  # as dicts a million of them take gigabytes
+            if len(rows) >= _TOGETHER:
                 parts.append(index_table(rows))
                 rows = []
         self._remarks |= made.remarks
-        return _numbered(pl.concat([*parts, index_table(rows)]))
+        return [*parts, index_table(rows)]
 
     def sources(self) -> list[Path]:
         """Return the table itself."""
@@ -224,13 +228,13 @@ class _Scan:
 
 def _numbered(table: pl.DataFrame) -> pl.DataFrame:
     """Return sorted rows, each with its position in its sequence: by frame, numbers by value."""
-    table = table.sort("subject", "sequence", maintain_order=True)
+    names = table.select("subject", "sequence", "frame_id").with_row_index("row")
+    names = names.sort("subject", "sequence", maintain_order=True)
+    sequences = names.group_by("subject", "sequence", maintain_order=True).agg("row", "frame_id")
     places: list[int] = []
     positions: list[int] = []
-    sequences = table.group_by("subject", "sequence", maintain_order=True)
-    for names in sequences.agg("frame_id")["frame_id"]:
-        keys = [natural_key(name) for name in names]
-        start = len(places)
-        places += [start + at for at in sorted(range(len(keys)), key=keys.__getitem__)]
+    for rows, frames in sequences.select("row", "frame_id").iter_rows():
+        keys = [natural_key(frame) for frame in frames]
+        places += [rows[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
         positions += range(len(keys))
     return table[places].with_columns(pl.Series("position", positions, pl.Int32))

@@ -4,7 +4,7 @@ import logging
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aacsfnet import tables
@@ -79,6 +79,7 @@ def test_the_plan_must_hold_the_same_people_and_frames():
             check_plan(table_rows, planned, exact)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(TEXT, st.integers(1, 30), min_size=1, max_size=4),
     st.integers(1, 9),
@@ -92,6 +93,7 @@ def test_shards_are_dealt_as_planned(subjects, shard_frames):
         assert part["subject"].n_unique() == 1
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(TEXT, st.integers(1, 30), min_size=1, max_size=9),
     st.integers(1, 9),

@@ -1,6 +1,6 @@
 """Who shares a shard follows from the people alone, and who comes or goes moves few others."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aacsfnet.datasets.base import shard_prefix, shards_by_subject
@@ -16,6 +16,7 @@ def parts(shared):
     return found
 
 
+@settings(deadline=None)
 @given(PEOPLE, st.integers(0, 60))
 def test_no_part_is_too_large_and_nobody_shares_alone(frames, most):
     shared = shared_shards(frames, most)
@@ -28,6 +29,7 @@ def test_no_part_is_too_large_and_nobody_shares_alone(frames, most):
         assert parts(shared).keys() <= {"shared"}  # of people without frames
 
 
+@settings(deadline=None)
 @given(PEOPLE, st.text(max_size=4), st.integers(0, 20), st.integers(1, 60))
 def test_who_comes_moves_only_those_of_one_part(frames, newcomer, count, most):
     before = {name: n for name, n in frames.items() if name != newcomer}
@@ -41,6 +43,7 @@ def test_who_comes_moves_only_those_of_one_part(frames, newcomer, count, most):
     assert sum(before[name] for name in moved) <= most
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200))
 def test_parts_are_well_filled(people):
     frames = {f"s{number:03d}": 2 for number in range(people)}

@@ -83,6 +83,13 @@ def test_after_the_next_run_only_what_the_subject_had_alone_is_left(study):
     assert names(study) == {f"{stage}/s07.00.parquet" for stage in SHARDED}
 
 
+def test_a_plan_that_names_a_removed_subject_goes(study):
+    assert (results(study) / ".plan.json").is_file()
+    assert names(study) == set()
+    del study.rows["s07"]
+    assert names(study, "plan of the latest run") == {".plan.json"}
+
+
 def test_a_removed_experiment_goes_with_its_logs(study):
     for folder in ("experiments/old/crop", "logs/experiments/old", "experiments/full"):
         (results(study) / folder).mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,6 @@ onstart:
         if workflow.executor_plugin.name == "slurm":
             ask_slurm()
         PLAN.hold()
-        PLAN.leave_for_jobs()
     except AacsfnetError as error:
         raise WorkflowError(str(error)) from None
     os.environ.update(PLAN.environment())
