@@ -48,7 +48,7 @@ SETTINGS = {
 KINDS = ("job", "controller", "session")
 #: What differs between two undisturbed runs: times.
 _TIMED = ("logs", "benchmarks", "tensorboard")
-_ROOM = 24_000_000  # bytes of the small disk
+_ROOM = 80_000_000  # bytes of the small disk
 _TRIES = 4
 
 
