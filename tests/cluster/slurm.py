@@ -92,7 +92,7 @@ StorageLoc=slurm_acct_db
 
 def missing(accounting: bool = False) -> str:
     """Return the programs that a cluster lacks here, "" if none."""
-    needed = ["munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue"]
+    needed = ["setpriv", "munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue"]
     needed += ["slurmdbd", "mariadbd", "mariadb-install-db"] if accounting else []
     return ", ".join(name for name in needed if not _found(name))
 
@@ -247,10 +247,10 @@ class Cluster:
             return probe.connect_ex(("127.0.0.1", self.ports[port])) == 0
 
     def _run(self, name: str, *options: str) -> None:
+        # It ends with the tests, also where these are killed.
+        tied = ["setpriv", "--pdeathsig", "TERM", "--", _found(name) or name, *options]
         with (self.folder / f"{name}.out").open("wb") as out:
-            self._running[name] = subprocess.Popen(
-                [_found(name) or name, *options], stdout=out, stderr=out, env=self._env()
-            )
+            self._running[name] = subprocess.Popen(tied, stdout=out, stderr=out, env=self._env())
 
     def _end(self, name: str) -> None:
         process = self._running.pop(name)
