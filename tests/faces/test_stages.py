@@ -137,7 +137,8 @@ def film(tmp_path_factory) -> Path:
 
 def demo(**blocks: dict) -> Config:
     data = {"subjects": 3, "sequences": 1, "frames": 16, "picture_size": 224}
-    return validate({"dataset": "demo", "index": {"demo": data}} | blocks)
+    index = {"demo": data, "packed_frames": 0}
+    return validate({"dataset": "demo", "index": index} | blocks)
 
 
 def test_two_runs_are_identical_to_the_byte(film: Path) -> None:

@@ -12,9 +12,12 @@ import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: The demo data, small: every stage does its real work in seconds.
+#: The demo data, small: every stage does its real work in seconds. Two of four share a shard.
 TINY = {
-    "index": {"demo": {"subjects": 4, "sequences": 1, "frames": 8, "picture_size": 192}},
+    "index": {
+        "demo": {"subjects": 4, "sequences": 1, "frames": 8, "picture_size": 192},
+        "packed_frames": 16,
+    },
     "prompts": {
         "keep": {"variants": 1, "neutral_share": 0.3},
         "level": {"pictures": 1, "levels": [6, 12]},
