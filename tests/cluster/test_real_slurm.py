@@ -18,21 +18,15 @@ import pytest
 import yaml
 
 from tests.cluster.slurm import ACCOUNT, Cluster, missing
+from tests.tiny_demo import TINY
 
 ROOT = Path(__file__).parent.parent.parent
-SETTINGS = {
+SETTINGS = TINY | {
     "index": {
         "packed_frames": 0,  # a shard a person: 31 jobs
         "demo": {"subjects": 4, "sequences": 1, "frames": 4, "picture_size": 192},
     },
-    "prompts": {
-        "keep": {"variants": 1, "neutral_share": 0.3},
-        "level": {"pictures": 1, "levels": [6, 12]},
-    },
     "generate": {"steps": 2, "batch": 4},
-    "merge": {"folds": 2, "validation_subjects": 1, "image_size": 64},
-    "train": {"epochs": 1, "batch": 8},
-    "evaluate": {"bootstrap": 200},
     "experiments": {"full": {}},
 }
 #: After this a run counts as one that waits for ever.

@@ -16,18 +16,8 @@ from aacsfnet.models.fusion import Align, AttentionFusion, PositionFusion
 from aacsfnet.models.hybrid_attention import HybridAttention
 from aacsfnet.models.patch_embedding import EMBEDDINGS
 from aacsfnet.models.spatial_network import SpatialNetwork
+from tests.models.small import SMALL
 
-SMALL = {
-    "backbone": "test_resnet",
-    "image_size": 64,
-    "feature_stride": 16,
-    "context_width": 32,
-    "context_depth": 1,
-    "width": 32,
-    "depth": 1,
-    "heads": 2,
-    "fusion_width": 16,
-}
 VARIANTS = {
     "full": {},
     "channel-only": {"branches": ("channel",)},

@@ -64,8 +64,6 @@ def generate(
         for row in plan
         if row["kind"] == kind and row["status"] == "ok"
     ]
-    chunks = most_chunks(wanted)
-    wanted.sort(key=lambda row: chunks[row["subject"]])
     made = _make(config.generate, wanted, (crop, landmarks, depth), output) if wanted else {}
     rows = [made.get(row["image_id"]) or _row(row) for row in plan]
     notes = from_tables(
@@ -105,6 +103,8 @@ def _make(
     from aacsfnet.augmentation.diffusion.recipe import recipe_of
     from aacsfnet.augmentation.diffusion.safety import SafetyChecker
 
+    chunks = most_chunks(wanted)
+    wanted = sorted(wanted, key=lambda row: chunks[row["subject"]])
     files = find_model(settings)
     if settings.model == "bundled":
         log.info(RENDERED_ONLY)
@@ -129,7 +129,6 @@ def _make(
         if left:
             generator = _generator(settings, files, recipe, (device, dtype, compiled))
             tasks = _tasks(left, tables, files.landmarks_controlnet is not None)
-            chunks = most_chunks(wanted)
             for length in sorted(set(chunks.values())):
                 own = [row for row in wanted if chunks[row["subject"]] == length]
                 generator.encode_texts(
