@@ -69,8 +69,8 @@ def test_onnxruntime_reports_nothing_and_keeps_no_identity(tmp_path):
     for first in ("", "import aacsfnet; "):
         home = tmp_path / (first.strip() or "without")
         home.mkdir()
-        environment = os.environ | {"HOME": str(home)}
-        environment.pop("ORT_DISABLE_TELEMETRY", None)
+        # Nothing but HOME: onnxruntime is silent by itself where CI or the like is set.
+        environment = {"HOME": str(home)}
         code = f"{first}import onnxruntime, time; time.sleep(1)"
         subprocess.run([sys.executable, "-c", code], env=environment, check=True)
         kept = [path.name for path in home.rglob("*") if path.is_file()]
