@@ -115,6 +115,7 @@ class Layout:
             self._own(name): config.for_experiment(name) for name in self.experiments
         }
         self.scope_within = cache(self._scope_within)
+        self.settings = cache(self._settings)
 
     def hold(self) -> IO[str]:
         """Hold the results folder, until the file returned is closed; the system closes it too.
@@ -176,7 +177,7 @@ class Layout:
         """Return the settings in force in a scope."""
         return self._configs[scope]
 
-    def settings(self, scope: str, stage: str) -> str:
+    def _settings(self, scope: str, stage: str) -> str:
         """Return the settings that reach a stage in a scope, as JSON text for `--config`."""
         return json.dumps(settings_of(self._configs[scope], stage), sort_keys=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.numerals import is_missing
+from aacsfnet.datasets.plain_rows import plain_columns
 from aacsfnet.errors import DataError
 
 #: Between fields; blanks count only where no other gives a header.
@@ -120,9 +121,29 @@ def read_rows(
     if told:
         remarks[f"first line of {path.name}, sep={told!r}, followed and not counted"] = 1
     form = _form(text, told, path.suffix.lower() == ".tsv", is_header)
-    found = _Reader(path, form, path_place, wanted).read(text)
+    found = _plain(path, form, text, wanted) or _Reader(path, form, path_place, wanted).read(text)
     found.remarks = remarks | found.remarks
     return found
+
+
+def _plain(path: Path, form: _Form, text: str, wanted: Callable[[str], bool] | None) -> Rows | None:
+    """Return the rows of a text in which nothing is odd, None of another."""
+    head, _, body = text.partition("\n")
+    if form.header or form.wrapped or form.commented or form.delimiter == " ":
+        return None
+    if form.quote in text or not body or not head.strip():
+        return None
+    count = body.count("\n") + (body[-1] != "\n")
+    header = head.removesuffix("\r").split(form.delimiter)
+    if len(header) < 2 or count > MOST_ROWS or head.find("\r", 0, -1) >= 0:
+        return None
+    names = check_names(path, header)
+    keep = [wanted is None or wanted(name) for name in names]
+    columns = plain_columns(body, form.delimiter, header, keep)
+    if columns is None:
+        return None
+    found = {name: column for name, column, kept in zip(names, columns, keep, strict=True) if kept}
+    return Rows(found, list(range(2, count + 2)), form.delimiter)
 
 
 def too_many_rows(path: Path) -> DataError:

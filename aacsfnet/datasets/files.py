@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,6 +13,8 @@ from typing import BinaryIO, NamedTuple
 from aacsfnet.tables import Fault
 
 _BLOCK = 2**20
+#: How files are opened: never through a link, never waiting for a pipe.
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class State(NamedTuple):
@@ -34,7 +36,7 @@ class DataFolder:
         allowed = (os.path.realpath(folder) for folder in (self.root, *further))
         self._allowed = tuple(folder.rstrip(os.sep) + os.sep for folder in allowed)
         self._parents: dict[str, str] = {}  # real ones
-        self._folders: dict[str, bool] = {}  # whether they lie inside
+        self._folders: dict[str, str] = {}  # real ones, "" outside; looked at again by `states`
 
     def locate(self, name: str) -> str | Fault:
         """Return the real path of a file named relative to the root, or what is wrong with it."""
@@ -77,17 +79,29 @@ class DataFolder:
         handle = self._handle(name)
         return handle if isinstance(handle, Fault) else os.fdopen(handle, "rb")
 
-    def middle(self, name: str, size: int, most: int) -> bytes | None:
-        """Return bytes from the middle of a file of `size` bytes, None where it cannot be read."""
-        handle = self._handle(name)
-        if isinstance(handle, Fault):
-            return None
-        try:
-            return os.pread(handle, most, max(0, (size - most) // 2))
-        except OSError:
-            return None
-        finally:
+    def middles(self, files: Iterable[tuple[str, int]], most: int) -> Iterator[bytes | None]:
+        """Yield bytes from the middle of files; None where one cannot be read.
+
+        Args:
+            files: name and size of each, as `sizes` has told: these are plain files.
+            most: bytes to read of one.
+        """
+        for name, size in files:
+            folder, base = _parted(name)
+            handle: int | Fault
+            try:
+                handle = os.open((self._place(folder) or os.devnull) + base, _PLAIN)
+            except (OSError, ValueError):  # a link, say
+                handle = self._handle(name)
+            if isinstance(handle, Fault):
+                yield None
+                continue
+            try:
+                found = os.pread(handle, most, max(0, (size - most) // 2))
+            except OSError:
+                found = None
             os.close(handle)
+            yield found
 
     def head(self, name: str, most: int) -> bytes | Fault:
         """Return the first bytes of a file, or what is wrong with it."""
@@ -108,7 +122,7 @@ class DataFolder:
             return real
         try:
             # Between the look and the opening the file may have been swapped: look again.
-            handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(real, _PLAIN)
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 os.close(handle)
                 return Fault("unreadable", f"{shorten(name)} is no plain file")
@@ -148,31 +162,50 @@ class DataFolder:
 
     def states(self, names: Iterable[str]) -> dict[str, State]:
         """Return the state of each file that is there; none is opened."""
-        self._folders.clear()
-        return {name: state for name in names if (state := self._state(name)) is not None}
+        return {
+            name: State(told.st_size, told.st_mtime_ns)
+            for name, told in self._told(names)
+            if told is not None
+        }
 
-    def _state(self, name: str) -> State | None:
-        parent, _, base = name.rpartition("/")
-        parent = f"{parent}/" if name.startswith("/") else parent
-        if (inside := self._folders.get(parent)) is None:
-            inside = self._folders[parent] = self._holds_folder(parent)
-        if not inside or base in ("", ".", ".."):
-            return None
-        # No such file, a link that leads nowhere, or no name of a file.
+    def sizes(self, names: Iterable[str]) -> list[int]:
+        """Return the bytes of each file, 0 where there is none that is plain; none is opened."""
+        return [
+            told.st_size if told is not None and stat.S_ISREG(told.st_mode) else 0
+            for _, told in self._told(names)
+        ]
+
+    def _told(self, names: Iterable[str]) -> Iterator[tuple[str, os.stat_result | None]]:
+        """Yield names, each with what the system tells of the file, None where there is none."""
+        self._folders.clear()
+        for name in names:
+            folder, base = _parted(name)
+            place = self._place(folder)
+            if not place or base in ("", ".", ".."):
+                yield name, None
+                continue
+            try:
+                yield name, os.stat(place + base)  # noqa: PTH116 - a Path takes its time
+            except (OSError, ValueError):  # no such file, a link that leads nowhere, or no name
+                yield name, self._told_on_disk(name) if "\\x" in name else None
+
+    def _told_on_disk(self, name: str) -> os.stat_result | None:
+        """Return what the system tells of a file whose name `as_text` wrote."""
         with suppress(OSError, ValueError):
-            found = os.stat(f"{self.root}/{name}" if parent[:1] != "/" else name)  # noqa: PTH116
-            return State(found.st_size, found.st_mtime_ns)
-        with suppress(OSError, ValueError):
-            if "\\x" in name and not isinstance(real := self.locate(name), Fault):
-                found = os.stat(real)  # noqa: PTH116
-                return State(found.st_size, found.st_mtime_ns)
+            if not isinstance(real := self.locate(name), Fault):
+                return os.stat(real)  # noqa: PTH116
         return None
 
-    def _holds_folder(self, parent: str) -> bool:
-        try:
-            return self.holds(self.root / parent / "any")
-        except (OSError, ValueError):  # no name of a folder
-            return False
+    def _place(self, folder: str) -> str:
+        """Return where a folder (a path up to its last slash) really is, "" if not inside."""
+        if (place := self._folders.get(folder)) is None:
+            try:
+                real = os.path.realpath(os.path.join(self.root, folder))  # noqa: PTH118
+                place = f"{real.rstrip(os.sep)}{os.sep}"
+            except (OSError, ValueError):  # no name of a folder
+                place = ""
+            place = self._folders[folder] = place if self._inside(place) else ""
+        return place
 
     def holds(self, path: Path) -> bool:
         """Return whether a path, its links followed, lies inside."""
@@ -187,6 +220,12 @@ class DataFolder:
             f"{shorten(name)} leads outside {self.root} and was not opened; "
             "name its folder in index.further_roots if that is meant",
         )
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return a path up to its last slash, and what follows."""
+    cut = name.rfind("/") + 1
+    return name[:cut], name[cut:]
 
 
 def as_text(name: str) -> str:

@@ -1,73 +1,60 @@
 """Files of the same bytes under two people's names: one of the two names is wrong."""
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+import polars as pl
 
 from aacsfnet.datasets.files import DataFolder
 
-#: Bytes read first of files of one size; few that differ agree in them.
-_FIRST = 4096
-#: Files whose sizes are asked for together.
-_TOGETHER = 65_536
+#: Bytes from the middle that are compared first, then next: headers are alike, and few files that
+#: differ agree in them.
+_PIECES = (64, 4096)
+_TEXTS = {"path": pl.String, "person": pl.String}
 
 
 def same_bytes(
     folder: DataFolder,
-    files: Iterable[tuple[str, str]],
+    paths: Sequence[str],
+    people: Sequence[str],
     is_usable: Callable[[str], bool],
 ) -> tuple[int, list[str]]:
     """Return files that hold the same bytes and belong to different people.
 
-    Sizes are compared first, then the middle of the files, then all of it; few are opened.
+    Sizes are compared first, then pieces of the middle of the files, then all of them; few are
+    opened, and fewer read.
 
     Args:
         folder: paths start from it; nothing outside is opened.
-        files: path and person of each.
+        paths: of files; "" for none. Of a path that stands several times, the first counts.
+        people: the person of each, "" for nobody.
         is_usable: whether a path leads to frames at all; black and damaged files may be alike.
 
     Returns:
         How many such groups there are, and the paths of the first.
     """
-    people: dict[str, str] = {}
-    for path, person in files:
-        people.setdefault(path, person)
-    sizes = _sizes(folder, people)
-    groups = _by([*people], sizes.get, people)
-    groups = [
-        part
-        for group in groups
-        for part in _by(group, lambda path: _piece(folder, path, sizes[path]), people)
-    ]
-    groups = [part for group in groups for part in _by(group, lambda p: _whole(folder, p), people)]
+    table = pl.DataFrame({"path": paths, "person": people}, schema_overrides=_TEXTS)
+    table = table.filter(pl.col("path") != "", pl.col("person") != "")
+    table = table.unique("path", keep="first", maintain_order=True)
+    table = table.with_columns(pl.Series("size", folder.sizes(table["path"]), pl.Int64))
+    table = table.filter(pl.col("size") > 0)
+    table = _of_several(table, ["size"])
+    for most in _PIECES:
+        pieces = _pieces(folder, table.select("path", "size").iter_rows(), most)
+        table = table.with_columns(pl.Series("piece", pieces, pl.Int64))
+        table = _of_several(table.drop_nulls("piece"), ["size", "piece"])
+    digests = [folder.digest(path) for path in table["path"]]
+    table = table.with_columns(pl.Series("digest", digests, pl.String))
+    table = _of_several(table.filter(pl.col("digest") != ""), ["digest"])
+    groups = table.group_by("digest", maintain_order=True).agg("path")["path"].to_list()
     groups = [group for group in groups if is_usable(group[0])]
     return len(groups), (groups[0] if groups else [])
 
 
-def _by(paths: list[str], key: Callable[[str], object], people: dict[str, str]) -> list[list[str]]:
-    """Return the paths of each key (None: of no use) that belong to several people."""
-    found: dict[object, list[str]] = defaultdict(list)
-    for path in paths:
-        if (value := key(path)) is not None:
-            found[value].append(path)
-    return [group for group in found.values() if len({people[path] for path in group}) > 1]
+def _of_several(table: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Return the rows that agree in the keys with a row of another person."""
+    return table.filter(pl.col("person").min().over(keys) != pl.col("person").max().over(keys))
 
 
-def _sizes(folder: DataFolder, paths: Iterable[str]) -> dict[str, int]:
-    """Return the size of each file that is there and not empty."""
-    sizes: dict[str, int] = {}
-    names = [*paths]
-    for at in range(0, len(names), _TOGETHER):
-        states = folder.states(names[at : at + _TOGETHER]).items()
-        sizes |= {path: state.bytes for path, state in states if state.bytes}
-    return sizes
-
-
-def _piece(folder: DataFolder, path: str, size: int) -> bytes | None:
-    """Return the digest of bytes from the middle: headers are alike."""
-    found = folder.middle(path, size, _FIRST)
-    return None if found is None else hashlib.blake2b(found, digest_size=16).digest()
-
-
-def _whole(folder: DataFolder, path: str) -> str | None:
-    return folder.digest(path) or None
+def _pieces(folder: DataFolder, files: Iterable[tuple[str, int]], most: int) -> list[int | None]:
+    """Return a hash of bytes from the middle of each file, None where they cannot be read."""
+    return [None if piece is None else hash(piece) for piece in folder.middles(files, most)]

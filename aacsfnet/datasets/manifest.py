@@ -87,8 +87,15 @@ class Manifest(Dataset):
         return said
 
     def told(self) -> dict[str, Told]:
-        """Return hashes of what the table's rows say of each subject."""
-        return self._scan.told
+        """Return hashes of what the table's rows say of each subject.
+
+        The table is read again: a run that has no results yet does not ask.
+        """
+        return told_by(self._claims())
+
+    def _claims(self) -> Claims:
+        own_name = self.label.name.lower()
+        return Claims(self._sheet(lambda name: is_told(name, own_name)), self.label)
 
     def file_of(self, path: str) -> str:
         """Return the picture's path, or the video's of a frame."""
@@ -97,9 +104,9 @@ class Manifest(Dataset):
 
     @cached_property
     def _scan(self) -> "_Scan":
-        own_name = self.label.name.lower()
-        sheet = self._sheet(lambda name: is_told(name, own_name))
-        claims = Claims(sheet, self.label)
+        claims = self._claims()
+        for column in fields.action_unit_columns(claims.sheet):
+            claims.sheet.numerals(column)
         self._refuse_same_bytes(claims)
         found = Counter(claims.subjects)
         if claims.timed:
@@ -113,12 +120,12 @@ class Manifest(Dataset):
                 found[subject] += length
         said: dict[str, set[str]] = {subject: set() for subject in found}
         for subject, word in set(
-            zip(claims.subjects, sheet.columns.get("split", []), strict=False)
+            zip(claims.subjects, claims.sheet.columns.get("split", []), strict=False)
         ):
             said[subject].add("" if is_missing(word) else word)
         for words in said.values():
             words.update([] if words else [""])
-        return _Scan(dict(found), not (claims.whole or claims.tracks), said, told_by(claims))
+        return _Scan(dict(found), not (claims.whole or claims.tracks), said)
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
@@ -196,8 +203,7 @@ class Manifest(Dataset):
         if len({subject for subject in claims.subjects if subject}) < 2:
             return
         paths = [path.replace("\\", "/") for path in claims.sheet.columns["path"]]
-        files = ((p, s) for p, s in zip(paths, claims.subjects, strict=True) if p and s)
-        count, same = same_bytes(self.folder, files, self._is_usable)
+        count, same = same_bytes(self.folder, paths, claims.subjects, self._is_usable)
         if not count:
             return
         rows = [paths.index(path) for path in same]
@@ -223,7 +229,6 @@ class _Scan:
     subjects: dict[str, int]
     exact: bool
     splits: dict[str, set[str]]
-    told: dict[str, Told]
 
 
 def _numbered(table: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,6 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
+import gc
+import inspect
 import logging
 import os
 import sys
@@ -21,6 +23,9 @@ from aacsfnet.workflow import Workflow
 # No traceback for each line that a full disk does not take.
 logging.raiseExceptions = False
 
+# What planning makes stays: to look for cycles in it would cost a tenth of the time.
+gc.disable()
+
 try:
     if not workflow.is_main_process:  # one that runs single jobs, on a node say
         PLAN = Workflow.of_job(config)
@@ -38,6 +43,7 @@ except AacsfnetError as error:
 
 # Not for a dry run, nor for the processes that run single jobs on a cluster's nodes.
 onstart:
+    gc.enable()
     for warning in premises.warnings(PLAN.config):
         logger.warning(f"{warning.key}: {warning.message}; {warning.advice}")
     try:
@@ -86,6 +92,12 @@ shell.prefix(
 )
 
 
+def asked(function):
+    """The same function, whose parameters Snakemake need not find out again for every job."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 @cache
 def decide():
     """Let the results themselves say what they were made from (aacsfnet.freshness).
@@ -119,6 +131,7 @@ def needed(stage, files):
     again run it. Otherwise it is forced.
     """
 
+    @asked
     def inputs(wildcards):
         found = files(wildcards)
         if not why(stage, wildcards):
@@ -138,12 +151,14 @@ def first(stage):
 
     Snakemake passes over a job that waits for the index through results that stand.
     """
-    return lambda wildcards: (
-        [str(LAYOUT.index)]
-        if workflow.is_main_process
-        and why("index", wildcards)
-        and why(stage, wildcards)
-        else []
+    return asked(
+        lambda wildcards: (
+            [str(LAYOUT.index)]
+            if workflow.is_main_process
+            and why("index", wildcards)
+            and why(stage, wildcards)
+            else []
+        )
     )
 
 
@@ -164,12 +179,14 @@ def ask_slurm():
 
 def growing(amount):
     """An amount of memory or time that each further attempt of a job has more of."""
-    return lambda wildcards, attempt: round(amount) * attempt
+    return asked(lambda wildcards, attempt: round(amount) * attempt)
 
 
 def settings(stage):
     """The settings that reach a stage, as JSON text: a change re-runs this stage and those after."""
-    return lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)
+    return asked(
+        lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)
+    )
 
 
 def scope(wildcards, stage):
