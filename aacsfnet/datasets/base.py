@@ -5,6 +5,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,6 +206,7 @@ def frame_id(subject: str, sequence: str, frame: str) -> str:
     return "/".join(_quote(part) for part in (subject, sequence, frame))
 
 
+@lru_cache(2**14)
 def _quote(part: str) -> str:
     if part in ("", ".", ".."):
         return part.replace(".", "%2E") or "%"

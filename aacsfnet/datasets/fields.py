@@ -177,7 +177,8 @@ def sequence_of(sheet: Sheet, row: int) -> str:
 
 def frame_of(sheet: Sheet, row: int) -> str:
     """Return a row's frame, "" where the table gives none; `3.0` is 3, as spreadsheets write."""
-    return re.sub(r"^([0-9]+)\.0+$", r"\1", text_of(sheet, "frame", row))
+    text = text_of(sheet, "frame", row)
+    return re.sub(r"^([0-9]+)\.0+$", r"\1", text) if "." in text else text
 
 
 def stem_of(path: str) -> str:

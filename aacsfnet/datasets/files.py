@@ -86,11 +86,15 @@ class DataFolder:
             files: name and size of each, as `sizes` has told: these are plain files.
             most: bytes to read of one.
         """
+        folder, place = None, ""
         for name, size in files:
-            folder, base = _parted(name)
+            cut = name.rfind("/") + 1
+            if name[:cut] != folder:
+                folder = name[:cut]
+                place = self._place(folder) or os.devnull
             handle: int | Fault
             try:
-                handle = os.open((self._place(folder) or os.devnull) + base, _PLAIN)
+                handle = os.open(place + name[cut:], _PLAIN)
             except (OSError, ValueError):  # a link, say
                 handle = self._handle(name)
             if isinstance(handle, Fault):
@@ -103,9 +107,15 @@ class DataFolder:
             os.close(handle)
             yield found
 
-    def head(self, name: str, most: int) -> bytes | Fault:
-        """Return the first bytes of a file, or what is wrong with it."""
-        handle = self._handle(name)
+    def head(self, name: str, most: int, real: str = "") -> bytes | Fault:
+        """Return the first bytes of a file, or what is wrong with it.
+
+        Args:
+            name: of the file.
+            most: bytes to read.
+            real: its real path, if `locate` has just told it.
+        """
+        handle = self._handle(name, real)
         if isinstance(handle, Fault):
             return handle
         try:
@@ -115,9 +125,9 @@ class DataFolder:
         finally:
             os.close(handle)
 
-    def _handle(self, name: str) -> int | Fault:
-        """Return a file's descriptor, or what is wrong with it."""
-        real = self.locate(name)
+    def _handle(self, name: str, known: str = "") -> int | Fault:
+        """Return a file's descriptor, or what is wrong with it; `known`: its real path."""
+        real = known or self.locate(name)
         if isinstance(real, Fault):
             return real
         try:
@@ -178,9 +188,13 @@ class DataFolder:
     def _told(self, names: Iterable[str]) -> Iterator[tuple[str, os.stat_result | None]]:
         """Yield names, each with what the system tells of the file, None where there is none."""
         self._folders.clear()
+        folder, place = None, ""
         for name in names:
-            folder, base = _parted(name)
-            place = self._place(folder)
+            cut = name.rfind("/") + 1
+            if name[:cut] != folder:
+                folder = name[:cut]
+                place = self._place(folder)
+            base = name[cut:]
             if not place or base in ("", ".", ".."):
                 yield name, None
                 continue
@@ -220,12 +234,6 @@ class DataFolder:
             f"{shorten(name)} leads outside {self.root} and was not opened; "
             "name its folder in index.further_roots if that is meant",
         )
-
-
-def _parted(name: str) -> tuple[str, str]:
-    """Return a path up to its last slash, and what follows."""
-    cut = name.rfind("/") + 1
-    return name[:cut], name[cut:]
 
 
 def as_text(name: str) -> str:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets import columns, fields
-from aacsfnet.datasets.base import Dataset, Label, Told, index_table, natural_key
+from aacsfnet.datasets.base import Dataset, Label, Told, natural_key
 from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
@@ -34,6 +33,8 @@ from aacsfnet.tables import Fault
 
 #: Rows of the index that are turned into a table together.
 _TOGETHER = 16_384
+#: Digits of a number that rows are sorted by as columns.
+_DIGITS = 20
 _LABEL_MEANING = "as the table's label column says"
 
 
@@ -99,6 +100,8 @@ class Manifest(Dataset):
 
     def file_of(self, path: str) -> str:
         """Return the picture's path, or the video's of a frame."""
+        if "#" not in path:
+            return path
         video, _, _ = path.rpartition("#")
         return video if is_video(video) else path
 
@@ -145,19 +148,17 @@ class Manifest(Dataset):
         readers = self.folder, self.reader, self.videos
         made = ManifestRows(claims, units, self.label, readers, self.rate)
         tracks = dict(claims.tracks)
-        rows: list[dict[str, Any]] = []
         parts: list[pl.DataFrame] = []
         for i in range(len(sheet.numbers)):
             video = claims.timed.get(i)
             if video is None:
-                rows += made.of_row(i)
+                made.of_row(i)
             elif video in tracks:
-                rows += made.of_track(tracks.pop(video))
-            if len(rows) >= _TOGETHER:
-                parts.append(index_table(rows))
-                rows = []
+                made.of_track(tracks.pop(video))
+            if len(made) >= _TOGETHER:
+                parts.append(made.table())
         self._remarks |= made.remarks
-        return [*parts, index_table(rows)]
+        return [*parts, made.table()]
 
     def sources(self) -> list[Path]:
         """Return the table itself."""
@@ -232,14 +233,33 @@ class _Scan:
 
 
 def _numbered(table: pl.DataFrame) -> pl.DataFrame:
-    """Return sorted rows, each with its position in its sequence: by frame, numbers by value."""
+    """Return sorted rows, each with its position in its sequence: by frame, numbers by value.
+
+    The table is emptied on the way, as two of a million rows would take much memory.
+    """
     names = table.select("subject", "sequence", "frame_id").with_row_index("row")
-    names = names.sort("subject", "sequence", maintain_order=True)
-    sequences = names.group_by("subject", "sequence", maintain_order=True).agg("row", "frame_id")
-    places: list[int] = []
-    positions: list[int] = []
-    for rows, frames in sequences.select("row", "frame_id").iter_rows():
-        keys = [natural_key(frame) for frame in frames]
-        places += [rows[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
-        positions += range(len(keys))
-    return table[places].with_columns(pl.Series("position", positions, pl.Int32))
+    places = _by_numbers(names)
+    if places is None:
+        keys = [natural_key(name) for name in names["frame_id"]]
+        rank = pl.Series("rank", sorted(range(len(keys)), key=keys.__getitem__), pl.UInt32)
+        places = names[rank].sort("subject", "sequence", maintain_order=True)["row"]
+    position = pl.int_range(pl.len(), dtype=pl.Int32).over("subject", "sequence")
+    columns = [table.drop_in_place(name).gather(places) for name in table.columns]
+    return pl.DataFrame(columns).with_columns(position.alias("position"))
+
+
+def _by_numbers(names: pl.DataFrame) -> pl.Series | None:
+    """Return the order of rows where the frames of each sequence differ in numbers alone.
+
+    The same as by `natural_key`, of a million rows in a tenth of the time; None where it is not so.
+    """
+    frame, one = pl.col("frame_id"), ["subject", "sequence"]
+    form = frame.str.replace_all("[0-9]+", "0")
+    numbers = frame.str.extract_all("[0-9]+")
+    if not names.select((form.min().over(one) == form.max().over(one)).all()).item():
+        return None
+    longest = names.select(numbers.list.eval(pl.element().str.len_bytes()).list.max().max()).item()
+    if longest is None or longest > _DIGITS:
+        return None
+    padded = numbers.list.eval(pl.element().str.zfill(longest)).list.join("")
+    return names.sort(*one, padded, frame)["row"]

@@ -4,10 +4,13 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from typing import Any
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import polars as pl
 
 from aacsfnet.datasets import fields
-from aacsfnet.datasets.base import Dataset, Label, frame_id
+from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
 from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
@@ -16,11 +19,26 @@ from aacsfnet.datasets.timelines import Moment, Timeline
 from aacsfnet.datasets.tracks import Segment, beyond_the_end, bounds_of, segments_at
 from aacsfnet.datasets.videos import VideoReader, name_of
 from aacsfnet.facs import ACTION_UNITS, pspi_if_known
-from aacsfnet.tables import Fault
+from aacsfnet.tables import SCHEMAS, Fault
+
+#: In what index rows differ that are of equal words: places of words and notes, and columns.
+_OWN = {"common": pl.UInt32, "notes": pl.UInt32} | {
+    name: SCHEMAS["index"][name] for name in ("frame_id", "path", "time_s", "status", "reason")
+}
+
+
+class _Common(NamedTuple):
+    """What index rows share that say the same but for frame and file."""
+
+    place: int  # among the others, for the table
+    values: dict[str, Any]
+    wrong: str  # what is wrong with the label, "" if nothing is
 
 
 class ManifestRows:
-    """Turns a table's rows into rows of the index, and knows what they have named so far.
+    """Collects the index rows of a table's rows, and knows what they have named so far.
+
+    Many rows differ in frame and file alone: what else they say is found out and held once.
 
     Args:
         claims: what the table says of whom.
@@ -46,42 +64,57 @@ class ManifestRows:
         self._folder, self._reader, self._videos = readers
         self._rate = rate
         self.remarks: Counter[str] = Counter()
+        columns = self._sheet.columns
+        names = ("label", "sex", "age_group", "split", *units)
+        self._said = [claims.subjects, *(columns[name] for name in names if name in columns)]
+        self._begin()
         self._frames: dict[str, int] = {}
         self._copies: dict[str, int] = {}  # of a name: tried from here, or many would take for ever
         self._pictures: dict[str, int] = {}
 
-    def of_row(self, i: int) -> list[dict[str, Any]]:
-        """Return the index rows of one row of the table: several only for a whole video."""
+    def __len__(self) -> int:
+        """Return how many index rows were collected since the last `table`."""
+        return len(self._rows)
+
+    def table(self) -> pl.DataFrame:
+        """Return the index rows since the last call, without `position` and the file's state."""
+        common = index_table([each.values for each in self._commons.values()])
+        notes = pl.Series("notes", [[*each] for each in self._notes], SCHEMAS["index"]["notes"])
+        rows = dict(zip(_OWN, zip(*self._rows, strict=True), strict=True)) if self._rows else {}
+        own = pl.DataFrame(rows, schema=_OWN)
+        self._begin()
+        columns = own.drop("common", "notes").get_columns()
+        return common[own["common"]].with_columns(*columns, notes[own["notes"]])
+
+    def _begin(self) -> None:
+        self._commons: dict[Hashable, _Common] = {}
+        self._notes: dict[tuple[str, ...], int] = {}
+        self._rows: list[tuple[Any, ...]] = []  # columns as in _OWN
+
+    def of_row(self, i: int) -> None:
+        """Collect the index rows of one row of the table: several only for a whole video."""
         sheet = self._sheet
         path, real = self._found_path(sheet.columns["path"][i])
         common = self._common(i)
         frame = fields.frame_of(sheet, i)
-        stem = frame or fields.stem_of(path)
         written = sheet.columns["subject"][i]
         notes: list[str] = []
         if (fault := _refusal(path, self._claims.subjects[i], written)) is not None:
             pass
         elif is_video(path):
-            return [
-                self._row(
-                    i,
-                    common | {"time_s": moment.time_s},
-                    name,
-                    picture,
-                    _identity(real, picture),
-                    moment.fault,
-                    [],
-                )
-                for name, picture, moment in self._of_video(path, frame)
-            ]
-        elif isinstance(header := self._reader.inspect(path), Fault):
+            for name, picture, moment in self._of_video(path, frame):
+                identity = _identity(real, picture)
+                self._add(i, common, name, picture, identity, moment.fault, [], moment.time_s)
+            return
+        elif isinstance(header := self._reader.inspect(path, real), Fault):
             fault = header
         else:
             notes = header.notes
-        return [self._row(i, common, stem, path, _identity(real, path), fault, notes)]
+        stem = frame or fields.stem_of(path)
+        self._add(i, common, stem, path, _identity(real, path), fault, notes)
 
-    def of_track(self, track: list[Segment]) -> list[dict[str, Any]]:
-        """Return the index rows of a video whose labels the table gives by time.
+    def of_track(self, track: list[Segment]) -> None:
+        """Collect the index rows of a video whose labels the table gives by time.
 
         Frames are taken as of any video, and one more from each interval that would have none. A
         frame in a gap is a row without a label, of the person before it.
@@ -92,25 +125,21 @@ class ManifestRows:
         people = {claims.subjects[segment.row]: segment.row for segment in reversed(track)}
         video = _refusal(path, "any") or self._videos.inspect(path)
         if isinstance(video, Fault):
-            return [
-                self._row(row, self._common(row), stem, path, "", _refusal(path, who) or video, [])
-                for who, row in people.items()
-            ]
+            for who, row in people.items():
+                self._add(row, self._common(row), stem, path, "", _refusal(path, who) or video, [])
+            return
         late = beyond_the_end(track, video.end)
         numbers, missed = _numbers_of(video, self._rate, track)
         if missed:
             words = f"{sheet.name}: intervals between two frames of their video, which label none"
             self.remarks[words] += missed
-        rows, before = [], track[0]
-        commons: dict[int, dict[str, Any]] = {}
+        before = track[0]
         moments = video.moments(numbers)
         times = [video.end if each.time_s is None else each.time_s for each in moments]
         for taken, moment, segment in zip(moments, times, segments_at(track, times), strict=True):
             before = segment or before
             i = before.row
-            if i not in commons:
-                commons[i] = self._common(i)
-            common = commons[i] | {"time_s": taken.time_s}
+            common = self._common(i)
             fault, notes = _refusal(path, claims.subjects[i]) or taken.fault, []
             if segment is None:
                 place = "before" if before.start <= moment else "after"
@@ -118,28 +147,20 @@ class ManifestRows:
                     f"the nearest {place} {moment:.3f} s of {shorten(path, 80)}; none holds there"
                 )
                 fault = fault or Fault("bad_label", words)
-                common = common | {"label": None, "notes": []} | dict.fromkeys(ACTION_UNITS)
+                common = self._without_label(common)
             elif moment > segment.last:
                 notes = [f"label_held: since {segment.start:g} s"]
             if late is not None:
                 i, fault = late[0], Fault("bad_label", late[1])
             picture = name_of(path, taken.number)
             name = f"{stem}-{taken.number:06d}"
-            rows.append(self._row(i, common, name, picture, _identity(real, picture), fault, notes))
-            people.pop(common["subject"], None)
+            identity = _identity(real, picture)
+            self._add(i, common, name, picture, identity, fault, notes, taken.time_s)
+            people.pop(common.values["subject"], None)
         nothing = Fault("bad_label", "none of the frames taken lies in the times given")
-        return rows + [
-            self._row(
-                row,
-                self._common(row),
-                f"{stem}-row{sheet.numbers[row]}",
-                path,
-                "",
-                _refusal(path, who) or nothing,
-                [],
-            )
-            for who, row in people.items()
-        ]
+        for who, row in people.items():
+            name, fault = f"{stem}-row{sheet.numbers[row]}", _refusal(path, who) or nothing
+            self._add(row, self._common(row), name, path, "", fault, [])
 
     def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Moment]]:
         """Return the name, the picture and the moment of a frame, or of all that are taken."""
@@ -162,15 +183,38 @@ class ManifestRows:
 
         Windows separators and other Unicode forms are tried where the path itself leads nowhere.
         """
+        if not isinstance(real := self._folder.locate(path), Fault):
+            return path, real
         posix = path.replace("\\", "/")
         forms = (unicodedata.normalize(form, posix) for form in ("NFC", "NFD"))
-        for form in dict.fromkeys((path, posix, *forms)):
+        for form in dict.fromkeys((posix, *forms)):
             if not isinstance(real := self._folder.locate(form), Fault):
                 return form, real
         return posix, ""
 
-    def _common(self, i: int) -> dict[str, Any]:
-        """Return what all index rows of one row of the table share."""
+    def _common(self, i: int) -> _Common:
+        """Return what all index rows of one row of the table share, and may share with others."""
+        sequence = fields.sequence_of(self._sheet, i)
+        key = (sequence, *(column[i] for column in self._said))
+        if (known := self._commons.get(key)) is None:
+            values, wrong = self._values(i, sequence)
+            known = self._commons[key] = _Common(len(self._commons), values, wrong)
+        return known
+
+    def _without_label(self, common: _Common) -> _Common:
+        """Return the same for a frame that no label holds for."""
+        if (known := self._commons.get(common.place)) is None:
+            nothing = {"label": None, "notes": []} | dict.fromkeys(ACTION_UNITS)
+            values = common.values | nothing
+            known = _Common(len(self._commons), values, common.wrong)
+            self._commons[common.place] = known
+        return known
+
+    def _values(self, i: int, sequence: str) -> tuple[dict[str, Any], str]:
+        """Return what a row of the table says beside frame and file; what is wrong with its label.
+
+        All of it follows from `sequence` and the columns in `_said`.
+        """
         sheet = self._sheet
         value, wrong = self._claims.label_of(i)
         units, notes = fields.action_units_of(sheet, i, self._units)
@@ -181,26 +225,27 @@ class ManifestRows:
             notes = [*notes, f"decimal_comma: {shorten(text, 40)} read as {value:g}"]
         return {
             "subject": self._claims.subjects[i],
-            "sequence": fields.sequence_of(sheet, i),
+            "sequence": sequence,
             "label": value,
             "sex": fields.sex_of(fields.text_of(sheet, "sex", i)),
             "age_group": fields.text_of(sheet, "age_group", i),
             "split": fields.text_of(sheet, "split", i),
             "notes": notes,
             **units,
-        }
+        }, wrong
 
-    def _row(
+    def _add(
         self,
         i: int,
-        common: dict[str, Any],
+        common: _Common,
         name: str,
         picture: str,
         identity: str,
         fault: Fault | None,
         notes: list[str],
-    ) -> dict[str, Any]:
-        """Return one row of the index.
+        time_s: float | None = None,
+    ) -> None:
+        """Collect one row of the index.
 
         Args:
             i: row of the table.
@@ -210,18 +255,16 @@ class ManifestRows:
             identity: what two rows share that name the same pixels; "" if there is no file.
             fault: what is wrong with the picture.
             notes: what is odd about it.
+            time_s: of a frame in its video.
         """
-        key, taken = self._take(common, name, identity, i)
+        key, taken = self._take(common.values, name, identity, i)
         fault = taken or fault
-        if fault is None and (wrong := self._claims.label_of(i)[1]):
-            fault = Fault("bad_label", f"{wrong}; check the label column")
-        return {
-            **common,
-            "frame_id": key,
-            "path": picture,
-            **Dataset.verdict(fault, f"{self._sheet.at(i)}: "),
-            "notes": common["notes"] + notes,
-        }
+        if fault is None and common.wrong:
+            fault = Fault("bad_label", f"{common.wrong}; check the label column")
+        verdict = Dataset.verdict(fault, f"{self._sheet.at(i)}: " if fault else "")
+        all_notes = (*common.values["notes"], *notes)
+        places = common.place, self._notes.setdefault(all_notes, len(self._notes))
+        self._rows.append((*places, key, picture, time_s, verdict["status"], verdict["reason"]))
 
     def _take(
         self, row: dict[str, Any], frame: str, picture: str, i: int
@@ -263,7 +306,7 @@ def _refusal(path: str, subject: str, written: str = "") -> Fault | None:
         instead = f" ({shorten(written, 40)!r})" if written else ""
         words = f"no subject is given{instead}; without one, folds would leak"
         return Fault("bad_subject", words)
-    if re.match(r"[A-Za-z]:/", path):
+    if path[1:3] == ":/" and re.match("[A-Za-z]", path):
         shown = shorten(path)
         return Fault("missing_file", f"{shown} is an absolute Windows path; make it relative")
     return None

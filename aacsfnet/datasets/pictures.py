@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from aacsfnet.datasets.files import DataFolder
-from aacsfnet.datasets.headers import HEAD, plain_header
+from aacsfnet.datasets.headers import HEAD, PlainHeader, plain_header
 from aacsfnet.tables import Fault
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Header:
     transparent: bool
     animated: bool
 
-    @property
+    @cached_property
     def notes(self) -> list[str]:
         """Return the oddities that reading evens out, by name."""
         found = {
@@ -82,9 +83,14 @@ class PictureReader:
         data = self.folder.read(name, 8 * self.max_pixels + 2**20)
         return data if isinstance(data, Fault) else decode(data, self.max_pixels)
 
-    def inspect(self, name: str) -> Header | Fault:
-        """Return the header of a picture, or what is wrong with it; no pixel is decoded."""
-        head = self.folder.head(name, HEAD)
+    def inspect(self, name: str, real: str = "") -> Header | Fault:
+        """Return the header of a picture, or what is wrong with it; no pixel is decoded.
+
+        Args:
+            name: of the file.
+            real: its real path, if the folder has just located it.
+        """
+        head = self.folder.head(name, HEAD, real)
         if isinstance(head, Fault):
             return head
         if (plain := _plain(head, self.max_pixels)) is not None:
@@ -159,8 +165,12 @@ def read_header(file: BinaryIO, max_pixels: int) -> Header | Fault:
 
 def _plain(head: bytes, max_pixels: int) -> Header | Fault | None:
     """Return what the header of an everyday picture says; None where Pillow must look at it."""
-    if (found := plain_header(head)) is None:
-        return None
+    found = plain_header(head)
+    return None if found is None else _header_of(found, max_pixels)
+
+
+@lru_cache
+def _header_of(found: PlainHeader, max_pixels: int) -> Header | Fault:
     if (fault := size_fault(found.width, found.height, max_pixels)) is not None:
         return fault
     return Header(*found, bits=8, oriented=False, transparent=False, animated=False)

@@ -199,10 +199,10 @@ def with_states(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     sizes, times = (pl.Series(name, [], pl.Int64) for name in ("file_bytes", "file_modified"))
     for rows in table.select("path").iter_slices(_TOGETHER):
         files = [dataset.file_of(path) for path in rows["path"]]
-        states = dataset.states({file for file in files if file})
-        found = [states.get(file, _NOTHING) for file in files]
-        sizes.append(pl.Series([size for size, _ in found], dtype=pl.Int64))
-        times.append(pl.Series([time for _, time in found], dtype=pl.Int64))
+        states = dataset.states(dict.fromkeys(filter(None, files)))
+        found = zip(*(states.get(file, _NOTHING) for file in files), strict=True)
+        for column, values in zip((sizes, times), found, strict=True):
+            column.append(pl.Series(values, dtype=pl.Int64))
     return table.with_columns(sizes, times)
 
 
