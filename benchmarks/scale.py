@@ -1,6 +1,6 @@
 """A million frames of 1,000 people: what planning, index, merge, splits, evaluate and report take.
 
-    python -m benchmarks.scale --folder FOLDER [--people 1000 --frames 1000]
+    python -m benchmarks.scale --folder FOLDER [--people 1000 --frames 1000 --begin]
 
 The frames are links to a few small files, the crops one of eight noisy ovals each, the scores of
 networks made up: no face is sought and nothing trained, what is measured reads and writes for real.
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--frames", type=int, default=1000, help="of each of them")
+    parser.add_argument("--begin", action="store_true", help="plan and index alone")
     asked = parser.parse_args()
     began, folder = time.monotonic(), asked.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -199,6 +200,10 @@ def main() -> None:
     found = {"people": asked.people, "frames": asked.frames}
     found["plan of nothing yet"] = measured(folder, *plan)
     found["index"] = stage("index", "--output", layout.index)
+    what = f"scale of {asked.people * asked.frames} frames"
+    if asked.begin:
+        record(what, found, time.monotonic() - began)
+        return
     write_shards(config, layout)
     folders = [(f"--{each}", layout.stage("", each)) for each in SHARDED if each in MERGED]
     options = [each for pair in folders for each in pair]
@@ -226,7 +231,7 @@ def main() -> None:
     found["evaluate"] = stage("evaluate", *options)
     found["report"] = stage("report", "--results", layout.folder, "--output", layout.report)
     found["plan of finished results"] = measured(folder, *plan)
-    record("scale", found, time.monotonic() - began)
+    record(what, found, time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ did not get in, with its status and reason.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -202,20 +203,20 @@ def _write_images(
                 np.save(file, np.empty(shape, np.uint8))
             return digests
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        # A map of a file with holes ends the process where the disk is full.
+        start, length = images.offset, images[0].nbytes
+        del images  # what is written through a map stays in memory
         allocate(temporary, temporary.stat().st_size)
+        with temporary.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
 
-        def put(row: int, value: dict[str, object]) -> None:
-            picture = resized(tables.decode_png(value), size, kept)
-            images[row] = picture
-            digests[row] = hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
+            def put(row: int, value: dict[str, object]) -> None:
+                picture = resized(tables.decode_png(value), size, kept).tobytes()
+                os.pwrite(file.fileno(), picture, start + row * length)
+                digests[row] = hashlib.blake2b(picture, digest_size=16).hexdigest()
 
-        # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
-        with ThreadPoolExecutor(_THREADS) as threads:
+            # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
             for rows, values in _pictures(used, crop, generate):
                 for _ in threads.map(put, rows, values):
                     pass
-        images.flush()
     return digests
 
 

@@ -26,8 +26,8 @@ BINARY = {
     "f1_nominal": ("F1, nominal", "at a prediction of the level itself"),
 }
 
-#: Most numbers held at once while resamples are drawn: 32 MB of float64.
-_BLOCK = 4_000_000
+#: Most numbers of a kind held at once while resamples are drawn: 4 MB, as caches hold.
+_BLOCK = 500_000
 
 Flags = NDArray[np.bool_]
 
@@ -115,34 +115,59 @@ def ranking_draws(
     """
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    begins = np.append(True, ordered[1:] != ordered[:-1])
+    first = np.append(np.flatnonzero(begins), len(scores))
+    places, codes = np.flatnonzero(positive[order]), subjects[order]
+    # The scores that positive frames have, and where among these frames each begins.
+    group, start = np.unique(np.cumsum(begins)[places] - 1, return_index=True)
     rows = max(1, _BLOCK // max(1, len(scores)))
     blocks = [
-        _areas(weights[at : at + rows][:, subjects[order]], positive[order], first)
+        _areas(weights[at : at + rows].take(codes, axis=1), places, first, group, start)
         for at in range(0, len(weights), rows)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _areas(drawn: Floats, positive: Flags, first: Codes) -> dict[str, Floats]:
+def _areas(
+    drawn: Floats, places: Codes, first: Codes, group: Codes, start: Codes
+) -> dict[str, Floats]:
     """Return the areas for weights `(B, n)` of frames in order of their scores.
 
-    `first` are the places at which a new score begins.
+    Args:
+        drawn: the weights.
+        places: of the positive frames among them.
+        first: where each score begins, and the end.
+        group: numbers of the scores that positive frames have.
+        start: where each of these begins among the positive frames.
     """
-    yes = np.add.reduceat(np.where(positive, drawn, 0.0), first, axis=1)
-    no = np.add.reduceat(np.where(positive, 0.0, drawn), first, axis=1)
-    all_yes, all_no = yes.sum(axis=1), no.sum(axis=1)
-    below = np.cumsum(no, axis=1) - no / 2
-    said = np.cumsum((yes + no)[:, ::-1], axis=1)[:, ::-1]
-    hits = np.cumsum(yes[:, ::-1], axis=1)[:, ::-1]
-    precision = np.divide(hits, said, out=np.zeros_like(hits), where=said > 0)
+    total, hit = _up_to(drawn), _up_to(drawn.take(places, axis=1))
+    before, hits_before = total.take(first[group], axis=1), hit.take(start, axis=1)
+    all_yes = hit[:, -1:]
+    all_no = total[:, -1:] - all_yes
+    yes = np.diff(hits_before, axis=1, append=all_yes)
+    no = total.take(first[group + 1], axis=1) - before - yes
+    below = before - hits_before + no / 2
+    said = total[:, -1:] - before
+    # Of scores without a positive frame too: sums of as many terms are rounded alike.
+    found = np.zeros((len(drawn), len(first) - 1))
+    found[:, group] = yes * np.divide(
+        all_yes - hits_before, said, out=np.zeros_like(said), where=said > 0
+    )
+    all_yes, all_no = all_yes[:, 0], all_no[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "auroc": np.where(
                 (all_yes > 0) & (all_no > 0), (yes * below).sum(axis=1) / (all_yes * all_no), np.nan
             ),
-            "auprc": np.where(all_yes > 0, (yes * precision).sum(axis=1) / all_yes, np.nan),
+            "auprc": np.where(all_yes > 0, found.sum(axis=1) / all_yes, np.nan),
         }
+
+
+def _up_to(values: Floats) -> Floats:
+    """Return the sums `(B, n + 1)` of the values before each place, and of all."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums
 
 
 @dataclass(frozen=True)
