@@ -199,8 +199,8 @@ def _write_images(
     digests = [""] * len(used)
     with replacing(path) as temporary:
         if not len(used):  # an empty file cannot be mapped
-            with temporary.open("wb") as file:
-                np.save(file, np.empty(shape, np.uint8))
+            with temporary.open("wb") as nothing:
+                np.save(nothing, np.empty(shape, np.uint8))
             return digests
         images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
         start, length = images.offset, images[0].nbytes
