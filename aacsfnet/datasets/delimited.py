@@ -24,7 +24,7 @@ _LONGEST_PREAMBLE = 60
 #: A table of frames has a few dozen columns; one with more is something else.
 _MOST_COLUMNS = 2_000
 
-#: At a million rows the index takes 1 GB of memory.
+#: What the index takes of memory at a million rows is in docs/explanation/shards.md.
 MOST_ROWS = 1_000_000
 
 #: Rows that are turned into columns together.

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from aacsfnet.config import Config
@@ -109,11 +110,14 @@ def deal(
     """
     dealt = shards_by_subject(planned, shard_frames, packed_frames)
     shards: list[str] = []
+    counts: list[int] = []
     for subject, frames in table.group_by("subject", maintain_order=True).len().iter_rows():
         names = dealt[subject]
         size = max(shard_frames, -(-frames // len(names)))
-        shards += [names[place // size] for place in range(frames)]
-    return table.with_columns(pl.Series("shard", shards, pl.String))
+        shards += names
+        counts += [min(max(frames - part * size, 0), size) for part in range(len(names))]
+    places = np.repeat(np.arange(len(shards)), counts)
+    return table.with_columns(pl.Series("shard", shards, pl.String).gather(places))
 
 
 def summarise(table: pl.DataFrame, remarks: dict[str, int]) -> None:

@@ -7,7 +7,7 @@ useless (no label column, say), and what can be read two ways, raises.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -244,7 +244,10 @@ def _numbered(table: pl.DataFrame) -> pl.DataFrame:
         rank = pl.Series("rank", sorted(range(len(keys)), key=keys.__getitem__), pl.UInt32)
         places = names[rank].sort("subject", "sequence", maintain_order=True)["row"]
     position = pl.int_range(pl.len(), dtype=pl.Int32).over("subject", "sequence")
-    columns = [table.drop_in_place(name).gather(places) for name in table.columns]
+    columns = []
+    for name in table.columns:
+        values = table.drop_in_place(name)  # before its copy is there
+        columns.append(values if values.null_count() == len(values) else values.gather(places))
     return pl.DataFrame(columns).with_columns(position.alias("position"))
 
 
@@ -254,12 +257,17 @@ def _by_numbers(names: pl.DataFrame) -> pl.Series | None:
     The same as by `natural_key`, of a million rows in a tenth of the time; None where it is not so.
     """
     frame, one = pl.col("frame_id"), ["subject", "sequence"]
-    form = frame.str.replace_all("[0-9]+", "0")
+    form = frame.str.replace_all("[0-9]+", "0").alias("form")
     numbers = frame.str.extract_all("[0-9]+")
-    if not names.select((form.min().over(one) == form.max().over(one)).all()).item():
-        return None
-    longest = names.select(numbers.list.eval(pl.element().str.len_bytes()).list.max().max()).item()
-    if longest is None or longest > _DIGITS:
+    lengths = numbers.list.eval(pl.element().str.len_bytes()).list.max()
+    forms = pl.concat([part.select(*one, form).unique() for part in _slices(names)]).unique()
+    longest = max((part.select(lengths.max()).item() or 0) for part in _slices(names))
+    if forms.select(pl.struct(one).is_duplicated().any()).item() or longest > _DIGITS:
         return None
     padded = numbers.list.eval(pl.element().str.zfill(longest)).list.join("")
-    return names.sort(*one, padded, frame)["row"]
+    keys = pl.concat([part.select(padded.alias("key")) for part in _slices(names)])
+    return names.with_columns(keys).sort(*one, "key", "frame_id")["row"]
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return rows.iter_slices(4 * _TOGETHER)
