@@ -490,14 +490,22 @@ def export(
         typer.echo(line)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] != ["fetch-models"]:
-        # Keeps the model libraries off the network; they read these when they are imported.
+def prepare(network: bool = False) -> None:
+    """Set what libraries read from the environment when they are loaded.
+
+    Args:
+        network: whether model libraries may use it.
+    """
+    if not network:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     if cache := own_temporary("aacsfnet-matplotlib"):  # mediapipe imports it, too; not in the home
         os.environ.setdefault("MPLCONFIGDIR", str(cache))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    prepare(network=arguments[:1] == ["fetch-models"])
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"aacsfnet {__version__}\n")
         sys.exit(0)
