@@ -5,8 +5,9 @@
 Each fault begins with a copy of the undisturbed results that lacks what one stage makes. The stage
 is run and disturbed while its job works: the job, its controller (Snakemake), the worker that forks
 jobs or the whole session is killed by SIGKILL at a random moment, or the disk fills up. Then the
-same command runs again, and after `aacsfnet clean` the results must be the undisturbed ones, file by file and byte by byte, with
-no job due. Full disks are small file systems in memory, which only root can mount.
+same command runs again, and after `aacsfnet clean` the results must be the undisturbed ones, file
+by file and byte by byte, with no job due. Full disks are small file systems in memory, which only
+root can mount.
 """
 
 import argparse

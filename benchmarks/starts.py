@@ -83,7 +83,8 @@ def starts(folder: Path, cores: int, alone: bool) -> dict[str, float]:
     environment.pop(worker.VARIABLE, None)
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--directory", str(folder), "--cores", str(cores), "--config", "results=results"),
+        *("--directory", str(folder), "--configfile", str(ROOT / "config.yaml")),
+        *("--cores", str(cores)),
     ]
     began = time.monotonic()
     with (folder / "said").open("w") as said:
