@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from aacsfnet import runs
+from aacsfnet import runs, times
 from aacsfnet.errors import SettingsError, WorkError
 from aacsfnet.files import is_left
 from aacsfnet.space import NoSpaceError, lacks_space
@@ -39,8 +39,7 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         SettingsError: `AACSFNET_THREADS` is no number of threads.
         WorkError: its run is over, the disk is full, or the output may not be written.
     """
-    # Read by libraries when they are loaded, which is later.
-    os.environ.update(dict.fromkeys(_THREADS, threads()))
+    limit_threads()
     try:
         # The first line also takes the room in the log that a later word on a full disk needs.
         print(f"{stage}: {output}", flush=True)  # noqa: T201 the job's log
@@ -48,6 +47,8 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         with only_writer(output):
             _sweep(output)
             yield
+        if run := runs.named():
+            times.keep(times.file_of(Path(run.lock).parent, output.resolve()))
     except Exception as error:
         if lacks_space(error):
             found = error if isinstance(error, NoSpaceError) else NoSpaceError(output.parent)
@@ -55,6 +56,15 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _FORBIDDEN:
             raise WorkError(f"{stage}: {error.filename or output}: {error.strerror}") from error
         raise
+
+
+def limit_threads() -> None:
+    """Set how many threads libraries share sums among; they read it when they are loaded.
+
+    Raises:
+        SettingsError: `AACSFNET_THREADS` is no such number.
+    """
+    os.environ.update(dict.fromkeys(_THREADS, threads()))
 
 
 def threads() -> str:

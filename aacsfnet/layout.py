@@ -14,6 +14,7 @@ from typing import IO
 
 from filelock import lock_descriptor
 
+from aacsfnet import times
 from aacsfnet.config import Config
 from aacsfnet.errors import WorkError
 from aacsfnet.runs import begin, lines_of
@@ -230,11 +231,8 @@ class Layout:
 
     def log(self, result: Path) -> Path:
         """Return the log of the job that writes a file or folder of results."""
-        return self._beside("logs", result, ".log")
+        return self.folder / "logs" / result.relative_to(self.folder).with_suffix(".log")
 
     def benchmark(self, result: Path) -> Path:
         """Return the time and memory that the same job took."""
-        return self._beside("benchmarks", result, ".tsv")
-
-    def _beside(self, folder: str, result: Path, suffix: str) -> Path:
-        return self.folder / folder / result.relative_to(self.folder).with_suffix(suffix)
+        return times.file_of(self.folder, result)

@@ -3,10 +3,11 @@
     python -m benchmarks.faults --kills 30 --full 11 --seed 1
 
 Each fault begins with a copy of the undisturbed results that lacks what one stage makes. The stage
-is run and disturbed while its job works: the job, its controller (Snakemake) or the whole session
-is killed by SIGKILL at a random moment, or the disk fills up. Then the same command runs again, and
-after `aacsfnet clean` the results must be the undisturbed ones, file by file and byte by byte, with
-no job due. Full disks are small file systems in memory, which only root can mount.
+is run and disturbed while its job works: the job, its controller (Snakemake), the worker that forks
+jobs or the whole session is killed by SIGKILL at a random moment, or the disk fills up. Then the
+same command runs again, and after `aacsfnet clean` the results must be the undisturbed ones, file
+by file and byte by byte, with no job due. Full disks are small file systems in memory, which only
+root can mount.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import yaml
 
-from aacsfnet import runs
+from aacsfnet import runs, worker
 from aacsfnet.cleaning import leftovers, remove
 from aacsfnet.config import load
 from aacsfnet.stages import STAGES
@@ -45,7 +46,7 @@ SETTINGS = {
     "evaluate": {"bootstrap": 200},
     "experiments": {"full": {}},
 }
-KINDS = ("job", "controller", "session")
+KINDS = ("job", "controller", "session", "worker")
 #: What differs between two undisturbed runs: times.
 _TIMED = ("logs", "benchmarks", "tensorboard")
 _ROOM = 80_000_000  # bytes of the small disk
@@ -136,16 +137,28 @@ def made_by(results: Path, stage: str) -> list[Path]:
     return special.get(stage) or [results / stage]
 
 
-def jobs_of(session: int) -> list[int]:
-    """Return the stages' commands that work in a session, by their process numbers."""
-    found = []
+def processes_of(session: int, module: bytes) -> dict[int, int]:
+    """Return a session's processes of a module of ours and their parents, by their numbers."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             words = (folder / "stat").read_text().rpartition(")")[2].split()
             command = (folder / "cmdline").read_bytes().split(b"\0")
-            if int(words[3]) == session and words[0] != "Z" and b"aacsfnet" in command[:3]:
-                found.append(int(folder.name))
+            if int(words[3]) == session and words[0] != "Z" and module in command[:3]:
+                found[int(folder.name)] = int(words[1])
     return found
+
+
+def workers_of(session: int) -> list[int]:
+    """Return the processes that fork a session's jobs, by their numbers: one at the most."""
+    found = processes_of(session, b"aacsfnet.worker")
+    return [process for process, parent in found.items() if parent not in found]
+
+
+def jobs_of(session: int) -> list[int]:
+    """Return the jobs that work in a session, forks first, then their commands, by number."""
+    forks = processes_of(session, b"aacsfnet.worker").keys() - set(workers_of(session))
+    return [*sorted(forks), *processes_of(session, b"aacsfnet")]
 
 
 def begun(study: Study, process: "subprocess.Popen[str]") -> bool:
@@ -164,8 +177,8 @@ def kill(study: Study, stage: str, kind: str, delay: float) -> bool:
             return False
         time.sleep(delay)
         jobs = jobs_of(process.pid)
-        if kind == "job":
-            for each in jobs[:1]:
+        if kind in ("job", "worker"):
+            for each in jobs[:1] if kind == "job" else workers_of(process.pid):
                 with suppress(ProcessLookupError):
                     os.kill(each, signal.SIGKILL)
             process.wait()
@@ -281,7 +294,7 @@ def disturbed(base: Study, folder: Path, stage: str, kind: str, chance: random.R
 
 def seconds_of(base: Study, stage: str) -> float:
     """Return how long a job of a stage took, undisturbed."""
-    names = {"train": "experiments/full/seed-1/fold-0", "evaluate": "experiments/full/evaluate"}
+    names = {"train": "experiments/full/seed-1/fold-0", "evaluate": "experiments/full"}
     folder = base.results / "benchmarks"
     files = [folder / f"{names.get(stage, stage)}.tsv", *sorted((folder / stage).glob("*.tsv"))]
     path = next(path for path in files if path.is_file())
@@ -320,7 +333,8 @@ def main() -> None:
     parser.add_argument("--full", type=int, default=11, help="needs root")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    os.environ.pop(runs.VARIABLE, None)
+    for name in (runs.VARIABLE, worker.VARIABLE):
+        os.environ.pop(name, None)
     began, done, hits = time.monotonic(), 0, Counter[str]()
     with tempfile.TemporaryDirectory(prefix="aacsfnet-faults-") as name:
         try:

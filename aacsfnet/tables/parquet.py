@@ -114,11 +114,11 @@ def _as_parquet_holds_it(arrow: Any) -> Any:
         if not pa.types.is_fixed_size_list(field.type):
             continue
         column = arrow.column(at).combine_chunks()
-        present = column.is_valid().to_numpy(zero_copy_only=False)
+        # To and from numpy by polars: Arrow looks whether it is for pandas, and loads that to look.
+        present = pl.Series(column.is_valid()).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(present * field.type.list_size)]).astype(np.int32)
-        lists = pa.ListArray.from_arrays(
-            pa.array(offsets), column.drop_null().flatten(), mask=pa.array(~present)
-        )
+        starts, missing = (pl.Series(each).to_arrow() for each in (offsets, ~present))
+        lists = pa.ListArray.from_arrays(starts, column.drop_null().flatten(), mask=missing)
         arrow = arrow.set_column(at, field.name, lists)
     return arrow
 

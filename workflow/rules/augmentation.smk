@@ -6,8 +6,6 @@ rule prompts_shard:
         LAYOUT.table("{scope}", "prompts", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "prompts", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "prompts", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -32,8 +30,6 @@ rule depth_shard:
         LAYOUT.table("{scope}", "depth", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "depth", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "depth", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -59,8 +55,6 @@ rule generate_shard:
         LAYOUT.table("{scope}", "generate", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "generate", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "generate", "{shard}"))
     conda:
         "../../envs/diffusion.yaml"
     resources:
@@ -87,8 +81,6 @@ rule quality_shard:
         LAYOUT.table("{scope}", "quality", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "quality", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "quality", "{shard}"))
     conda:
         "../../envs/quality.yaml"
     resources:

@@ -14,7 +14,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
-from aacsfnet import premises, surroundings
+from aacsfnet import premises, surroundings, worker
 from aacsfnet.config.load import check_files
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.layout import SCOPE
@@ -53,6 +53,8 @@ onstart:
     except AacsfnetError as error:
         raise WorkflowError(str(error)) from None
     os.environ.update(PLAN.environment())
+    if workflow.executor_plugin.name == "local" and not DEPLOYED:
+        os.environ.update(worker.start())
     for words in surroundings.oddities(LAYOUT.lock):
         logger.warning(words)
 

@@ -5,8 +5,6 @@ rule index:
         LAYOUT.index,
     log:
         LAYOUT.log(LAYOUT.index),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.index)
     conda:
         "../../envs/faces.yaml"
     resources:

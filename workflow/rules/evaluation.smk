@@ -21,8 +21,6 @@ rule evaluate_experiment:
         ),
     log:
         LAYOUT.log(LAYOUT.experiment("{experiment}").folder / "evaluate"),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.experiment("{experiment}").folder / "evaluate")
     conda:
         "../../envs/report.yaml"
     resources:
@@ -58,8 +56,6 @@ rule report:
         files=directory(LAYOUT.report_files.folder),
     log:
         LAYOUT.log(LAYOUT.report),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.report)
     conda:
         "../../envs/report.yaml"
     resources:

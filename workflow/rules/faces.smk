@@ -5,8 +5,6 @@ rule crop_shard:
         LAYOUT.table("{scope}", "crop", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "crop", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "crop", "{shard}"))
     conda:
         "../../envs/faces.yaml"
     resources:
@@ -29,8 +27,6 @@ rule landmarks_shard:
         LAYOUT.table("{scope}", "landmarks", "{shard}"),
     log:
         LAYOUT.log(LAYOUT.table("{scope}", "landmarks", "{shard}")),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.table("{scope}", "landmarks", "{shard}"))
     conda:
         "../../envs/faces.yaml"
     resources:

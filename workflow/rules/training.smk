@@ -11,8 +11,6 @@ rule merge_shards:
         splits=LAYOUT.merged("{scope}").splits,
     log:
         LAYOUT.log(LAYOUT.merged("{scope}").folder),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.merged("{scope}").folder)
     conda:
         "../../envs/faces.yaml"
     threads: 4
@@ -48,8 +46,6 @@ rule train_fold:
         predictions=LAYOUT.trained("{experiment}", "{seed}", "{fold}").predictions,
     log:
         LAYOUT.log(LAYOUT.trained("{experiment}", "{seed}", "{fold}").folder),
-    benchmark:
-        LAYOUT.benchmark(LAYOUT.trained("{experiment}", "{seed}", "{fold}").folder)
     conda:
         "../../envs/training.yaml"
     resources:

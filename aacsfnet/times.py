@@ -1,0 +1,50 @@
+"""What a job of a run took: time, memory, bytes read and written."""
+
+import os
+import resource
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from aacsfnet.files import replacing
+
+#: Columns of the file, in order: seconds of the clock since the process began and of processors,
+#: its children's too; MiB at the most and moved to and from disks.
+COLUMNS = ("seconds", "cpu_seconds", "memory_mib", "read_mib", "written_mib")
+_MIB = 1 << 20
+
+
+def file_of(results: Path, output: Path) -> Path:
+    """Return where the times of the job that writes a file or folder of results are kept.
+
+    >>> file_of(Path("results/demo"), Path("results/demo/crop/s01.00.parquet")).as_posix()
+    'results/demo/benchmarks/crop/s01.00.tsv'
+    """
+    return results / "benchmarks" / output.relative_to(results).with_suffix(".tsv")
+
+
+def keep(path: Path) -> None:
+    """Write what this process has taken so far."""
+    taken = (f"{taken:.2f}" for taken in _taken())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        lines = ("\t".join(COLUMNS), "\t".join(taken), "")
+        temporary.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _taken() -> tuple[float, ...]:
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = sum(each.ru_utime + each.ru_stime for each in (own, children))
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    memory = max(own.ru_maxrss, children.ru_maxrss) * unit / _MIB
+    moved = ((each * 512) / _MIB for each in (own.ru_inblock, own.ru_oublock))
+    return _age(), cpu, memory, *moved
+
+
+def _age() -> float:
+    """Return for how many seconds this process has been there; NaN where the system has no word."""
+    with suppress(OSError, AttributeError):
+        words = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(words[19]) / os.sysconf("SC_CLK_TCK")
+    return float("nan")

@@ -1,0 +1,174 @@
+"""A run's worker: jobs are forks of it, and nothing that a job's user sees differs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aacsfnet import worker
+from aacsfnet.jobs import only_writer
+from aacsfnet.stages import STAGES
+from tests.tiny_demo import TINY
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open") or any(path.exists() for path in worker._ACCELERATORS),
+    reason="workers are for Linux without a GPU",
+)
+
+
+def children(process):
+    return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+
+
+def waited_for(happens, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := happens()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+class Run:
+    """A process that has started a worker, as Snakemake does."""
+
+    def __init__(self):
+        code = "import json, sys; from aacsfnet import worker; print(json.dumps(worker.start()),"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"{code} flush=True); sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.jobs = []
+        self.environment = os.environ | json.loads(self.process.stdout.readline())
+        (self.worker,) = children(self.process.pid)
+
+    def job(self, folder, *more, **environment):
+        """Start the index stage."""
+        command = [sys.executable, "-m", "aacsfnet", "index", "--config", json.dumps(TINY)]
+        job = subprocess.Popen(
+            [*command, "--output", "index.parquet", *more],
+            env=self.environment | environment,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.jobs.append(job)
+        return job
+
+    def waiting(self, folder):
+        """Start one whose output somebody else writes; return it and its fork's number."""
+        job = self.job(folder)
+        assert job.stdout.readline() == "index: index.parquet\n"
+        assert "still writes index.parquet" in job.stdout.readline()
+        (fork,) = children(self.worker)
+        return job, fork
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.delenv(worker.VARIABLE, raising=False)
+    run = Run()
+    yield run
+    for process in run.jobs:
+        with process:
+            process.kill()
+    run.process.communicate("", timeout=60)
+    waited_for(lambda: not Path(f"/proc/{run.worker}").exists())
+
+
+def test_every_stage_has_its_libraries():
+    assert set(worker._LIBRARIES) == set(STAGES)
+
+
+def test_a_fork_writes_what_the_command_itself_writes(run, tmp_path):
+    for name, more in (("forked", {}), ("alone", {worker.VARIABLE: ""})):
+        (tmp_path / name).mkdir()
+        job = run.job(tmp_path / name, **more)
+        assert job.communicate() == ("index: index.parquet\n", "")
+        assert job.returncode == 0
+    tables = [tmp_path / name / "index.parquet" for name in ("forked", "alone")]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+
+
+@pytest.mark.parametrize("number", ["0", "many"])
+def test_wrong_input_is_told_as_by_the_command_itself(run, tmp_path, number):
+    job = run.job(tmp_path, AACSFNET_THREADS=number)
+    _, words = job.communicate()
+    assert words.startswith(f"aacsfnet: AACSFNET_THREADS = {number!r}: expected")
+    assert job.returncode == 2
+    job = run.job(tmp_path, "--no-such")
+    assert "No such option" in job.communicate()[1]
+    assert job.returncode == 2
+
+
+def test_a_job_ends_with_its_command(run, tmp_path):
+    with only_writer(tmp_path / "index.parquet"):
+        job, fork = run.waiting(tmp_path)
+        job.kill()
+        job.communicate()
+        waited_for(lambda: fork not in children(run.worker))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_command_ends_by_the_signal_that_ended_its_fork(run, tmp_path, number):
+    with only_writer(tmp_path / "index.parquet"):
+        job, fork = run.waiting(tmp_path)
+        os.kill(fork, number)
+        job.communicate(timeout=60)
+        assert job.returncode == -number
+
+
+def test_the_keyboard_ends_a_job_in_its_own_words(run, tmp_path):
+    with only_writer(tmp_path / "index.parquet"):
+        job, fork = run.waiting(tmp_path)
+        for process in (run.worker, fork, job.pid):  # as a terminal does
+            os.kill(process, signal.SIGINT)
+        assert "aacsfnet: interrupted" in job.communicate(timeout=60)[1]
+        assert job.returncode == 130
+    assert run.job(tmp_path).wait(timeout=60) == 0
+
+
+def test_a_worker_that_is_killed_takes_its_jobs_along_and_later_ones_work_alone(run, tmp_path):
+    with only_writer(tmp_path / "index.parquet"):
+        job, fork = run.waiting(tmp_path)
+        os.kill(run.worker, signal.SIGKILL)
+        assert "the worker of this run has ended" in job.communicate(timeout=60)[1]
+        assert job.returncode == 1
+        waited_for(lambda: not Path(f"/proc/{fork}").exists())
+    assert run.job(tmp_path).wait(timeout=60) == 0
+
+
+def test_a_worker_with_threads_is_not_forked(run, tmp_path):
+    served = """
+import os, socket, sys, threading
+from aacsfnet import worker
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(worker._address(sys.argv[1]))
+listening.listen()
+print(flush=True)
+worker.Worker(listening, os.getppid()).serve()
+"""
+    name = "aacsfnet-test-" + tmp_path.name
+    other = subprocess.Popen(
+        [sys.executable, "-c", served, name], stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    other.stdout.readline()
+    try:
+        assert run.job(tmp_path, **{worker.VARIABLE: name}).wait(timeout=60) == 0
+        assert not children(other.pid)
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_there_is_none_where_the_environment_says_so(monkeypatch):
+    monkeypatch.setenv(worker.VARIABLE, "")
+    assert worker.start() == {}
