@@ -8,7 +8,7 @@ rule index:
     conda:
         "../../envs/faces.yaml"
     resources:
-        mem_mb=growing(2000 + PLAN.frames / 1000),  # 1 GB was seen at a million
+        mem_mb=growing(2000 + PLAN.frames / 1000),  # 1.2 GB was seen at a million
         runtime=growing(60),
     params:
         config=settings("index"),
