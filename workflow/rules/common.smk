@@ -26,9 +26,16 @@ logging.raiseExceptions = False
 # What planning makes stays: to look for cycles in it would cost a tenth of the time.
 gc.disable()
 
+DEPLOYED = workflow.deployment_settings.deployment_method & {
+    DeploymentMethod.CONDA,
+    DeploymentMethod.APPTAINER,
+}
+
 try:
     if not workflow.is_main_process:  # one that runs single jobs, on a node say
         PLAN = Workflow.of_job(config)
+        if len(workflow.dag_settings.target_jobs) > 1 and not DEPLOYED:
+            os.environ.update(worker.start())  # of a group of jobs on one node
     else:
         PLAN = Workflow(config)
         surroundings.check_records(Path.cwd(), Path(workflow.main_snakefile))
@@ -79,11 +86,6 @@ wildcard_constraints:
 # Used with --software-deployment-method apptainer alone.
 container: os.environ.get("AACSFNET_IMAGE", f"{workflow.basedir}/aacsfnet.sif")
 
-
-DEPLOYED = workflow.deployment_settings.deployment_method & {
-    DeploymentMethod.CONDA,
-    DeploymentMethod.APPTAINER,
-}
 
 # Jobs find the package without its being installed in each stage's environment, and, where no
 # environment is deployed, the Python that runs Snakemake.
