@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from functools import cache
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
@@ -31,10 +32,18 @@ DEPLOYED = workflow.deployment_settings.deployment_method & {
     DeploymentMethod.APPTAINER,
 }
 
+
+def asked_for_several():
+    """Whether this process runs a group of jobs; Snakemake's settings are not there so early."""
+    after = dropwhile(lambda word: word != "--target-jobs", sys.argv)
+    jobs = takewhile(lambda word: not word.startswith("--"), islice(after, 1, None))
+    return len(list(jobs)) > 1
+
+
 try:
     if not workflow.is_main_process:  # one that runs single jobs, on a node say
         PLAN = Workflow.of_job(config)
-        if len(workflow.dag_settings.target_jobs) > 1 and not DEPLOYED:
+        if asked_for_several() and not DEPLOYED:
             os.environ.update(worker.start())  # of a group of jobs on one node
     else:
         PLAN = Workflow(config)
