@@ -16,7 +16,12 @@ def test_the_defaults_hold():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"train": {"network": {"backbone": "resnet18"}}}, "weights of test_resnet only"),
+        ({"train": {"network": {"backbone": "resnet18"}}}, "made for backbone = test_resnet"),
+        (
+            {"train": {"network": {"backbone": "resnet18"}, "pretrained": "bundled"}},
+            "weights of test_resnet only",
+        ),
+        ({"train": {"model": "published"}}, "not of the published one; give 'bundled'"),
         ({"train": {"network": {"backbone": "resnet_50"}, "pretrained": None}}, "resnet_50"),
         ({"train": {"network": {"feature_stride": 7}}}, "feature_stride = 7"),
         ({"train": {"network": {"scales": [24, 12]}}}, "24"),

@@ -73,7 +73,7 @@ class NetworkSettings(PublishedSettings):
         return self
 
 
-#: The network of the demo, small enough for a CPU.
+#: The network of the demo, small enough for a CPU; the package carries weights of all its parts.
 DEMO_NETWORK = NetworkSettings(
     backbone="test_resnet",
     feature_stride=16,
@@ -81,5 +81,10 @@ DEMO_NETWORK = NetworkSettings(
     context_depth=1,
     width=64,
     depth=1,
-    heads=2,
+    heads=4,
+    scales=(16, 8),
+    embedding="convolution",
+    position_scale=0.5,
+    fusion="positions",
+    branch_dropout=0.0,
 )

@@ -37,9 +37,9 @@ class Train(Block):
     )
     network: NetworkSettings = DEMO_NETWORK
     pretrained: Literal["bundled", "bundled_network"] | Path | None = Field(
-        "bundled",
-        description="weights at the start: bundled (backbone test_resnet), bundled_network (of all "
-        "parts that fit), a safetensors file of the backbone's, or null",
+        "bundled_network",
+        description="weights at the start: bundled_network (of all parts that fit), bundled "
+        "(backbone test_resnet alone), a safetensors file of the backbone's, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
         "training",
@@ -64,7 +64,7 @@ class Train(Block):
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="balanced sampling over label levels, subjects or both; [] is none"
     )
-    epochs: int = Field(8, ge=1, description="training epochs")
+    epochs: int = Field(6, ge=1, description="training epochs")
     epoch_steps: int | None = Field(
         None,
         ge=1,

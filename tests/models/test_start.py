@@ -89,16 +89,10 @@ def test_a_damaged_file_is_named(tmp_path):
         load_start(small(), path)
 
 
-BUNDLED = DEMO_NETWORK.model_dump() | {
-    "scales": (16, 8),
-    "embedding": "convolution",
-    "fusion": "positions",
-    "position_scale": 0.5,
-    "heads": 4,
-}
+BUNDLED = DEMO_NETWORK.model_dump()
 
 
-def test_the_bundled_weights_are_of_every_part_of_the_network_told_in_the_docs():
+def test_the_bundled_weights_are_of_every_part_of_the_demo_network():
     model = create_model(**BUNDLED, image_size=64, pretrained="bundled_network")
     assert model.start is not None
     assert not model.start["random"]

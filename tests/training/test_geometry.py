@@ -151,7 +151,7 @@ def test_killed_and_taken_up_it_ends_with_the_same_weights(merged, tmp_path, mon
 
 def test_the_published_network_can_have_it_too(merged, tmp_path):
     merge = measured(merged(size=64))
-    config = settings(model="published", epochs=1, geometry_weight=0.5)
+    config = settings(model="published", pretrained="bundled", epochs=1, geometry_weight=0.5)
     train(config, merge, 0, 1, tmp_path / "out")
     assert len(pl.read_parquet(tmp_path / "out" / "predictions.parquet")) == 20
 

@@ -242,7 +242,8 @@ def test_a_network_that_tells_its_uncertainty_says_so_for_each_frame(merged, tmp
 def test_the_published_network_trains_for_comparison(merged, tmp_path):
     """Its fixed batch holds in validation and test too, whose last batches are filled up."""
     merge = merged(size=64)
-    train(settings(model="published", epochs=1), merge, 0, 1, tmp_path / "out")
+    published = settings(model="published", pretrained="bundled", epochs=1)
+    train(published, merge, 0, 1, tmp_path / "out")
     found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert len(found) == 20
     assert found["deviation"].null_count() == 20
