@@ -95,3 +95,13 @@ def test_which_errors_mean_a_full_disk(error, full):
     outer = RuntimeError("writing failed")
     outer.__cause__ = error
     assert lacks_space(outer) == full
+
+
+@pytest.mark.parametrize("left", range(0, 24_577, 4096))
+def test_rows_that_find_no_room_say_so_however_little_is_left(tmp_path, left):
+    rows = pl.DataFrame({"prediction": np.random.default_rng(0).random(4000)})
+    with mounted(tmp_path / "disk", 1 << 20) as disk:
+        fill(disk, left)
+        with pytest.raises(NoSpaceError, match="no space left in"):
+            tables.write_rows(disk / "predictions.parquet", rows)
+        assert [path.name for path in disk.iterdir()] == ["ballast"]

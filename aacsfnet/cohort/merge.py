@@ -100,8 +100,7 @@ def merge(
         seed_of(config.seed, "merge", "splits"),
         words,
     )
-    with replacing(merged.splits) as temporary:
-        splits.write_parquet(temporary)
+    tables.write_rows(merged.splits, splits)
     for fold, names in untested(splits, set(real["subject"])).items():
         print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
     print(  # noqa: T201 the job's log

@@ -72,8 +72,7 @@ def evaluate(
         train=hash_of(sorted(map(hash_in, models))),
         groups=words_hash(dataset, settings.groups),
     )
-    with replacing(Evaluated(output).predictions) as temporary:
-        rows.write_parquet(temporary)
+    tables.write_rows(Evaluated(output).predictions, rows)
     with replacing(Evaluated(output).reliability) as temporary:
         temporary.write_text(reliability.as_json(), encoding="utf-8")
     with replacing(Evaluated(output).metrics) as temporary:

@@ -6,7 +6,7 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 `Image`; DuckDB, Polars and pandas read the files as they are.
 """
 
-from aacsfnet.tables.parquet import carry, frame, labelled, notes, read, write
+from aacsfnet.tables.parquet import carry, frame, labelled, notes, read, write, write_rows
 from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_name, png_size
 from aacsfnet.tables.schemas import (
     FUSED,
@@ -47,4 +47,5 @@ __all__ = [
     "png_size",
     "read",
     "write",
+    "write_rows",
 ]

@@ -1,6 +1,7 @@
 """Tables as Parquet files: written atomically with the schema of their stage, read and noted."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
             use_dictionary=repeating,
             row_group_size=_ROW_GROUP,
         )
+
+
+def write_rows(path: Path, rows: pl.DataFrame) -> None:
+    """Write rows that are no stage's table into a Parquet file, atomically.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    # As bytes: polars' own writing fails on a full disk in the words of a damaged file.
+    written = BytesIO()
+    rows.write_parquet(written)
+    with replacing(path, written.tell()) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 def _as_parquet_holds_it(arrow: Any) -> Any:

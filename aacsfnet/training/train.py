@@ -10,6 +10,7 @@ import polars as pl
 import torch
 
 import aacsfnet
+from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
@@ -92,9 +93,8 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
             seed=seed,
         )
     with replacing(Trained(output).history) as temporary:
-        pl.DataFrame(training.history).write_csv(temporary)
-    with replacing(Trained(output).predictions) as temporary:
-        predictions.write_parquet(temporary)
+        temporary.write_text(pl.DataFrame(training.history).write_csv(), encoding="utf-8")
+    tables.write_rows(Trained(output).predictions, predictions)
     familiarity.save(Trained(output).features)
     run: dict[str, Any] = {
         "epochs_run": len(training.history),
@@ -110,15 +110,14 @@ def _skip(output: Path, fold: int, seed: int, material: Material, note: Note) ->
     reason = f"fold {fold}: none of its held-out subjects has a usable picture"
     log.warning("%s; nothing is trained", reason)
     with replacing(Trained(output).history) as temporary:
-        pl.DataFrame(schema=["epoch"]).write_csv(temporary)
+        temporary.write_text("epoch\n", encoding="utf-8")
     nothing = material.chosen.test.select(
         *IDENTITY,
         *(pl.lit(None, pl.Float64).alias(n) for n in ("prediction", "deviation", "mean_label")),
         pl.lit(fold, pl.Int64).alias("fold"),
         pl.lit(seed, pl.Int64).alias("seed"),
     )
-    with replacing(Trained(output).predictions) as temporary:
-        nothing.write_parquet(temporary)
+    tables.write_rows(Trained(output).predictions, nothing)
     save_skipped(output, reason, made_from=note)
 
 
