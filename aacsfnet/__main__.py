@@ -1,6 +1,8 @@
 """Where the `aacsfnet` command, or `python -m aacsfnet`, begins."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Exit status of a command that Ctrl-C ended, as shells have it.
 _INTERRUPTED = 130
@@ -8,20 +10,28 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line, or let the worker of the run that this job belongs to do it."""
-    from aacsfnet import worker
+    with _one_line_for_the_keyboard():
+        from aacsfnet import worker
 
-    status = worker.ask(sys.argv[1:])
+        status = worker.ask(sys.argv[1:])
     if status is not None:
         sys.exit(status)
     run()
 
 
 def run() -> None:
-    """Run the command line; one line where Ctrl-C ends it, also while modules are imported."""
-    try:
+    """Run the command line."""
+    with _one_line_for_the_keyboard():
         from aacsfnet.cli import main as command
 
         command()
+
+
+@contextmanager
+def _one_line_for_the_keyboard() -> Iterator[None]:
+    """Say in one line that Ctrl-C ended the command, also while modules are imported."""
+    try:
+        yield
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
             raise

@@ -52,8 +52,8 @@ _LIBRARIES = {
     "evaluate": ("scipy.stats",),
     "report": ("cv2", "scipy.ndimage", "matplotlib.figure", "jinja2"),
 }
-#: Told instead of a status: the command is to do its work itself.
-_REFUSED = 1000
+#: Told before the fork; without it nothing has begun, and the command may do its work itself.
+_BEGUN = 1000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -80,8 +80,7 @@ def start() -> dict[str, str]:
 
     It is empty where there can be none or the environment says something of it already.
     """
-    possible = hasattr(os, "pidfd_open") and hasattr(socket, "SO_PEERCRED")
-    if VARIABLE in os.environ or not possible or any(path.exists() for path in _ACCELERATORS):
+    if VARIABLE in os.environ or not _possible() or any(each.exists() for each in _ACCELERATORS):
         return {}
     name = f"aacsfnet-{secrets.token_hex(16)}"
     home = str(Path(__file__).parent.parent)
@@ -97,6 +96,16 @@ def start() -> dict[str, str]:
             file_actions=[(os.POSIX_SPAWN_OPEN, own, os.devnull, os.O_RDWR, 0) for own in range(3)],
         )
     return {VARIABLE: name}
+
+
+def _possible() -> bool:
+    if not (hasattr(os, "pidfd_open") and hasattr(socket, "SO_PEERCRED")):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:  # a kernel, or a sandbox, without
+        return False
+    return True
 
 
 def _address(name: str) -> str:
@@ -121,26 +130,30 @@ def ask(arguments: Sequence[str]) -> int | None:
             if _user_of(connection) != os.getuid():
                 return None
             _send(connection, Request(list(arguments), str(Path.cwd()), dict(os.environ)))
+            if _told(connection) != _BEGUN:
+                return None
         except OSError:
             return None
         # What ends a run by the keyboard reaches the fork, too, and that says how it ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            answer = connection.recv(4, socket.MSG_WAITALL)
-        except OSError:
-            answer = b""
-    if len(answer) < 4:
+        status = _told(connection)
+    if status is None:
         sys.stderr.write("aacsfnet: the worker of this run has ended, and this job with it\n")
         return 1
-    (status,) = struct.unpack("<i", answer)
-    if status == _REFUSED:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        return None
     if status < 0:
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
-    return int(status)
+    return status
+
+
+def _told(connection: socket.socket) -> int | None:
+    """Return the number that the worker tells; None if it is gone before."""
+    try:
+        answer = connection.recv(4, socket.MSG_WAITALL)
+    except OSError:
+        return None
+    return int(struct.unpack("<i", answer)[0]) if len(answer) == 4 else None
 
 
 def _user_of(connection: socket.socket) -> int:
@@ -217,8 +230,8 @@ class Worker:
             request, files = _receive(connection)
             connection.settimeout(None)
             if not self._load(request.arguments[0]):
-                connection.sendall(struct.pack("<i", _REFUSED))
                 raise ValueError
+            connection.sendall(struct.pack("<i", _BEGUN))
             if (process := os.fork()) == 0:
                 self._become(request, connection, files)
                 return request

@@ -169,6 +169,33 @@ worker.Worker(listening, os.getppid()).serve()
         other.communicate()
 
 
+def test_a_worker_that_never_begins_leaves_the_work_to_the_command(run, tmp_path):
+    """As one whose libraries fail when they are loaded."""
+    ends = """
+import socket, sys
+from aacsfnet import worker
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(worker._address(sys.argv[1]))
+listening.listen()
+print(flush=True)
+listening.accept()
+"""
+    name = "aacsfnet-ends-" + tmp_path.name
+    other = subprocess.Popen([sys.executable, "-c", ends, name], stdout=subprocess.PIPE)
+    with other:
+        other.stdout.readline()
+        assert run.job(tmp_path, **{worker.VARIABLE: name}).wait(timeout=60) == 0
+
+
 def test_there_is_none_where_the_environment_says_so(monkeypatch):
     monkeypatch.setenv(worker.VARIABLE, "")
+    assert worker.start() == {}
+
+
+def test_there_is_none_where_the_kernel_does_not_tell_of_processes(monkeypatch):
+    def lacks(process):
+        raise OSError("not implemented")
+
+    monkeypatch.delenv(worker.VARIABLE, raising=False)
+    monkeypatch.setattr(os, "pidfd_open", lacks)
     assert worker.start() == {}
