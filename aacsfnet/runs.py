@@ -52,7 +52,7 @@ class Run:
 def begin(lock: Path) -> Run:
     """Return a new run of this process; `name_in` writes it into the file that it holds."""
     process = os.getpid()
-    return Run(str(lock.resolve()), secrets.token_hex(8), process, _began(process), _place())
+    return Run(str(lock.resolve()), secrets.token_hex(8), process, began(process), _place())
 
 
 def lines_of(run: Run) -> str:
@@ -96,7 +96,7 @@ def over(run: Run) -> str:
         token = []
     if token != [run.token]:
         return "the run of this job is over, and its results folder is another run's or gone"
-    if run.place and run.place == _place() and _began(run.process) != run.began:
+    if run.place and run.place == _place() and began(run.process) != run.began:
         return f"the run of this job (process {run.process}) is gone"
     return ""
 
@@ -134,7 +134,7 @@ def _open(run: Run) -> int | None:
     return None
 
 
-def _began(process: int) -> str:
+def began(process: int) -> str:
     """Return when a process began, "" if there is none or it is dead and only remembered."""
     try:
         words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

@@ -4,9 +4,9 @@ import os
 import resource
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from aacsfnet import runs
 from aacsfnet.files import replacing
 
 #: Columns of the file, in order: seconds of the clock since the process began and of processors,
@@ -27,7 +27,6 @@ def file_of(results: Path, output: Path) -> Path:
 def keep(path: Path) -> None:
     """Write what this process has taken so far."""
     taken = (f"{taken:.2f}" for taken in _taken())
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         lines = ("\t".join(COLUMNS), "\t".join(taken), "")
         temporary.write_text("\n".join(lines), encoding="utf-8")
@@ -44,7 +43,6 @@ def _taken() -> tuple[float, ...]:
 
 def _age() -> float:
     """Return for how many seconds this process has been there; NaN where the system has no word."""
-    with suppress(OSError, AttributeError):
-        words = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(words[19]) / os.sysconf("SC_CLK_TCK")
-    return float("nan")
+    if not (ticks := runs.began(os.getpid())):
+        return float("nan")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")

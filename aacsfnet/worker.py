@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 #: The environment variable that names a run's worker; set beforehand to anything, there is none.
 VARIABLE = "AACSFNET_WORKER"
@@ -304,10 +303,6 @@ def _finish(status: int) -> None:
     os._exit(status)
 
 
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Let the keyboard end the jobs; the worker ends with its run."""
-
-
 def main() -> None:
     """Serve a run: `python -m aacsfnet.worker SOCKET RUN`, an open file and a process by number."""
     from aacsfnet import cli, jobs
@@ -316,7 +311,7 @@ def main() -> None:
     listening, its_run = map(int, sys.argv[1:])
     cli.prepare()
     jobs.limit_threads()
-    signal.signal(signal.SIGINT, _ignore)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends the jobs; the worker ends with its run
     worker = Worker(socket.socket(fileno=listening), its_run)
     if os.getppid() != its_run:
         return
