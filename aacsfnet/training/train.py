@@ -22,7 +22,7 @@ from aacsfnet.models.folder import save_skipped
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
-from aacsfnet.training.build import build
+from aacsfnet.training.build import backbone_of, build
 from aacsfnet.training.fit import fit
 from aacsfnet.training.material import Material, read_material
 from aacsfnet.training.predictions import IDENTITY, familiar, predict
@@ -77,6 +77,10 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     start = model.start if isinstance(model, AACSFNet) else None
     for kind, names in (start or {}).items():
         log.info("%s at the start: %s", kind, ", ".join(names) or "no part")
+    backbone = backbone_of(model)
+    origin = backbone.origin if backbone is not None else None
+    if origin is not None:
+        log.info("the backbone's weights at the start: %s %s", origin["package"], origin["version"])
     events = Trained(output).events
     with lease() as device:
         training = fit(
@@ -100,7 +104,7 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         "epochs_run": len(training.history),
         "seconds": round(training.seconds(), 2),
     }
-    run |= {"parameters": parameters, "start": start, "made_from": note}
+    run |= {"parameters": parameters, "start": start, "weights_from": origin, "made_from": note}
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 

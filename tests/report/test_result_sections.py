@@ -10,6 +10,7 @@ from aacsfnet.report.result_sections import _start
         ([None], "random weights"),
         (["bundled"], "The backbone was initialised with weights that the package carries"),
         (["bundled_network"], "Every part of the network but the head"),
+        (["package"], "with weights from ImageNet"),
         (["bundled", "bundled_network"], "Experiments start from different weights"),
         (["weights.safetensors"], "in a file that the settings name"),
     ],
