@@ -63,6 +63,11 @@ class Train(Block):
         ge=0.0,
         description="weight of a second loss: facial measures found on each picture; 0: none",
     )
+    geometry_pretraining_steps: int = Field(
+        0,
+        ge=0,
+        description="steps, before any label is used, on facial measures and pose; 0: none",
+    )
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="balanced sampling over label levels, subjects or both; [] is none"
     )
@@ -126,4 +131,9 @@ class Train(Block):
             )
         if self.model == "published" and self.loss in ("gaussian", "ordinal"):
             raise ValueError(f"loss {self.loss}: the published model has no head for it")
+        if self.model == "published" and self.geometry_pretraining_steps:
+            raise ValueError(
+                "geometry_pretraining_steps: the published model has none; give 0 with"
+                " model: published"
+            )
         return self

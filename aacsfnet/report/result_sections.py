@@ -105,7 +105,7 @@ def training_section(results: Results, seeds: Iterable[int]) -> Section:
                 "runs": len(histories),
                 "epochs": max(len(history) for history in histories.values()),
                 "minutes": sum(seconds) / 60 if seconds else None,
-                "start": _start(abouts),
+                "start": f"{_start(abouts)} {_pretraining(abouts)}".strip(),
                 "figure": figures.learning_curves(f"training-{number}", _panels(histories)),
             }
         )
@@ -141,6 +141,17 @@ def _start(abouts: list[dict[str, Any]]) -> str:
     if len(starts) > 1:
         return "Experiments start from different weights; the settings name them."
     return "The backbone was initialised with the weights in a file that the settings name."
+
+
+def _pretraining(abouts: list[dict[str, Any]]) -> str:
+    """Return what the networks learned before a label was used, in words; else empty."""
+    steps = {about["pretraining"]["steps"] for about in abouts if about.get("pretraining")}
+    if not steps:
+        return ""
+    return (
+        "Before any label was used, all its parts learned the facial measures and the pose of the"
+        f" training people's pictures, {' or '.join(map(str, sorted(steps)))} steps."
+    )
 
 
 def _panels(histories: dict[str, pl.DataFrame]) -> dict[str, figures.Series]:

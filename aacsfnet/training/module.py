@@ -19,7 +19,7 @@ from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.augment import augment, draw, flipped
+from aacsfnet.training.augment import varied
 from aacsfnet.training.data import Batch, Batches
 from aacsfnet.training.geometry import geometry_head, geometry_loss, mirrored
 from aacsfnet.training.losses import Loss
@@ -100,15 +100,12 @@ class Training(lightning.LightningModule):
         """
         seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
-        amount = self.hyperparameters.augmentation
-        draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
-        pictures = augment(to_float(batch["pictures"]), amount, draws)
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        pictures, flipped = varied(batch["pictures"], self.hyperparameters.augmentation, seed)
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
         features = self.model.features(pictures)
         loss = self.loss(self.model, self.model.head(features), batch["labels"], weights)
         if "measures" in batch:
-            measures = mirrored(batch["measures"], flipped(amount, draws).to(features.device))
+            measures = mirrored(batch["measures"], flipped)
             error = geometry_loss(self.geometry(features), measures)
             loss = loss + self.hyperparameters.geometry_weight * error
         if self.device.type != "cpu":

@@ -24,6 +24,7 @@ from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
 from aacsfnet.training.build import backbone_of, build
 from aacsfnet.training.fit import fit
+from aacsfnet.training.geometry import GEOMETRY
 from aacsfnet.training.material import Material, read_material
 from aacsfnet.training.predictions import IDENTITY, familiar, predict
 from aacsfnet.training.state import state_folder
@@ -105,6 +106,12 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         "seconds": round(training.seconds(), 2),
     }
     run |= {"parameters": parameters, "start": start, "weights_from": origin, "made_from": note}
+    if settings.geometry_pretraining_steps:
+        run["pretraining"] = {
+            "steps": settings.geometry_pretraining_steps,
+            "pictures": len(material.training_geometry()[0]),
+            "learned": GEOMETRY,
+        }
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 
