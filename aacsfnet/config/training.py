@@ -124,4 +124,8 @@ class Train(Block):
             )
         if self.model == "published" and self.loss in ("gaussian", "ordinal"):
             raise ValueError(f"loss {self.loss}: the published model has no head for it")
+        if self.model == "published" and self.network.context != "none":
+            raise ValueError(
+                f"network.context {self.network.context}: the published model sees one picture"
+            )
         return self

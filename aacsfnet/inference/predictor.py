@@ -87,6 +87,11 @@ class Predictor:
     def __init__(self, folder: str | Path, device: "str | torch.device" = "cpu") -> None:
         members = [Member(each, device) for each in _folders(Path(folder))]
         first = members[0]
+        if (fusion := first.model.context_fusion) is not None:
+            raise ModelFileError(
+                f"{folder}: its network sees pictures in context ({fusion.kind}), which is for"
+                " training and evaluation only so far; give one of network.context: none"
+            )
         for other in members[1:]:
             if other.meaning != first.meaning:
                 raise ModelFileError(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from aacsfnet.models.context import Context
 from aacsfnet.models.network import Network
 
 
@@ -22,7 +23,7 @@ class Described(NamedTuple):
     features: Tensor
 
 
-def described(model: Network, pictures: Tensor) -> Described:
+def described(model: Network, pictures: Tensor, context: Context | None = None) -> Described:
     """Return what a network says of pictures.
 
     A network of a fixed batch size gets the pictures in such batches, the last one filled up with
@@ -31,10 +32,11 @@ def described(model: Network, pictures: Tensor) -> Described:
     Args:
         model: in evaluation mode.
         pictures: `(B, 3, H, W)` float in 0-1.
+        context: the pictures beside them, for a network that looks at such; None: it has none.
     """
     count = len(pictures)
     if model.fixed_batch is None:
-        features = model.features(pictures)
+        features = model.features_in(pictures, context)
     else:
         size = model.fixed_batch
         places = torch.arange(-(-count // size) * size, device=pictures.device) % count
@@ -44,10 +46,12 @@ def described(model: Network, pictures: Tensor) -> Described:
     return Described(model.score(raw), model.spread(raw), features)
 
 
-def scored(model: Network, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
+def scored(
+    model: Network, pictures: Tensor, context: Context | None = None
+) -> tuple[Tensor, Tensor | None]:
     """Return scores `(B,)` and, where the network tells them, their standard deviations `(B,)`.
 
     As `described`, which says what the arguments are.
     """
-    scores, spreads, _ = described(model, pictures)
+    scores, spreads, _ = described(model, pictures, context)
     return scores, spreads
