@@ -23,8 +23,8 @@ class Described(NamedTuple):
     features: Tensor
 
 
-def described(model: Network, pictures: Tensor, context: Context | None = None) -> Described:
-    """Return what a network says of pictures.
+def features_of(model: Network, pictures: Tensor, context: Context | None = None) -> Tensor:
+    """Return what the head reads of pictures, `(B, C)`.
 
     A network of a fixed batch size gets the pictures in such batches, the last one filled up with
     the first pictures again; what it says of those is dropped.
@@ -36,14 +36,22 @@ def described(model: Network, pictures: Tensor, context: Context | None = None) 
     """
     count = len(pictures)
     if model.fixed_batch is None:
-        features = model.features_in(pictures, context)
-    else:
-        size = model.fixed_batch
-        places = torch.arange(-(-count // size) * size, device=pictures.device) % count
-        filled = pictures[places]
-        features = torch.cat([model.features(part) for part in filled.split(size)])[:count]
+        return model.features_in(pictures, context)
+    size = model.fixed_batch
+    places = torch.arange(-(-count // size) * size, device=pictures.device) % count
+    filled = pictures[places]
+    return torch.cat([model.features(part) for part in filled.split(size)])[:count]
+
+
+def told(model: Network, features: Tensor) -> Described:
+    """Return what a network says of features `(B, C)` that its head reads."""
     raw = model.head(features).float()
     return Described(model.score(raw), model.spread(raw), features)
+
+
+def described(model: Network, pictures: Tensor, context: Context | None = None) -> Described:
+    """Return what a network says of pictures; the arguments are those of `features_of`."""
+    return told(model, features_of(model, pictures, context))
 
 
 def scored(
@@ -51,7 +59,7 @@ def scored(
 ) -> tuple[Tensor, Tensor | None]:
     """Return scores `(B,)` and, where the network tells them, their standard deviations `(B,)`.
 
-    As `described`, which says what the arguments are.
+    The arguments are those of `features_of`.
     """
     scores, spreads, _ = described(model, pictures, context)
     return scores, spreads

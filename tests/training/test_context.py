@@ -13,8 +13,9 @@ from aacsfnet.layout import Merged
 from aacsfnet.models import load_model
 from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.models.network import Network
+from aacsfnet.models.reference import calmest
 from aacsfnet.training.augment import augment
-from aacsfnet.training.context import calmest, context_rows, with_positions
+from aacsfnet.training.context import context_rows, with_positions
 from aacsfnet.training.data import Batches, Pictures
 from aacsfnet.training.material import pictures_of, read_material, training_batches
 from aacsfnet.training.train import train
