@@ -45,7 +45,8 @@ class ContextFusion(nn.Module):
     def __init__(self, channels: int, kind: Literal["person", "sequence"], frames: int) -> None:
         super().__init__()
         self.kind, self.frames = kind, frames
-        groups = 2 * frames if kind == "sequence" else 1
+        self.places = 2 * frames if kind == "sequence" else frames  # beside each picture
+        groups = self.places if kind == "sequence" else 1
         self.change = nn.Linear(groups * channels, channels, bias=False)
         nn.init.zeros_(self.change.weight)
 

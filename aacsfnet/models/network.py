@@ -72,9 +72,9 @@ class Network(nn.Module):
         fused: Tensor = self.context_fusion(found[:count], found[count:], context.known)
         return fused
 
-    def raw(self, pictures: Tensor) -> Tensor:
+    def raw(self, pictures: Tensor, context: Context | None = None) -> Tensor:
         """Return the head's raw outputs `(B, outputs)`."""
-        raw: Tensor = self.head(self.features(pictures))
+        raw: Tensor = self.head(self.features_in(pictures, context))
         return raw
 
     def score(self, raw: Tensor) -> Tensor:
