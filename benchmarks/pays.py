@@ -52,7 +52,7 @@ BUILD = Path("build")
 WEIGHTS = BUILD / "pays" / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
-#: The arms that all are compared with, the first being what the tables show; a plan may name its own.
+#: The arms that all are compared with, and tables show the first; a plan may name its own.
 COMPARED = ("none", "doubled", "balanced", "level-shuffled", "all")
 MIXTURE = "mixture"  # a condition's own arm
 
