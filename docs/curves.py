@@ -1,8 +1,8 @@
 """Draw curves.png: error against training people, a line for each network.
 
-    python docs/curves.py benchmarks/results/curves-told-DATE.json
+    python docs/curves.py FIGURES
 
-The figures are those of `benchmarks/curves.yaml`, as `benchmarks/pays.py` writes them.
+FIGURES is the file that `benchmarks/pays.py` writes of `benchmarks/curves.yaml`.
 """
 
 import argparse
