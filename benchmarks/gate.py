@@ -63,8 +63,7 @@ def judged(
                 accepted_errors.append(score["landmark_error"])
                 first, second = (other_looks(landmarker, one) for one in (image, picture))
                 kept["other_looks"].append(second - first)
-                first, second = observer.measures(np.stack([image, picture]))
-                kept["observer"].append(second - first)
+                kept["observer"].append(observer.changes(image[None], picture[None])[0])
     every = [reason for some in reasons for reason in some]
     return {
         "found": len(scores),
@@ -102,9 +101,8 @@ def kept_in(results: Path, observer: Observer) -> dict:
             for stage, key in (("crop", "frame_id"), ("generate", "image_id"))
         )
         for image_id, frame_id in accepted.select("image_id", "source_frame_id").iter_rows():
-            pair = np.stack([tables.decode_png(x) for x in (crops[frame_id], made[image_id])])
-            first, second = observer.measures(pair)
-            changes.append(second - first)
+            before, after = (tables.decode_png(x)[None] for x in (crops[frame_id], made[image_id]))
+            changes.append(observer.changes(before, after)[0])
     return {
         "judged": judged,
         "accepted": len(changes),
@@ -142,7 +140,7 @@ def on_like_pairs(observer: Observer, count: int) -> dict:
     The mesh's error of small changes is what `resemblance.MESH_ERROR` holds.
     """
     first, second, true = like_pairs(count)
-    seen = observer.measures(second) - observer.measures(first)
+    seen = observer.changes(first, second)
     report: dict = {
         "observer": {name: accuracy(true[name], seen[:, at]) for at, name in enumerate(MEASURES)}
     }

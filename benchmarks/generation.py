@@ -110,7 +110,7 @@ def one_speed(pictures: int) -> dict:
 
 def faces(count: int, observer_file: Path) -> dict:
     """The gate's verdict by strength; with another person's depth map, to see what steers."""
-    observer = load_or_train(observer_file, 4000)
+    observer = load_or_train(observer_file)
     images, depths, points, prompts, people = held_out(count)
     other = np.roll(np.arange(count), count // 2)
     apart = [landmark_errors(points[i], points[j])["landmark"] for i, j in enumerate(other)]
@@ -162,13 +162,13 @@ def main() -> None:
         "--observer",
         type=Path,
         default=Path(tempfile.gettempdir()) / "aacsfnet-observer.safetensors",
-        help="weights of the second observer; trained, in some minutes, where they are missing",
+        help="weights of the second observer; trained, in half an hour, where they are missing",
     )
     given = parser.parse_args()
     work = {
         "speed": lambda: speed(given.pictures, given.processes),
         "faces": lambda: faces(given.faces, given.observer),
-        "kept": lambda: kept_in(given.results, load_or_train(given.observer, 4000)),
+        "kept": lambda: kept_in(given.results, load_or_train(given.observer)),
         "depth": depth,
     }
     started = time.perf_counter()

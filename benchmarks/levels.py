@@ -186,7 +186,7 @@ def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
 def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
     """Return all figures of the pictures that are there."""
     numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
-    observer = load_or_train(observer_file, 4000)
+    observer = load_or_train(observer_file)
     seen: list[Seen] = []
     right: list[list[str]] = []
     refused: dict[str, list[bool]] = {}
@@ -206,10 +206,13 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
                 refused.setdefault(kind, []).extend(bool(reasons) for reasons, _ in told)
             size = drawn.crop.shape[0]
             own = [person(number, units, size)[0] for units in shown]  # by the renderer
-            rest, *observed = observer.measures(np.stack([drawn.crop, *drawn.pictures, *own]))
+            shown_pictures = np.stack([*drawn.pictures, *own])
+            observed = observer.changes(
+                np.broadcast_to(drawn.crop, shown_pictures.shape), shown_pictures
+            )
             for at, (units, (_, scores)) in enumerate(zip(shown, judged, strict=True)):
                 read = scores.get("read_change") or dict.fromkeys(PSPI_UNITS, np.nan)
-                changes = observed[at] - rest, observed[len(shown) + at] - rest
+                changes = observed[at], observed[len(shown) + at]
                 read_units = np.array([read[unit] for unit in PSPI_UNITS])
                 seen.append(Seen(units, drawn.true[at], *changes, read_units))
     reasons = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)

@@ -45,8 +45,8 @@ PLAN = Path(__file__).with_name("pays.yaml")
 BUILD = Path("build")
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
-REFERENCE = "none"
-COMPARED = ("doubled", "balanced", "level-shuffled", "all")  # arms that all are compared with
+#: The arms that all are compared with, and tables show the first; a plan may name its own.
+COMPARED = ("none", "doubled", "balanced", "level-shuffled", "all")
 MIXTURE = "mixture"  # a condition's own arm
 
 
@@ -280,34 +280,35 @@ def told(plan: Mapping[str, Any], condition: Mapping[str, Any], folder: Path) ->
         name: gather([each.predictions for each in trained], LABEL)
         for name, trained in outputs.items()
     }
-    references = {name: rows[name] for name in (REFERENCE, *COMPARED) if name in rows}
+    compared = plan.get("compared", COMPARED)
+    references = {name: rows[name] for name in compared if name in rows}
     found = {}
     for name, own in rows.items():
         one = figures(own)
         one["less"] = {other: less(own, theirs) for other, theirs in references.items()}
         about = [json.loads(each.description.read_text()) for each in outputs[name]]
         train = about[0]["training"]["train"]
-        reference = found.get(REFERENCE, one)["mae"]["value"]
-        one["says"] = verdict(one["less"][REFERENCE]["mae"], reference, plan["margin"])
+        reference = found.get(compared[0], one)["mae"]["value"]
+        one["says"] = verdict(one["less"][compared[0]]["mae"], reference, plan["margin"])
         one["real"], one["generated"] = train["real"], train["synthetic"]
         one["seconds"] = round(statistics.mean(each["seconds"] for each in about), 1)
         found[name] = one
     return found
 
 
-def markdown(found: Mapping[str, Any]) -> str:
-    """Return a condition's table."""
+def markdown(found: Mapping[str, Any], reference: str) -> str:
+    """Return a condition's table; paired differences are from the arm that is the reference."""
 
     def entry(value: Mapping[str, float], sign: str = "") -> str:
         return "{:{form}} [{:{form}}, {:{form}}]".format(
             *(value[key] for key in ("value", "low", "high")), form=f"{sign}.2f"
         )
 
-    heads = ["arm", "pictures", "PCC", "MAE", "MAE at ≥ 8", "shift", "MAE less none's",
-             "at ≥ 8 less none's", "says"]  # fmt: skip
+    heads = ["arm", "pictures", "PCC", "MAE", "MAE at ≥ 8", "shift", f"MAE less {reference}'s",
+             f"at ≥ 8 less {reference}'s", "says"]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, one in found.items():
-        paired = one["less"][REFERENCE]
+        paired = one["less"][reference]
         cells = [name, f"{one['real']} + {one['generated']}", f"{one['pcc']['value']:.3f}"]
         cells += [f"{one[key]['value']:.2f}" for key in ("mae", "mae_severe")]
         cells += [
@@ -386,7 +387,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     record(f"{given.plan.stem} {given.what}", found, seconds, plan=plan)
     for name, condition in found["conditions"].items():
-        print(f"\n{name}; what counts: {condition['counts']}\n\n{markdown(condition['arms'])}")
+        shown = markdown(condition["arms"], plan.get("compared", COMPARED)[0])
+        print(f"\n{name}; what counts: {condition['counts']}\n\n{shown}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from aacsfnet import worker
 from aacsfnet.jobs import only_writer
 from aacsfnet.stages import STAGES
+from aacsfnet.worker import protocol, serve
 from tests.tiny_demo import TINY
 
 pytestmark = pytest.mark.skipif(
@@ -84,7 +86,7 @@ def run(monkeypatch):
 
 
 def test_every_stage_has_its_libraries():
-    assert set(worker._LIBRARIES) == set(STAGES)
+    assert set(serve._LIBRARIES) == set(STAGES)
 
 
 def test_a_fork_writes_what_the_command_itself_writes(run, tmp_path):
@@ -148,13 +150,13 @@ def test_a_worker_that_is_killed_takes_its_jobs_along_and_later_ones_work_alone(
 def test_a_worker_with_threads_is_not_forked(run, tmp_path):
     served = """
 import os, socket, sys, threading
-from aacsfnet import worker
+from aacsfnet.worker import protocol, serve
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 listening = socket.socket(socket.AF_UNIX)
-listening.bind(worker._address(sys.argv[1]))
+listening.bind(protocol.address(sys.argv[1]))
 listening.listen()
 print(flush=True)
-worker.Worker(listening, os.getppid()).serve()
+serve.Worker(listening, os.getppid()).serve()
 """
     name = "aacsfnet-test-" + tmp_path.name
     other = subprocess.Popen(
@@ -173,9 +175,9 @@ def test_a_worker_that_never_begins_leaves_the_work_to_the_command(run, tmp_path
     """As one whose libraries fail when they are loaded."""
     ends = """
 import socket, sys
-from aacsfnet import worker
+from aacsfnet.worker import protocol
 listening = socket.socket(socket.AF_UNIX)
-listening.bind(worker._address(sys.argv[1]))
+listening.bind(protocol.address(sys.argv[1]))
 listening.listen()
 print(flush=True)
 listening.accept()
@@ -185,6 +187,25 @@ listening.accept()
     with other:
         other.stdout.readline()
         assert run.job(tmp_path, **{worker.VARIABLE: name}).wait(timeout=60) == 0
+
+
+def test_a_fork_that_cannot_enter_its_folder_says_so_to_the_job(run, tmp_path):
+    told, tells = os.pipe()
+    kept = os.dup(2)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(protocol.address(run.environment[worker.VARIABLE]))
+        os.dup2(tells, 2)
+        try:
+            request = protocol.Request(["index"], str(tmp_path / "gone"), run.environment)
+            protocol.send(connection, request)
+        finally:
+            os.dup2(kept, 2)
+        assert protocol.told(connection) == protocol.BEGUN
+        assert protocol.told(connection) == 1
+    os.close(tells)
+    os.close(kept)
+    with os.fdopen(told) as file:
+        assert file.read() == f"aacsfnet: {tmp_path / 'gone'}: No such file or directory\n"
 
 
 def test_there_is_none_where_the_environment_says_so(monkeypatch):

@@ -57,6 +57,14 @@ class NetworkSettings(PublishedSettings):
         0.5, ge=0.0, lt=1.0, description="probability that training drops the spatial branch"
     )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="dropout probability")
+    context: Literal["none", "person", "sequence"] = Field(
+        "none",
+        description="pictures seen beside the one that is scored: the person's own label-free "
+        "reference, or the frames before and after",
+    )
+    context_frames: int = Field(
+        2, ge=1, le=8, description="frames of the reference, or on each side of the frame"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "NetworkSettings":

@@ -136,4 +136,8 @@ class Train(Block):
                 "geometry_pretraining_steps: the published model has none; give 0 with"
                 " model: published"
             )
+        if self.model == "published" and self.network.context != "none":
+            raise ValueError(
+                f"network.context {self.network.context}: the published model sees one picture"
+            )
         return self

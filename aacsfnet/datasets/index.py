@@ -8,7 +8,7 @@ import polars as pl
 
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
-from aacsfnet.datasets.base import Label, check_label, shards_by_subject
+from aacsfnet.datasets.base import Label, check_label, in_order, shards_by_subject
 from aacsfnet.datasets.shards import rows_of, with_states
 from aacsfnet.errors import DataError
 from aacsfnet.made import made_from
@@ -30,7 +30,8 @@ def index(config: Config, output: Path) -> None:
     table = with_defaults(dataset.index())
     table = judge(with_states(table, dataset), dataset.label)
     check_plan(table, planned, dataset.exact_scan)
-    table = table.sort("subject", "sequence", "position", "frame_id")
+    order = ["subject", "sequence", "position", "frame_id"]
+    table = in_order(table, table.select(order).with_row_index("row").sort(order)["row"])
     cut = config.index
     table = deal(table, planned, cut.shard_frames, cut.packed_frames)
     notes = {"made_from": made_from(config, "index", rows=rows.everything)} | rows.noted()

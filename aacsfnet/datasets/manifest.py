@@ -17,7 +17,7 @@ import polars as pl
 
 from aacsfnet.config import Index
 from aacsfnet.datasets import columns, fields
-from aacsfnet.datasets.base import Dataset, Label, Told, natural_key
+from aacsfnet.datasets.base import Dataset, Label, Told, in_order, natural_key
 from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
@@ -235,7 +235,7 @@ class _Scan:
 def _numbered(table: pl.DataFrame) -> pl.DataFrame:
     """Return sorted rows, each with its position in its sequence: by frame, numbers by value.
 
-    The table is emptied on the way, as two of a million rows would take much memory.
+    The table is emptied on the way.
     """
     names = table.select("subject", "sequence", "frame_id").with_row_index("row")
     places = _by_numbers(names)
@@ -244,11 +244,7 @@ def _numbered(table: pl.DataFrame) -> pl.DataFrame:
         rank = pl.Series("rank", sorted(range(len(keys)), key=keys.__getitem__), pl.UInt32)
         places = names[rank].sort("subject", "sequence", maintain_order=True)["row"]
     position = pl.int_range(pl.len(), dtype=pl.Int32).over("subject", "sequence")
-    columns = []
-    for name in table.columns:
-        values = table.drop_in_place(name)  # before its copy is there
-        columns.append(values if values.null_count() == len(values) else values.gather(places))
-    return pl.DataFrame(columns).with_columns(position.alias("position"))
+    return in_order(table, places).with_columns(position.alias("position"))
 
 
 def _by_numbers(names: pl.DataFrame) -> pl.Series | None:

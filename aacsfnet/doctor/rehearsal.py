@@ -129,11 +129,12 @@ def _a_picture_each(faces: pl.DataFrame) -> pl.DataFrame:
 def training_seconds(settings: Train, image_size: int) -> float:
     """Return the seconds that one picture takes in one training step, on the machine's device.
 
-    Forward and backward pass of the network on random pictures, the fastest of a few;
-    loading and varying pictures come on top.
+    Forward and backward pass of the network on random pictures and those of their context, the
+    fastest of a few; loading and varying pictures come on top.
     """
     import torch
 
+    from aacsfnet.models.context import Context
     from aacsfnet.training.build import network_of
 
     logging.getLogger("timm").setLevel(logging.ERROR)
@@ -143,10 +144,15 @@ def training_seconds(settings: Train, image_size: int) -> float:
     model = network_of(settings, image_size, (0.0, 1.0)).to(device).train()
     batch = model.fixed_batch or min(settings.batch, 32 if device.type == "cpu" else 256)
     pictures = torch.rand(batch, 3, image_size, image_size, device=device)
+    context = None
+    if (fusion := model.context_fusion) is not None:
+        known = torch.ones(batch, fusion.places, dtype=torch.bool, device=device)
+        beside = torch.rand(known.numel(), 3, image_size, image_size, device=device)
+        context = Context(beside, known)
     fastest, begun = float("inf"), time.perf_counter()
     for _ in range(6):  # the first warms up
         started = time.perf_counter()
-        model(pictures).square().mean().backward()
+        model.score(model.raw(pictures, context)).square().mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         fastest = min(fastest, time.perf_counter() - started)

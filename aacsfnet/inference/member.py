@@ -1,11 +1,13 @@
 """One trained network of those that a predictor holds."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from aacsfnet.config import Crop, Landmarks
 from aacsfnet.labels import Label
@@ -13,7 +15,7 @@ from aacsfnet.layout import Trained
 from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.models.folder import load_model, read_description
 from aacsfnet.models.pictures import to_float
-from aacsfnet.models.scoring import described
+from aacsfnet.models.scoring import features_of, told
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Meaning(NamedTuple):
         crop, landmarks: how faces are found and cut out.
         kept: share of a crop's side that the networks see.
         size: side of the pictures that they take, pixels.
+        context: what they see beside a picture, its kind and frames; None: nothing.
     """
 
     label: Label
@@ -33,6 +36,31 @@ class Meaning(NamedTuple):
     landmarks: Landmarks
     kept: float
     size: int
+    context: tuple[Literal["person", "sequence"], int] | None
+
+
+class Look(NamedTuple):
+    """A face by itself, as a predictor's networks see it.
+
+    Attributes:
+        features: `(C,)` of each network.
+        signs: what is known of how like those of training it is, by name.
+    """
+
+    features: list[Tensor]
+    signs: dict[str, float]
+
+
+class InContext(NamedTuple):
+    """A face and what stands beside it.
+
+    Attributes:
+        own: the face.
+        others: of the same person, as many as the networks' context has places; None: not known.
+    """
+
+    own: Look
+    others: Sequence[Look | None]
 
 
 class Member:
@@ -53,28 +81,43 @@ class Member:
             log.warning("%s does not tell how its faces were cut out; defaults are taken", folder)
         faces = description.get("faces", {})
         self.model = load_model(folder).to(device)
+        fusion = self.model.context_fusion
         self.meaning = Meaning(
             Label(**description["label"]),
             Crop(**faces.get("crop", {})),
             Landmarks(**faces.get("landmarks", {})),
             description["kept"],
             self.model.settings["image_size"],
+            None if fusion is None else (fusion.kind, fusion.frames),
         )
         familiarity = Familiarity.load(Trained(folder).features)
         self.familiarity = familiarity if familiarity is None else familiarity.to(device)
         self._device = device
 
     @torch.inference_mode()
-    def scores(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores, not clipped, and distances of the features, each `(B,)` float32.
+    def features(self, pictures: np.ndarray) -> Tensor:
+        """Return the features `(B, C)` of pictures `(B, S, S, 3)` uint8 RGB, each by itself."""
+        return features_of(self.model, to_float(torch.from_numpy(pictures).to(self._device)))
+
+    @torch.inference_mode()
+    def scores(self, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Return scores, not clipped, and distances of features `(B, C)`, each `(B,)` float32.
 
         A distance is NaN where the folder does not hold what tells it.
-
-        Args:
-            pictures: `(B, S, S, 3)` uint8 RGB.
         """
-        found = described(self.model, to_float(torch.from_numpy(pictures).to(self._device)))
-        scores: np.ndarray = found.scores.cpu().numpy()
+        scores: np.ndarray = told(self.model, features).scores.cpu().numpy()
         if self.familiarity is None:
             return scores, np.full_like(scores, np.nan)
-        return scores, self.familiarity(found.features).cpu().numpy()
+        return scores, self.familiarity(features).cpu().numpy()
+
+    @torch.inference_mode()
+    def in_context(self, at: int, looks: Sequence[InContext]) -> Tensor:
+        """Return the features `(B, C)` of faces in context, this network being number `at`."""
+        assert self.model.context_fusion is not None
+        own = torch.stack([each.own.features[at] for each in looks])
+        others = [(it or each.own).features[at] for each in looks for it in each.others]
+        known = [[it is not None for it in each.others] for each in looks]
+        fused: Tensor = self.model.context_fusion(
+            own, torch.stack(others), torch.tensor(known, device=own.device)
+        )
+        return fused

@@ -91,7 +91,8 @@ def export_onnx(model: Path, folder: Path) -> list[str]:
         folder: to write into.
 
     Raises:
-        ModelFileError: the folder holds no usable model, or one that is tied to a batch size.
+        ModelFileError: the folder holds no usable model, or one that is tied to a batch size or
+            sees pictures in context.
         SettingsError: the packages for ONNX are not installed.
         WorkError: the exported model answers other than torch.
     """
@@ -101,6 +102,11 @@ def export_onnx(model: Path, folder: Path) -> list[str]:
             raise ModelFileError(
                 f"{model}: the network {each.name!r} takes batches of {each.fixed_batch} only, and"
                 " its scores depend on who shares one; export a network of another kind"
+            )
+        if each.context_fusion is not None:
+            raise ModelFileError(
+                f"{model}: its network sees pictures in context ({each.context_fusion.kind}), and"
+                " the exported one takes single pictures; export one of network.context: none"
             )
     module = Scores(predictor).eval()
     folder.mkdir(parents=True, exist_ok=True)

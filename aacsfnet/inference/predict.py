@@ -2,14 +2,14 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -19,17 +19,21 @@ from aacsfnet.devices import lease
 from aacsfnet.evaluation.neutral import Neutral
 from aacsfnet.faces.film import FilmExtractor, SeenFrame
 from aacsfnet.faces.find import FoundFace
+from aacsfnet.inference.context import Seen, in_context
 from aacsfnet.inference.exclude import Excluded, read_stretches
+from aacsfnet.inference.member import InContext
 from aacsfnet.inference.paths import files_of
-from aacsfnet.inference.predictor import Predictor
+from aacsfnet.inference.predictor import Judged, Predictor
 from aacsfnet.inference.progress import Progress, Unseen, telling
 from aacsfnet.inference.recordings import Recording, recordings
 from aacsfnet.inference.relative import with_relative
 from aacsfnet.inference.table import Row, TextWriter, writing
-from aacsfnet.tables import Fault
+from aacsfnet.tables import MEASURES, Fault
 
 Mode = Literal["still", "video"]
 People = Literal["all", "largest"]
+T = TypeVar("T")
+U = TypeVar("U")
 
 #: Faces that the network scores in one pass.
 _BATCH = 32
@@ -135,14 +139,14 @@ class Scorer:
     def rows(self, read: Iterable[Recording], told: Progress) -> Iterator[Row]:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
-        with extractor, _one_core_each():
+        with extractor, _one_core_each(), _few_threads(self._predictor):
             found = ((each.together, self._found(each, extractor, told)) for each in read)
-            if self._neutral is None:
-                yield from self._scored(chain.from_iterable(rows for _, rows in found))
+            if self._neutral is None and self._predictor.context is None:
+                alone = chain.from_iterable(rows for _, rows in found)
+                yield from self._batched(alone, self._complete)
             else:
                 for together, waiting in found:
-                    rows = self._scored(waiting)
-                    yield from with_relative(rows, self._neutral) if together else rows
+                    yield from self._of_recording(waiting, together=together)
         if self._excluded is not None:
             self._excluded.tell_unmet()
 
@@ -153,34 +157,71 @@ class Scorer:
         rows = _rows_of(recording, extractor, told)
         return rows if self._excluded is None else _without(rows, self._excluded)
 
-    def _scored(self, rows: Iterable[_Waiting]) -> Iterator[Row]:
-        """Yield rows with their predictions, of which the network makes many at a time.
+    def _of_recording(self, waiting: Iterator[_Waiting], *, together: bool) -> Iterator[Row]:
+        """Yield the rows of one recording.
+
+        Only `together` are its frames of the same people, one after the other.
+        """
+        context = self._predictor.context if together else None
+        if context is None:
+            rows = self._batched(waiting, self._complete)
+        else:
+            placed = in_context(self._batched(waiting, self._look), *context)
+            rows = self._batched(placed, self._complete_in_context)
+        if together and self._neutral is not None:
+            rows = with_relative(rows, self._neutral)
+        yield from rows
+
+    def _batched(self, given: Iterable[T], work: Callable[[list[T]], list[U]]) -> Iterator[U]:
+        """Yield what becomes of items, of which the network takes many at a time.
 
         One batch is scored while the faces of the next one are found.
         """
-        waiting: list[_Waiting] = []
-        scoring: Future[list[Row]] | None = None
-        with _few_threads(self._predictor), ThreadPoolExecutor(1) as network:
-            for row in rows:
-                waiting.append(row)
+        waiting: list[T] = []
+        working: Future[list[U]] | None = None
+        with ThreadPoolExecutor(1) as network:
+            for each in given:
+                waiting.append(each)
                 if len(waiting) >= _BATCH:
-                    if scoring is not None:
-                        yield from scoring.result()
-                    scoring, waiting = network.submit(self._complete, waiting), []
-            if scoring is not None:
-                yield from scoring.result()
-            yield from self._complete(waiting)
+                    if working is not None:
+                        yield from working.result()
+                    working, waiting = network.submit(work, waiting), []
+            if working is not None:
+                yield from working.result()
+            yield from work(waiting)
 
     def _complete(self, waiting: list[_Waiting]) -> list[Row]:
         judged = self._predictor.judge_faces([each.face for each in waiting if each.face])
-        numbers = (_numbers(each) for each in (judged.prediction, judged.low, judged.high))
-        answers = zip(*numbers, judged.why, strict=True)
-        for each in waiting:
-            if each.face:
-                prediction, low, high, why = next(answers)
-                each.row |= {"prediction": prediction, "low": low, "high": high}
-                each.row |= {"abstained": None if why is None else bool(why), "why": why or None}
-        return [each.row for each in waiting]
+        return _with_answers([(each.row, each.face is not None) for each in waiting], judged)
+
+    def _look(self, waiting: list[_Waiting]) -> list[Seen[Row]]:
+        looks = iter(self._predictor.look([each.face for each in waiting if each.face]))
+        return [
+            Seen(
+                each.row,
+                each.row["frame"],
+                each.row.get("face", -1),
+                next(looks) if each.face else None,
+                np.array([each.face.measures[name] for name in MEASURES] if each.face else []),
+            )
+            for each in waiting
+        ]
+
+    def _complete_in_context(self, placed: list[tuple[Row, InContext | None]]) -> list[Row]:
+        judged = self._predictor.judge_in_context([each for _, each in placed if each])
+        return _with_answers([(row, each is not None) for row, each in placed], judged)
+
+
+def _with_answers(rows: list[tuple[Row, bool]], judged: Judged) -> list[Row]:
+    """Return rows, those that have a face with what was judged of it."""
+    numbers = (_numbers(each) for each in (judged.prediction, judged.low, judged.high))
+    answers = zip(*numbers, judged.why, strict=True)
+    for row, has_face in rows:
+        if has_face:
+            prediction, low, high, why = next(answers)
+            row |= {"prediction": prediction, "low": low, "high": high}
+            row |= {"abstained": None if why is None else bool(why), "why": why or None}
+    return [row for row, _ in rows]
 
 
 @contextmanager

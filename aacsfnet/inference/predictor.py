@@ -1,7 +1,7 @@
 """Trained networks, loaded once, that score face crops, pictures and videos."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from aacsfnet.errors import DataError, ModelFileError
-from aacsfnet.evaluation.abstention import doubt, reasons
-from aacsfnet.evaluation.reliability import Reliability
-from aacsfnet.evaluation.reliability import read as read_reliability
-from aacsfnet.files import digest_of
-from aacsfnet.inference.member import Member
+from aacsfnet.evaluation.abstention import Signs, doubt, reasons
+from aacsfnet.inference.folders import networks_of, reliability_of
+from aacsfnet.inference.member import InContext, Look, Member
 from aacsfnet.landmark_sets import REGION_POINTS
-from aacsfnet.layout import Evaluated, Trained
-from aacsfnet.models.folder import is_skipped
 from aacsfnet.models.pictures import resized
 from aacsfnet.models.signs import face_signs, frame_pixels, picture_signs
 
@@ -73,10 +69,14 @@ class Predictor:
     for people that none of them was trained on. A score is observed expression in units of `label`,
     clipped to its range; it is not felt pain.
 
+    Networks that see pictures in context get it from films, see `video`; all else is scored
+    picture by picture, without it.
+
     Attributes:
         label: what a score means, and its range.
         crop, landmarks: how faces are found and cut out, as for training.
         kept, size: share of a crop's side that the networks see, and the side of their pictures.
+        context: what the networks see beside a picture, its kind and frames; None: nothing.
         models: the networks.
         reliability: gives intervals and reasons to abstain; None: the experiment was not evaluated.
 
@@ -85,18 +85,25 @@ class Predictor:
     """
 
     def __init__(self, folder: str | Path, device: "str | torch.device" = "cpu") -> None:
-        members = [Member(each, device) for each in _folders(Path(folder))]
+        members = [Member(each, device) for each in networks_of(Path(folder))]
         first = members[0]
         for other in members[1:]:
             if other.meaning != first.meaning:
                 raise ModelFileError(
-                    f"{other.folder}: its label or the crops it was trained on differ from those "
-                    f"of {first.folder}; give the folder of one of them"
+                    f"{other.folder}: its label, its context or the crops it was trained on differ"
+                    f" from those of {first.folder}; give the folder of one of them"
                 )
-        self.label, self.crop, self.landmarks, self.kept, self.size = first.meaning
+        self.label, self.crop, self.landmarks, self.kept, self.size, self.context = first.meaning
         self.models = [member.model for member in members]
         self.members = members
-        self.reliability = _reliability(Path(folder), members)
+        self.reliability = reliability_of(Path(folder), members)
+        if self.context is not None:
+            log.warning(
+                "%s sees pictures in context (%s): films and sequences of pictures give it; a"
+                " picture by itself is scored without, with no interval and no reason to abstain",
+                folder,
+                self.context[0],
+            )
 
     def predict(
         self, pictures: Sequence[np.ndarray], *, clip: bool = True, batch: int = 64
@@ -126,6 +133,8 @@ class Predictor:
     ) -> Judged:
         """Return the scores of face crops with intervals, and which not to trust.
 
+        Neither is known of networks that see pictures in context: these crops are without.
+
         Args:
             pictures: as for `predict`.
             poses: `(N, 2)` yaw and pitch in degrees; None: unknown, and no reason to abstain.
@@ -137,18 +146,43 @@ class Predictor:
         Raises:
             DataError: something is not such a picture.
         """
-        count = len(pictures)
         fitted = [self._fitted(each) for each in pictures]
         scores, distances = self._scores(fitted, batch, clip=True)
-        unknown = np.full(count, np.nan, np.float32)
+        if self.context is not None:  # what is known of their reliability is of scores in context
+            return _unknown(scores)
+        return self._judged(
+            scores,
+            distances,
+            lambda: self._signs(pictures, np.stack(fitted), poses, to_frame, visible),
+        )
+
+    def _judged(
+        self, scores: np.ndarray, distances: np.ndarray, signs: Callable[[], Signs]
+    ) -> Judged:
+        """Return what is to be told of scores and distances `(N,)`; signs are asked if needed."""
         if self.reliability is None:
-            return Judged(scores, unknown, unknown, unknown, [None] * count)
+            return _unknown(scores)
         low, high = self.reliability.intervals.bounds(scores.astype(np.float64))
-        ends = low.astype(np.float32), high.astype(np.float32)
+        found = _unknown(scores)._replace(low=low.astype(np.float32), high=high.astype(np.float32))
         bounds = self.reliability.bounds
-        if not bounds.usual or not count:
-            return Judged(scores, *ends, unknown, [None] * count)
-        signs = picture_signs(np.stack(fitted), distances) | face_signs(
+        if not bounds.usual or not len(scores):
+            return found
+        doubts = bounds.doubts({**signs(), "distance": distances.astype(np.float64)})
+        most = doubt(doubts, len(scores)).astype(np.float32)
+        return found._replace(doubt=most, why=list(reasons(doubts, len(scores))))
+
+    def _signs(
+        self,
+        pictures: Sequence[np.ndarray],
+        fitted: np.ndarray,
+        poses: np.ndarray | None,
+        to_frame: np.ndarray | None,
+        visible: np.ndarray | None,
+    ) -> Signs:
+        """Return the signs of face crops and of the networks' pictures made of them."""
+        count = len(pictures)
+        unknown = np.full(count, np.nan)
+        return picture_signs(fitted, unknown) | face_signs(
             np.full((count, 2), np.nan) if poses is None else poses,
             unknown if to_frame is None else np.array([frame_pixels(each) for each in to_frame]),
             np.full((count, len(REGION_POINTS)), np.nan) if visible is None else visible,
@@ -156,20 +190,41 @@ class Predictor:
             size=self.size,
             kept=self.kept,
         )
-        doubts = bounds.doubts(signs)
-        most = doubt(doubts, count).astype(np.float32)
-        return Judged(scores, *ends, most, list(reasons(doubts, count)))
 
     def judge_faces(self, faces: "Sequence[FoundFace]") -> Judged:
         """Return what `judge` says of faces that `aacsfnet.faces` found."""
-        return self.judge(
-            [face.crop for face in faces],
-            np.array([face.pose[:2] for face in faces]).reshape(-1, 2),
-            np.array([face.to_frame for face in faces]).reshape(-1, 2, 3),
-            np.array(
-                [[face.visible[region] for region in REGION_POINTS] for face in faces], np.float64
-            ),
-        )
+        return self.judge(*_parts(faces))
+
+    def look(self, faces: "Sequence[FoundFace]") -> list[Look]:
+        """Return what `judge_in_context` must know of faces, each by itself."""
+        if not faces:
+            return []
+        pictures, *parts = _parts(faces)
+        fitted = np.stack([self._fitted(each) for each in pictures])
+        features = zip(*(member.features(fitted) for member in self.members), strict=True)
+        signs = self._signs(pictures, fitted, *parts)
+        return [
+            Look(list(own), {name: float(values[at]) for name, values in signs.items()})
+            for at, own in enumerate(features)
+        ]
+
+    def judge_in_context(self, looks: Sequence[InContext]) -> Judged:
+        """Return what is to be told of faces that each have others of the same person beside them.
+
+        Args:
+            looks: of a predictor whose `context` is not None.
+        """
+        if not looks:
+            return _unknown(np.empty(0, np.float32))
+        found = [
+            member.scores(member.in_context(at, looks)) for at, member in enumerate(self.members)
+        ]
+        scores = np.stack([each for each, _ in found]).clip(self.label.low, self.label.high)
+        distances = np.stack([each for _, each in found])
+        signs = {
+            name: np.array([each.own.signs[name] for each in looks]) for name in looks[0].own.signs
+        }
+        return self._judged(scores.mean(axis=0), distances.mean(axis=0), lambda: signs)
 
     def picture(
         self,
@@ -220,7 +275,7 @@ class Predictor:
         for start in range(0, len(fitted), batch):
             part = np.stack(fitted[start : start + batch])
             for at, member in enumerate(self.members):
-                found[:, at, start : start + batch] = member.scores(part)
+                found[:, at, start : start + batch] = member.scores(member.features(part))
         return found[0].clip(low, high).mean(axis=0), found[1].mean(axis=0)
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
@@ -239,31 +294,21 @@ class Predictor:
         return FaceExtractor(self.crop, self.landmarks)
 
 
-def _folders(folder: Path) -> list[Path]:
-    """Return the folder of one network itself, or those of an experiment's trained networks."""
-    if Trained(folder).description.is_file():
-        return [folder]
-    found = Evaluated(folder).trained()
-    trained = [each.folder for each in found if not is_skipped(each.folder)]
-    if found and not trained:
-        raise ModelFileError(f"{folder}: none of its {len(found)} folds was trained")
-    return trained or [folder]
+def _unknown(scores: np.ndarray) -> Judged:
+    """Return scores `(N,)` of which nothing else is known."""
+    nothing = np.full(len(scores), np.nan, np.float32)
+    return Judged(scores, nothing, nothing, nothing, [None] * len(scores))
 
 
-def _reliability(folder: Path, members: list[Member]) -> Reliability | None:
-    """Return what is known of the networks' reliability; None, with a warning, where nothing is.
-
-    It stands in the folder itself, or, of a fold, in that of its experiment.
-    """
-    missing = "so there are no intervals and no reasons to abstain; evaluate the experiment"
-    places = (folder, folder.resolve().parent.parent)
-    paths = [path for path in (Evaluated(each).reliability for each in places) if path.is_file()]
-    if not paths:
-        log.warning("%s: no reliability.json, %s", folder, missing)
-        return None
-    found = read_reliability(paths[0])
-    weights = (Trained(member.folder).weights for member in members)
-    if not {digest_of(path) for path in weights} <= set(found.networks):
-        log.warning("%s is of other networks than those in %s, %s", paths[0], folder, missing)
-        return None
-    return found
+def _parts(
+    faces: "Sequence[FoundFace]",
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+    """Return crops, poses, matrices and visibility of faces, as `Predictor.judge` takes them."""
+    return (
+        [face.crop for face in faces],
+        np.array([face.pose[:2] for face in faces]).reshape(-1, 2),
+        np.array([face.to_frame for face in faces]).reshape(-1, 2, 3),
+        np.array(
+            [[face.visible[region] for region in REGION_POINTS] for face in faces], np.float64
+        ),
+    )

@@ -12,6 +12,7 @@ from aacsfnet.config import NetworkSettings, PublishedSettings
 from aacsfnet.config.explain import explain
 from aacsfnet.config.network import Branch
 from aacsfnet.errors import SettingsError
+from aacsfnet.models.context import ContextFusion
 from aacsfnet.models.fusion import (
     Align,
     AttentionFusion,
@@ -85,7 +86,13 @@ def aacsfnet(
     whole |= {"label_range": list(label_range), "levels": levels}
     steps = (*label_range, levels) if head == "ordinal" else ()
     scored = HEADS[head](fused.channels, *steps, dropout=settings.dropout)
-    model = AACSFNet(whole, parts, align, fused, scored)
+    # Last, so that all other random weights are those of the network without it.
+    context = (
+        None
+        if settings.context == "none"
+        else ContextFusion(fused.channels, settings.context, settings.context_frames)
+    )
+    model = AACSFNet(whole, parts, align, fused, scored, context)
     if whole_start:
         model.start = load_start(model, BUNDLED_NETWORK)
     return model

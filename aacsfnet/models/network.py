@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aacsfnet.models.context import Context, ContextFusion
 from aacsfnet.models.fusion import Align
 from aacsfnet.models.head import OrdinalHead, RegressionHead
 
@@ -25,6 +26,8 @@ class Network(nn.Module):
         super().__init__()
         self.name = name
         self.settings = dict(settings)
+        #: Lets a picture's features meet those of further pictures; None: each stands by itself.
+        self.context_fusion: ContextFusion | None = None
         mean, deviation = IMAGENET
         self.pixel_mean: Tensor
         self.pixel_deviation: Tensor
@@ -52,13 +55,26 @@ class Network(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """Return what the head reads, `(B, feature_channels)`, of pictures `(B, 3, H, W)` in 0-1.
 
-        Those are the branches' outputs, fused.
+        Those are the branches' outputs, fused, of each picture by itself.
         """
         raise NotImplementedError
 
-    def raw(self, pictures: Tensor) -> Tensor:
+    def features_in(self, pictures: Tensor, context: Context | None) -> Tensor:
+        """Return what the head reads of pictures `(B, 3, H, W)` in 0-1 in their context.
+
+        A picture and its context go through the network together: batch norm, in training, must
+        not standardise them apart, or their differences would be lost.
+        """
+        if context is None or self.context_fusion is None:
+            return self.features(pictures)
+        count = len(pictures)
+        found = self.features(torch.cat([pictures, context.pictures]))
+        fused: Tensor = self.context_fusion(found[:count], found[count:], context.known)
+        return fused
+
+    def raw(self, pictures: Tensor, context: Context | None = None) -> Tensor:
         """Return the head's raw outputs `(B, outputs)`."""
-        raw: Tensor = self.head(self.features(pictures))
+        raw: Tensor = self.head(self.features_in(pictures, context))
         return raw
 
     def score(self, raw: Tensor) -> Tensor:
@@ -88,12 +104,14 @@ class AACSFNet(Network):
         align: Align,
         fusion: nn.Module,
         head: RegressionHead | OrdinalHead,
+        context: ContextFusion | None = None,
     ) -> None:
         super().__init__("aacsfnet", settings)
         self.branches = nn.ModuleDict(branches)
         self.align = align
         self.fusion = fusion
         self.head = head
+        self.context_fusion = context
         self.feature_channels = int(fusion.channels)  # type: ignore[arg-type]
 
     def branch_outputs(self, pictures: Tensor) -> dict[str, tuple[Tensor, ...]]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from aacsfnet.models.context import Context
 from aacsfnet.models.network import Network
 
 
@@ -22,8 +23,8 @@ class Described(NamedTuple):
     features: Tensor
 
 
-def described(model: Network, pictures: Tensor) -> Described:
-    """Return what a network says of pictures.
+def features_of(model: Network, pictures: Tensor, context: Context | None = None) -> Tensor:
+    """Return what the head reads of pictures, `(B, C)`.
 
     A network of a fixed batch size gets the pictures in such batches, the last one filled up with
     the first pictures again; what it says of those is dropped.
@@ -31,23 +32,34 @@ def described(model: Network, pictures: Tensor) -> Described:
     Args:
         model: in evaluation mode.
         pictures: `(B, 3, H, W)` float in 0-1.
+        context: the pictures beside them, for a network that looks at such; None: it has none.
     """
     count = len(pictures)
     if model.fixed_batch is None:
-        features = model.features(pictures)
-    else:
-        size = model.fixed_batch
-        places = torch.arange(-(-count // size) * size, device=pictures.device) % count
-        filled = pictures[places]
-        features = torch.cat([model.features(part) for part in filled.split(size)])[:count]
+        return model.features_in(pictures, context)
+    size = model.fixed_batch
+    places = torch.arange(-(-count // size) * size, device=pictures.device) % count
+    filled = pictures[places]
+    return torch.cat([model.features(part) for part in filled.split(size)])[:count]
+
+
+def told(model: Network, features: Tensor) -> Described:
+    """Return what a network says of features `(B, C)` that its head reads."""
     raw = model.head(features).float()
     return Described(model.score(raw), model.spread(raw), features)
 
 
-def scored(model: Network, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
+def described(model: Network, pictures: Tensor, context: Context | None = None) -> Described:
+    """Return what a network says of pictures; the arguments are those of `features_of`."""
+    return told(model, features_of(model, pictures, context))
+
+
+def scored(
+    model: Network, pictures: Tensor, context: Context | None = None
+) -> tuple[Tensor, Tensor | None]:
     """Return scores `(B,)` and, where the network tells them, their standard deviations `(B,)`.
 
-    As `described`, which says what the arguments are.
+    The arguments are those of `features_of`.
     """
-    scores, spreads, _ = described(model, pictures)
+    scores, spreads, _ = described(model, pictures, context)
     return scores, spreads

@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -84,24 +85,29 @@ def write(path: Path, table: pl.DataFrame, stage: str, notes: dict[str, Any] | N
     unknown = set(table["status"].unique()) - set(STATUSES)
     if unknown:
         raise WorkError(f"{stage} table holds unknown statuses {sorted(map(str, unknown))}")
-    rows = _SLICE if PICTURE in expected.values() else _ROW_GROUP
-    slices = table.iter_slices(rows) if len(table) else [table]
-    arrow = pa.concat_tables([_as_parquet_holds_it(each.to_arrow()) for each in slices])
     metadata = {"aacsfnet": json.dumps({"stage": stage} | (notes or {}))}
+    groups = table.iter_slices(_ROW_GROUP) if len(table) else iter([table])
+    first = _as_arrow(next(groups))
     if PICTURE in expected.values():
-        features = {field.name: _feature(field.type) for field in arrow.schema}
+        features = {field.name: _feature(field.type) for field in first.schema}
         metadata["huggingface"] = json.dumps({"info": {"features": features}})
-    with replacing(path, arrow.nbytes) as temporary:
-        plain = arrow.replace_schema_metadata(metadata)
+    options = {
+        "schema": first.schema.with_metadata(metadata),
+        "compression": "zstd",
         # A dictionary of pictures or points would only cost time and space.
-        repeating = [name for name, kind in expected.items() if kind == pl.String]
-        pq.write_table(
-            plain,
-            temporary,
-            compression="zstd",
-            use_dictionary=repeating,
-            row_group_size=_ROW_GROUP,
-        )
+        "use_dictionary": [name for name, kind in expected.items() if kind == pl.String],
+    }
+    size = int(table.estimated_size())
+    with replacing(path, size) as temporary, pq.ParquetWriter(temporary, **options) as writer:
+        for group in chain([first], map(_as_arrow, groups)):  # of a million rows all are too many
+            writer.write_table(group.replace_schema_metadata(metadata), row_group_size=_ROW_GROUP)
+
+
+def _as_arrow(rows: pl.DataFrame) -> Any:
+    """Return rows as Arrow's; of pictures in slices, as their bytes may be too many for one."""
+    pictures = PICTURE in rows.schema.values()
+    slices = rows.iter_slices(_SLICE) if pictures and len(rows) else [rows]
+    return pa.concat_tables([_as_parquet_holds_it(each.to_arrow()) for each in slices])
 
 
 def write_rows(path: Path, rows: pl.DataFrame) -> None:

@@ -75,21 +75,13 @@ def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
     return coloured
 
 
-def varied(pictures: Tensor, amount: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return a batch as the network takes it, augmented by a seed, and which are mirrored `(B,)`.
+def varied(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
+    """Return pictures `(B, S, S, 3)` uint8 augmented, as the network sees them, `(B, 3, S, S)`.
 
-    Args:
-        pictures: `(B, S, S, 3)` uint8.
-        amount: as for `augment`.
-        seed: of all that is drawn.
-
-    Returns:
-        `(B, 3, S, S)` float in 0-1, channels last in memory, and booleans on the same device.
+    They are float in 0-1, channels last in memory; amount and draws as for `augment`.
     """
-    draws = draw(len(pictures), torch.Generator().manual_seed(seed))
     changed = augment(to_float(pictures), amount, draws)
-    mirrored = flipped(amount, draws).to(pictures.device)
-    return changed.contiguous(memory_format=torch.channels_last), mirrored
+    return changed.contiguous(memory_format=torch.channels_last)
 
 
 def _spread(draws: Tensor) -> Tensor:

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from aacsfnet.errors import DataError
+from aacsfnet.models.context import Context
+from aacsfnet.models.pictures import to_float
 from aacsfnet.seeds import seed_of
+from aacsfnet.training.context import ContextRows
 
 
 class Batch(TypedDict):
@@ -21,6 +24,8 @@ class Batch(TypedDict):
     rows: Tensor  # (B,) int64, places in the array
     weights: NotRequired[Tensor]  # (B,) float32, share in the loss
     measures: NotRequired[Tensor]  # (B, measures) float32, standardised, NaN where unknown
+    context: NotRequired[Tensor]  # (B * P, S, S, 3) uint8 RGB, P beside each picture
+    known: NotRequired[Tensor]  # (B, P) bool, which of those count
 
 
 def open_images(path: Path) -> np.ndarray:
@@ -89,6 +94,7 @@ class Batches:
         draw_weights: Callable[[int], np.ndarray] | None = None,
         loss_weights: np.ndarray | None = None,
         measures: np.ndarray | None = None,
+        context: ContextRows | None = None,
     ) -> None:
         """Take the mapped array, and for each training picture its row, label and weights.
 
@@ -102,6 +108,7 @@ class Batches:
             draw_weights: gives for an epoch how often each picture comes, `(n,)`; None: once each.
             loss_weights: `(n,)`, passed on with each picture; None: none.
             measures: `(n, measures)` float32, likewise.
+            context: the pictures beside each; None: none.
         """
         self._images = images
         self._rows = rows
@@ -109,6 +116,7 @@ class Batches:
         self._draw = draw_weights or (lambda epoch: np.ones(len(rows)))
         self._loss = None if loss_weights is None else loss_weights.astype(np.float32)
         self._measures = measures
+        self._context = context
         self._batch = batch
         self._seed = seed
         self._steps = epoch_steps or -(-len(rows) // batch)
@@ -147,15 +155,21 @@ class Batches:
             batch["weights"] = torch.from_numpy(self._loss[members])
         if self._measures is not None:
             batch["measures"] = torch.from_numpy(self._measures[members])
-        return batch
+        return add_context(batch, self._images, self._context, members)
 
 
 class Pictures:
     """Pictures in order, for selection and test: every one once, the last batch as it falls."""
 
     def __init__(
-        self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray, batch: int
+        self,
+        images: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        batch: int,
+        context: ContextRows | None = None,
     ) -> None:
+        self._context = context
         self._images = images
         self._rows = rows
         self._labels = labels.astype(np.float32)
@@ -169,19 +183,48 @@ class Pictures:
         """Yield all batches."""
         for start in range(0, len(self._rows), self._batch):
             part = slice(start, start + self._batch)
-            yield gather(self._images, self._rows[part], self._labels[part])
+            batch = gather(self._images, self._rows[part], self._labels[part])
+            yield add_context(batch, self._images, self._context, part)
 
 
 def gather(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Batch:
     """Return one batch, copied out of the mapped array into memory that a GPU can fetch from."""
-    pinned = torch.cuda.is_available()
-    pictures = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
-    np.take(images, rows, axis=0, out=pictures.numpy(), mode="clip")
     return {
-        "pictures": pictures,
+        "pictures": _copied(images, rows),
         "labels": torch.from_numpy(labels.copy()),
         "rows": torch.from_numpy(rows.astype(np.int64)),
     }
+
+
+def add_context(
+    batch: Batch, images: np.ndarray, context: ContextRows | None, members: np.ndarray | slice
+) -> Batch:
+    """Return a batch with the pictures beside its own, where there are such.
+
+    Args:
+        batch: of `gather`.
+        images: the mapped array.
+        context: of all pictures.
+        members: which of those the batch's are.
+    """
+    if context is not None:
+        batch["context"] = _copied(images, context.rows[members].ravel())
+        batch["known"] = torch.from_numpy(context.known[members].copy())
+    return batch
+
+
+def context_in(batch: Batch) -> Context | None:
+    """Return the pictures beside those of a batch as a network takes them."""
+    if "context" not in batch:
+        return None
+    return Context(to_float(batch["context"]), batch["known"])
+
+
+def _copied(images: np.ndarray, rows: np.ndarray) -> Tensor:
+    pinned = torch.cuda.is_available()
+    pictures = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
+    np.take(images, rows, axis=0, out=pictures.numpy(), mode="clip")
+    return pictures
 
 
 def pixel_statistics(images: np.ndarray, rows: np.ndarray, most: int = 2000) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def fit(
         trainer.fit(
             training,
             batches,
-            pictures_of(material, validation, settings.batch) if len(validation) else None,
+            pictures_of(material, validation, settings) if len(validation) else None,
             ckpt_path=last if last.exists() else None,
             weights_only=True,
         )

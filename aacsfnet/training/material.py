@@ -8,10 +8,11 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.cohort.selection import Selection, select
-from aacsfnet.config import Train
+from aacsfnet.config import NetworkSettings, Train
 from aacsfnet.errors import DataError, WorkError
 from aacsfnet.labels import Label
 from aacsfnet.layout import Merged
+from aacsfnet.training.context import ContextRows, context_rows, measures_of, with_positions
 from aacsfnet.training.data import Batches, Pictures, open_images
 from aacsfnet.training.geometry import standardised
 from aacsfnet.training.weights import draw_weights, loss_weights, phase_weights
@@ -56,7 +57,7 @@ class Material:
             WorkError: none is known.
         """
         both = (self.chosen.train, self.training_rows())
-        found = standardised(*map(_measures, both))
+        found = standardised(*map(measures_of, both))
         _check_known(found, "geometry_weight")
         return found
 
@@ -75,6 +76,14 @@ class Material:
         known = np.isfinite(found).any(axis=1)
         return self.chosen.train["row"].to_numpy()[known], found[known]
 
+    def context(self, rows: pl.DataFrame, network: NetworkSettings) -> ContextRows | None:
+        """Return the pictures that a network sees beside rows of this data; None: none.
+
+        They are of the same subject, who has one role, so nobody's picture crosses the fold.
+        """
+        everyone = pl.concat([self.chosen.train, self.chosen.validation, self.chosen.test])
+        return context_rows(rows, everyone, network.context, network.context_frames)
+
 
 def _check_known(found: np.ndarray, key: str) -> None:
     if not np.isfinite(found).any():
@@ -87,12 +96,7 @@ def _check_known(found: np.ndarray, key: str) -> None:
 def _geometry(rows: pl.DataFrame) -> np.ndarray:
     """Return `GEOMETRY` of rows of the merged table, `(n, k)`, NaN if unknown."""
     pose = rows.select(pl.col("yaw", "pitch").cast(pl.Float64)).to_numpy()
-    return np.concatenate([_measures(rows), pose], axis=1)
-
-
-def _measures(rows: pl.DataFrame) -> np.ndarray:
-    """Return the facial measures of rows of the merged table, `(n, measures)`, NaN if unknown."""
-    return rows["measures"].struct.unnest().select(tables.MEASURES).cast(pl.Float64).to_numpy()
+    return np.concatenate([measures_of(rows), pose], axis=1)
 
 
 def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Label) -> Material:
@@ -105,7 +109,7 @@ def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Labe
     """
     index = tables.read(merged.index)
     splits = tables.read(merged.splits)
-    chosen = select(index, splits, fold, kinds)
+    chosen = select(with_positions(index), splits, fold, kinds)
     images = open_images(merged.images)
     if len(images) != index["row"].count():
         raise DataError(
@@ -150,9 +154,16 @@ def training_batches(settings: Train, material: Material, seed: int) -> Batches:
         ),
         loss_weights=counted,
         measures=material.training_measures() if settings.geometry_weight else None,
+        context=material.context(rows, settings.network),
     )
 
 
-def pictures_of(material: Material, rows: pl.DataFrame, batch: int) -> Pictures:
+def pictures_of(material: Material, rows: pl.DataFrame, settings: Train) -> Pictures:
     """Return a loader over rows of the merged table, in their order."""
-    return Pictures(material.images, rows["row"].to_numpy(), rows["label"].to_numpy(), batch)
+    return Pictures(
+        material.images,
+        rows["row"].to_numpy(),
+        rows["label"].to_numpy(),
+        settings.batch,
+        material.context(rows, settings.network),
+    )

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from aacsfnet.errors import WorkError
 from aacsfnet.evaluation import metrics
+from aacsfnet.models.context import Context
 from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.augment import varied
-from aacsfnet.training.data import Batch, Batches
+from aacsfnet.training.augment import draw, flipped, varied
+from aacsfnet.training.data import Batch, Batches, context_in
 from aacsfnet.training.geometry import geometry_head, geometry_loss, mirrored
 from aacsfnet.training.losses import Loss
 from aacsfnet.training.optimiser import optimiser_of
@@ -100,12 +101,19 @@ class Training(lightning.LightningModule):
         """
         seed = seed_of(self.hyperparameters.seed, "step", self.global_step)
         torch.manual_seed(seed)
-        pictures, flipped = varied(batch["pictures"], self.hyperparameters.augmentation, seed)
+        amount = self.hyperparameters.augmentation
+        draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
+        pictures = varied(batch["pictures"], amount, draws)
+        context = None
+        if "context" in batch:
+            # As from one camera: what augmentation does to a picture, it does to its context.
+            same = draws.repeat_interleave(batch["known"].shape[1], dim=0)
+            context = Context(varied(batch["context"], amount, same), batch["known"])
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
-        features = self.model.features(pictures)
+        features = self.model.features_in(pictures, context)
         loss = self.loss(self.model, self.model.head(features), batch["labels"], weights)
         if "measures" in batch:
-            measures = mirrored(batch["measures"], flipped)
+            measures = mirrored(batch["measures"], flipped(amount, draws).to(features.device))
             error = geometry_loss(self.geometry(features), measures)
             loss = loss + self.hyperparameters.geometry_weight * error
         if self.device.type != "cpu":
@@ -139,7 +147,7 @@ class Training(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the scores of a batch of the validation subjects."""
-        scores, _ = scored(self.model, to_float(batch["pictures"]))
+        scores, _ = scored(self.model, to_float(batch["pictures"]), context_in(batch))
         self._found.append((scores.float().cpu(), batch["labels"].cpu()))
 
     def on_validation_epoch_end(self) -> None:

@@ -5,11 +5,14 @@ import polars as pl
 import torch
 
 from aacsfnet import tables
+from aacsfnet.config import Train
+from aacsfnet.models.context import Context
 from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
-from aacsfnet.models.scoring import described
+from aacsfnet.models.scoring import Described, described
 from aacsfnet.models.signs import Floats, face_signs, picture_signs
+from aacsfnet.training.data import Batch, context_in
 from aacsfnet.training.material import Material, pictures_of
 
 #: Columns of the merged table that say whose and what a picture is.
@@ -19,19 +22,28 @@ _MOST = 4000
 
 
 @torch.inference_mode()
-def familiar(model: Network, material: Material, batch: int) -> Familiarity:
+def familiar(model: Network, material: Material, settings: Train) -> Familiarity:
     """Return what tells how far features lie from those of the training subjects' real pictures.
 
     At most `_MOST` pictures are looked at, evenly spread.
     """
     real = material.training_rows()
     places = np.linspace(0, len(real) - 1, min(_MOST, len(real))).round().astype(int)
-    device = model.label_mean.device
     features = [
-        described(model, to_float(each["pictures"].to(device))).features.float().cpu().numpy()
-        for each in pictures_of(material, real[places], batch)
+        _described(model, each).features.float().cpu().numpy()
+        for each in pictures_of(material, real[places], settings)
     ]
+    device = model.label_mean.device
     return Familiarity.of(np.concatenate(features)).to(device)
+
+
+def _described(model: Network, batch: Batch) -> Described:
+    """Return what a network says of a batch of a loader."""
+    device = model.label_mean.device
+    context = context_in(batch)
+    if context is not None:
+        context = Context(*(each.to(device) for each in context))
+    return described(model, to_float(batch["pictures"].to(device)), context)
 
 
 @torch.inference_mode()
@@ -40,7 +52,7 @@ def predict(
     material: Material,
     familiarity: Familiarity,
     *,
-    batch: int,
+    settings: Train,
     side: int,
     fold: int,
     seed: int,
@@ -55,16 +67,15 @@ def predict(
         model: in evaluation mode.
         material: the fold's data.
         familiarity: of the network's features, on the same device.
-        batch: pictures a pass.
+        settings: with which it was trained: pictures a pass, and what stands beside them.
         side: of the crops that the pictures were cut from, pixels.
         fold: noted in each row.
         seed: noted in each row.
     """
     test = material.chosen.test
-    device = model.label_mean.device
     columns: dict[str, list[Floats]] = {}
-    for each in pictures_of(material, test, batch):
-        found = described(model, to_float(each["pictures"].to(device)))
+    for each in pictures_of(material, test, settings):
+        found = _described(model, each)
         unknown = torch.full_like(found.scores, torch.nan)
         spreads = unknown if found.spreads is None else found.spreads
         distances = familiarity(found.features).cpu().numpy()

@@ -21,7 +21,7 @@ from aacsfnet.config import Train
 from aacsfnet.errors import WorkError
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.augment import varied
+from aacsfnet.training.augment import draw, flipped, varied
 from aacsfnet.training.data import Batch, Batches
 from aacsfnet.training.geometry import geometry_loss, mirrored
 from aacsfnet.training.material import Material
@@ -118,8 +118,11 @@ class Pretraining(lightning.LightningModule):
         step = self.global_step
         seed = seed_of(self.seed, "step", step)
         torch.manual_seed(seed)
-        pictures, flipped = varied(batch["pictures"], self.settings.augmentation, seed)
-        loss = stations_loss(self.geometry(pictures), mirrored(batch["measures"], flipped))
+        amount = self.settings.augmentation
+        draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
+        guesses = self.geometry(varied(batch["pictures"], amount, draws))
+        targets = mirrored(batch["measures"], flipped(amount, draws).to(self.device))
+        loss = stations_loss(guesses, targets)
         if step % max(1, len(self.batches) // 10) == 0:
             shown = float(loss.detach())
             log.info("pretraining  step %d of %d  loss %.4g", step, len(self.batches), shown)

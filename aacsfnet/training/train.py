@@ -87,12 +87,12 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         training = fit(
             model, settings, material, seed=run_seed, state=state, events=events, device=device
         )
-        familiarity = familiar(model.to(device), material, settings.batch)
+        familiarity = familiar(model.to(device), material, settings)
         predictions = predict(
             model,
             material,
             familiarity,
-            batch=settings.batch,
+            settings=settings,
             side=config.crop.size,
             fold=fold,
             seed=seed,

@@ -109,7 +109,8 @@ def test_all_arms_of_the_plan_are_possible_and_equally_long():
         for condition in plan["conditions"]:
             steps = set()
             arms = pays.arms_of(plan, condition)
-            assert {pays.REFERENCE, condition.get("counts", pays.REFERENCE)} <= arms.keys()
+            reference = pays.COMPARED[0]
+            assert {reference, condition.get("counts", reference)} <= arms.keys()
             for one in arms.values():
                 assert one.get("pictures", "as made") in pays.PICTURES
                 settings = plan["train"] | plan["starts"][condition["start"]] | one.get("train", {})

@@ -174,6 +174,8 @@ def test_a_full_disk_is_foreseen(quick, tmp_path, monkeypatch):
     [
         ({"loss": "ordinal", "levels": 7, "network": {"branches": ["channel"]}}, AACSFNet, 7, 32),
         ({"model": "published", "batch": 40}, Published, 1, 40),
+        ({"network": {"context": "person"}}, AACSFNet, 1, 32),
+        ({"network": {"context": "sequence"}}, AACSFNet, 1, 32),
     ],
 )
 def test_the_step_that_is_timed_is_the_configured_networks(
@@ -181,9 +183,10 @@ def test_the_step_that_is_timed_is_the_configured_networks(
 ):
     seen = []
 
-    def raw(self, pictures):
-        found = original(self, pictures)
-        seen.append((pictures.shape, found.shape, self.settings["width"]))
+    def raw(self, pictures, context):
+        found = original(self, pictures, context)
+        beside = 0 if context is None else len(context.pictures)
+        seen.append((pictures.shape, found.shape, self.settings["width"], beside))
         return found
 
     original = kind.raw
@@ -192,7 +195,8 @@ def test_the_step_that_is_timed_is_the_configured_networks(
     shared = {"pretrained": "/no/such.safetensors", "batch": 64} | train
     shared["network"] = shared.get("network", {}) | {"width": 32}
     rehearsal.training_seconds(validate({"train": shared}).train, 64)
-    assert seen == [((batch, 3, 64, 64), (batch, outputs), 32)]
+    beside = {"person": 2, "sequence": 4}.get(shared["network"].get("context"), 0) * batch
+    assert seen == [((batch, 3, 64, 64), (batch, outputs), 32, beside)]
 
 
 def test_missing_models_are_errors(tmp_path):

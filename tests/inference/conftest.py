@@ -10,12 +10,23 @@ from aacsfnet.models import save_model
 LABEL = {"name": "pspi", "low": 0.0, "high": 16.0, "meaning": "observed expression"}
 
 
-def save(folder, *, seed=0, label=LABEL, **faces):
-    """Write a network; `crop` and `landmarks` are the settings by which its faces were found."""
+def save(folder, *, seed=0, label=LABEL, context="none", **faces):
+    """Write a network; `context` is what it sees beside a picture.
+
+    `crop` and `landmarks` are the settings by which its faces were found.
+    """
     torch.manual_seed(seed)
     model = aacsfnet.create_model(
-        backbone="test_resnet", image_size=64, feature_stride=16, width=32, depth=1, heads=2
+        backbone="test_resnet",
+        image_size=64,
+        feature_stride=16,
+        width=32,
+        depth=1,
+        heads=2,
+        context=context,
     )
+    if model.context_fusion is not None:  # as if it had learned something
+        torch.nn.init.normal_(model.context_fusion.change.weight, std=0.3)
     model.label_deviation.fill_(50.0)  # so that some scores leave the range
     about = {"label": label, "kept": 1.0, "faces": {"crop": {}, "landmarks": {}} | faces}
     save_model(model, folder, about)

@@ -28,6 +28,14 @@ from benchmarks.pays_people import shard_tables
 pytestmark = pytest.mark.slow
 
 
+CONTEXTS = ("person", "sequence")
+
+
+def in_context(kind):
+    """An experiment whose networks learn something of their context."""
+    return {"train": {"epochs": 2, "learning_rate": 0.01, "network": {"context": kind}}}
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A whole small run on rendered people, and its frames as files, a folder a sequence."""
@@ -39,7 +47,7 @@ def run(tmp_path_factory):
             "prompts": {"keep": {"variants": 0}, "level": {"pictures": 0}},
             "merge": {"folds": 2, "validation_subjects": 1},
             "train": {"epochs": 1, "synthetic": False},
-            "experiments": {"full": {}},
+            "experiments": {"full": {}} | {kind: in_context(kind) for kind in CONTEXTS},
         }
     )
     layout = Layout(config)
@@ -49,10 +57,11 @@ def run(tmp_path_factory):
     parts = [layout.stage("", name) for name in ("crop", "landmarks", "generate", "quality")]
     merged = layout.merged("").folder
     merge(config, layout.index, *parts, merged)
-    folds = [layout.trained("full", 1, fold) for fold in range(2)]
-    for fold, trained in enumerate(folds):
-        train(config, merged, fold, 1, trained.folder)
-    evaluate(config, [fold.predictions for fold in folds], layout.experiment("full").folder)
+    for name in layout.experiments:
+        own, folds = config.for_experiment(name), [layout.trained(name, 1, at) for at in range(2)]
+        for fold, trained in enumerate(folds):
+            train(own, merged, fold, 1, trained.folder)
+        evaluate(own, [fold.predictions for fold in folds], layout.experiment(name).folder)
     dataset = open_dataset(config)
     for frame, path in tables.read(layout.index, ["frame_id", "path"]).iter_rows():
         file = folder / "frames" / f"{frame}.png"
@@ -69,15 +78,19 @@ def crops_of(layout):
     return rows["frame_id"].to_list(), [tables.decode_png(image) for image in rows["image"]]
 
 
-def test_the_command_gives_the_predictions_that_evaluate_counts(run, tmp_path):
+@pytest.mark.parametrize("experiment", ["full", *CONTEXTS])
+def test_the_command_gives_the_predictions_that_evaluate_counts(run, tmp_path, experiment):
+    """In context too: each person has one recording here, of which all frames are seen."""
     folder, layout = run
     for fold in range(2):
-        own = tables.read(layout.experiment("full").predictions).filter(fold=fold)
+        own = tables.read(layout.experiment(experiment).predictions).filter(fold=fold)
         given = [
             folder / "frames" / subject for subject in own["subject"].unique(maintain_order=True)
         ]
         output = tmp_path / f"{fold}.parquet"
-        model = layout.trained("full", 1, fold).folder
+        model = layout.trained(experiment, 1, fold).folder
+        if experiment in CONTEXTS:
+            assert aacsfnet.load_model(model).context_fusion.change.weight.abs().max() > 1e-3
         predict(given, model, output, people="largest", sequences=True, neutral="median")
         rows = pl.read_parquet(output).with_columns(
             frame_id=pl.col("path").str.extract(r"/frames/(.*)\.png$")

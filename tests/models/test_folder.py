@@ -80,7 +80,12 @@ WRITTEN_BEFORE = {
 }
 
 
-ADDED_SINCE = {"embedding": "linear", "position_scale": 0.1}
+ADDED_SINCE = {
+    "embedding": "linear",
+    "position_scale": 0.1,
+    "context": "none",
+    "context_frames": 2,
+}
 
 
 @pytest.mark.parametrize("name", WRITTEN_BEFORE)

@@ -11,7 +11,7 @@ import torch
 from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.devices import lease
-from aacsfnet.errors import DataError, LeakError, SettingsError
+from aacsfnet.errors import DataError, LeakError, ModelFileError, SettingsError
 from aacsfnet.evaluation.results import Results
 from aacsfnet.inference.explain.attribution import attributions
 from aacsfnet.inference.explain.regions import MeanFace, regions_of
@@ -65,6 +65,7 @@ def explain(
         SettingsError: there is no such experiment or device.
         DataError: a table of the run is missing.
         LeakError: a subject is not held out from the network that predicted it.
+        ModelFileError: the network sees pictures in context.
     """
     layout = Layout(config, results)
     if experiment is not None and experiment not in layout.experiments:
@@ -81,6 +82,7 @@ def explain(
             for seed, fold in sorted(chosen.select("seed", "fold").unique().iter_rows())
             if not is_skipped((trained := layout.trained(found.experiment, seed, fold)).folder)
         ]
+        _check_alone([trained for trained, _ in runs])
         shapes = [each.landmarks[:, :2] for _, examples in runs for each in examples]
         sides = [each.picture.shape[0] for _, examples in runs for each in examples]
         if not shapes:
@@ -118,6 +120,17 @@ def _check_held_out(chosen: pl.DataFrame, splits: pl.DataFrame) -> None:
             f"subject {first['subject']!r} is not held out in fold {first['fold']}, which predicts "
             "it; train and evaluate again"
         )
+
+
+def _check_alone(runs: list[Trained]) -> None:
+    """Refuse networks that see more than the picture that is explained."""
+    for trained in runs:
+        kind = read_description(trained.folder)["settings"].get("context", "none")
+        if kind != "none":
+            raise ModelFileError(
+                f"{trained.folder}: its network sees pictures in context ({kind}), which explain"
+                " does not tell apart; give an experiment of network.context: none"
+            )
 
 
 def _examples(results: Results, rows: pl.DataFrame, trained: Trained) -> list[Example]:
