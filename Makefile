@@ -6,7 +6,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 CORES ?= all
-EXTRAS ?= dev,onnx
+EXTRAS ?= dev,imagenet,onnx
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 TOLD = > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }

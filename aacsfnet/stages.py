@@ -49,7 +49,7 @@ STAGES = {
         5, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
-    "train": Stage(4, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
+    "train": Stage(5, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),
     "evaluate": Stage(3, ("data", "evaluate"), ("train",)),
     # The report prints every setting, so all of them reach it; it follows every change anyway.
     "report": Stage(

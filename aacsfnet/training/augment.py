@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Generator, Tensor
 
+from aacsfnet.models.pictures import to_float
+
 ROTATION = math.radians(12.0)
 SCALE = 0.12
 SHIFT = 0.06  # share of the side
@@ -71,6 +73,16 @@ def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
             places, details = chosen.to(pictures.device), part[chosen, 1:].to(pictures.device)
             coloured[places] = change(coloured[places], details)
     return coloured
+
+
+def varied(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
+    """Return a batch `(B, S, S, 3)` uint8 augmented as a network takes it.
+
+    Returns:
+        `(B, 3, S, S)` float in 0-1, channels last in memory.
+    """
+    changed = augment(to_float(pictures), amount, draws)
+    return changed.contiguous(memory_format=torch.channels_last)
 
 
 def _spread(draws: Tensor) -> Tensor:

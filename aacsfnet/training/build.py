@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from aacsfnet.config import Train
 from aacsfnet.models import Network
+from aacsfnet.models.backbone import Backbone
 from aacsfnet.models.create import aacsfnet
 from aacsfnet.models.published import Published
 from aacsfnet.training.data import pixel_statistics
@@ -35,6 +37,11 @@ def network_of(settings: Train, image_size: int, label_range: Sequence[float]) -
     )
 
 
+def backbone_of(model: Network) -> Backbone | None:
+    """Return a network's backbone; None where it has none."""
+    return next((each for each in model.modules() if isinstance(each, Backbone)), None)
+
+
 def build(settings: Train, material: Material, seed: int) -> Network:
     """Return the network of `network_of`, its weights seeded, with the subjects' statistics."""
     torch.manual_seed(seed)
@@ -50,5 +57,10 @@ def _set_statistics(model: Network, settings: Train, material: Material) -> None
     model.label_deviation.fill_(max(float(labels.std()), 1e-3))
     if settings.statistics == "training":
         pixels = pixel_statistics(material.images, material.own()["row"].to_numpy())
-        model.pixel_mean.copy_(torch.from_numpy(pixels["mean"]).view(3, 1, 1))
-        model.pixel_deviation.copy_(torch.from_numpy(pixels["deviation"]).view(3, 1, 1))
+        mean, deviation = pixels["mean"], pixels["deviation"]
+    elif (backbone := backbone_of(model)) is not None and backbone.pixels is not None:
+        mean, deviation = map(np.array, backbone.pixels)
+    else:
+        return
+    model.pixel_mean.copy_(torch.from_numpy(mean).view(3, 1, 1))
+    model.pixel_deviation.copy_(torch.from_numpy(deviation).view(3, 1, 1))

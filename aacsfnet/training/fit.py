@@ -1,24 +1,22 @@
 """The training run: Lightning's loop with what is special here."""
 
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import lightning.pytorch as lightning
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from aacsfnet.config import Train
 from aacsfnet.models import Network
-from aacsfnet.training.about import precision
+from aacsfnet.models.network import AACSFNet
 from aacsfnet.training.losses import LOSSES
 from aacsfnet.training.material import Material, pictures_of, training_batches
 from aacsfnet.training.module import MEASURES, Hyperparameters, Training
-from aacsfnet.training.state import AtomicCheckpoints, StateKeeper
+from aacsfnet.training.pretraining import pretrain
+from aacsfnet.training.state import StateKeeper
+from aacsfnet.training.trainer import trainer_of
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +32,8 @@ def fit(
     device: torch.device,
 ) -> Training:
     """Train the network in place; leave it with the best epoch's weights, in evaluation mode.
+
+    Pretraining comes first, where the settings ask for it.
 
     Args:
         model: with its statistics set.
@@ -69,26 +69,14 @@ def fit(
     if last.exists():
         log.info("resuming from %s", last)
         epochs_kept = len(torch.load(last, mmap=True, weights_only=True)["history"])
+    elif settings.geometry_pretraining_steps and isinstance(model, AACSFNet):
+        pretrain(model, settings, material, seed=seed, state=state, device=device)
     # A resumed run overwrites what came after its checkpoint.
     logger = TensorBoardLogger(events.parent, "", events.name, purge_step=epochs_kept + 1)
-    with _quiet():
-        trainer = lightning.Trainer(
-            accelerator="gpu" if device.type == "cuda" else device.type,
-            devices=[device.index] if device.type == "cuda" else 1,
-            precision=precision(device),  # type: ignore[arg-type]
-            benchmark=device.type == "cuda",  # all batches have one size: choose kernels for it
-            max_epochs=settings.epochs,
-            gradient_clip_val=settings.gradient_clip,
-            callbacks=_callbacks(settings, state, bool(len(validation))),
-            # One process on one device, whatever SLURM_* variables say of the job around it.
-            plugins=[AtomicCheckpoints(), LightningEnvironment()],
-            logger=logger,
-            log_every_n_steps=1,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            default_root_dir=state,
-        )
+    callbacks = _callbacks(settings, state, bool(len(validation)))
+    with trainer_of(
+        device, settings.epochs, settings.gradient_clip, state, callbacks, logger
+    ) as trainer:
         trainer.fit(
             training,
             batches,
@@ -122,19 +110,3 @@ def _callbacks(settings: Train, state: Path, validates: bool) -> list[lightning.
             EarlyStopping(measure, patience=settings.patience, mode=mode, check_finite=False)
         )
     return callbacks
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence those of Lightning's messages that do not apply here."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # The loaders fetch by themselves, so they have no workers to count.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
-        # A job of Slurm is one process, which needs no srun.
-        warnings.filterwarnings("ignore", ".*`srun` command is available.*")
-        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
-        warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
-        yield

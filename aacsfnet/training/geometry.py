@@ -17,21 +17,26 @@ def _other_side(name: str) -> str:
     return name.removesuffix(side) + other if name.endswith(side) else name
 
 
-#: Where each measure stands when the picture is mirrored.
-MIRRORED = [MEASURES.index(_other_side(name)) for name in MEASURES]
+#: What is told of each picture: its facial measures, then how the head is turned, in degrees.
+GEOMETRY = (*MEASURES, "yaw", "pitch")
+#: Where each of them stands when the picture is mirrored, and what it is then multiplied by.
+MIRRORED = [GEOMETRY.index(_other_side(name)) for name in GEOMETRY]
+_SIGNS = [-1.0 if name == "yaw" else 1.0 for name in GEOMETRY]
 
 
 def standardised(measures: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Return measures with a mean taken off, in deviations, `(n, measures)` float32.
+    """Return measures, or all of `GEOMETRY`, less their mean, in deviations, `(n, k)` float32.
 
     Both are of each measure and its mirror image, since pictures are shown both ways round. NaN
     stays, and stands for a measure that does not vary.
 
     Args:
-        measures: `(n, measures)`, NaN where unknown.
-        of: `(m, measures)`, those that mean and deviation are taken of.
+        measures: `(n, k)`, the first k of `GEOMETRY`, NaN where unknown.
+        of: `(m, k)`, those that mean and deviation are taken of.
     """
-    known = np.ma.masked_invalid(np.concatenate([of, of[:, MIRRORED]]))
+    count = of.shape[1]
+    image = of[:, MIRRORED[:count]] * _SIGNS[:count]
+    known = np.ma.masked_invalid(np.concatenate([of, image]))
     mean, deviation = known.mean(axis=0).filled(np.nan), known.std(axis=0).filled(np.nan)
     deviation[~(deviation > 1e-6)] = np.nan
     standard: np.ndarray = ((measures - mean) / deviation).astype(np.float32)
@@ -39,8 +44,10 @@ def standardised(measures: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def mirrored(measures: Tensor, flipped: Tensor) -> Tensor:
-    """Return measures `(B, measures)` with the sides changed where a picture is flipped `(B,)`."""
-    return torch.where(flipped.unsqueeze(1), measures[:, MIRRORED], measures)
+    """Return the standardised geometry `(B, k)` with sides changed where it is flipped `(B,)`."""
+    count = measures.shape[1]
+    image = measures[:, MIRRORED[:count]] * measures.new_tensor(_SIGNS[:count])
+    return torch.where(flipped.unsqueeze(1), image, measures)
 
 
 def geometry_head(channels: int) -> nn.Linear:
@@ -54,12 +61,12 @@ def geometry_head(channels: int) -> nn.Linear:
     return head
 
 
-def geometry_loss(found: Tensor, measures: Tensor) -> Tensor:
-    """Return the mean smooth error of standardised measures `(B, measures)`; NaN ones are left out.
+def geometry_loss(found: Tensor, measures: Tensor, beta: float = 1.0) -> Tensor:
+    """Return the mean smooth error of standardised measures `(B, k)`; NaN ones are left out.
 
-    Squared below one deviation, absolute above: a mesh that failed does not lead.
+    Squared below `beta` deviations, absolute above: a mesh that failed does not lead.
     """
     known = measures.isfinite()
     wanted = torch.where(known, measures, 0.0)
-    errors = functional.smooth_l1_loss(found.float(), wanted, reduction="none")
+    errors = functional.smooth_l1_loss(found.float(), wanted, reduction="none", beta=beta)
     return (errors * known).sum() / known.sum().clamp_min(1)

@@ -58,12 +58,23 @@ class Material:
         """
         both = (self.chosen.train, self.training_rows())
         found = standardised(*map(measures_of, both))
-        if not np.isfinite(found).any():
-            raise WorkError(
-                "train.geometry_weight: no facial measure is known of any training picture; set it"
-                " to 0, or see why no landmarks are found"
-            )
+        _check_known(found, "geometry_weight")
         return found
+
+    def training_geometry(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places of training pictures, `(n,)`, and their `GEOMETRY`, `(n, k)` float32.
+
+        In deviations, as `training_measures`; NaN where unknown. Pictures of which nothing is known
+        are left out; of generated ones the head's pose is not.
+
+        Raises:
+            WorkError: nothing is known of any.
+        """
+        both = (self.chosen.train, self.training_rows())
+        found = standardised(*map(_geometry, both))
+        _check_known(found, "geometry_pretraining_steps")
+        known = np.isfinite(found).any(axis=1)
+        return self.chosen.train["row"].to_numpy()[known], found[known]
 
     def context(self, rows: pl.DataFrame, network: NetworkSettings) -> ContextRows | None:
         """Return the pictures that a network sees beside rows of this data; None: none.
@@ -72,6 +83,20 @@ class Material:
         """
         everyone = pl.concat([self.chosen.train, self.chosen.validation, self.chosen.test])
         return context_rows(rows, everyone, network.context, network.context_frames)
+
+
+def _check_known(found: np.ndarray, key: str) -> None:
+    if not np.isfinite(found).any():
+        raise WorkError(
+            f"train.{key}: no facial measure is known of any training picture; set it to 0, or see"
+            " why no landmarks are found"
+        )
+
+
+def _geometry(rows: pl.DataFrame) -> np.ndarray:
+    """Return `GEOMETRY` of rows of the merged table, `(n, k)`, NaN if unknown."""
+    pose = rows.select(pl.col("yaw", "pitch").cast(pl.Float64)).to_numpy()
+    return np.concatenate([measures_of(rows), pose], axis=1)
 
 
 def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Label) -> Material:

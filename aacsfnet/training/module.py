@@ -20,7 +20,7 @@ from aacsfnet.models.network import Network
 from aacsfnet.models.pictures import to_float
 from aacsfnet.models.scoring import scored
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.augment import augment, draw, flipped
+from aacsfnet.training.augment import draw, flipped, varied
 from aacsfnet.training.data import Batch, Batches, context_in
 from aacsfnet.training.geometry import geometry_head, geometry_loss, mirrored
 from aacsfnet.training.losses import Loss
@@ -103,12 +103,12 @@ class Training(lightning.LightningModule):
         torch.manual_seed(seed)
         amount = self.hyperparameters.augmentation
         draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
-        pictures = _augmented(batch["pictures"], amount, draws)
+        pictures = varied(batch["pictures"], amount, draws)
         context = None
         if "context" in batch:
             # As from one camera: what augmentation does to a picture, it does to its context.
             same = draws.repeat_interleave(batch["known"].shape[1], dim=0)
-            context = Context(_augmented(batch["context"], amount, same), batch["known"])
+            context = Context(varied(batch["context"], amount, same), batch["known"])
         weights = batch.get("weights", torch.ones_like(batch["labels"]))
         features = self.model.features_in(pictures, context)
         loss = self.loss(self.model, self.model.head(features), batch["labels"], weights)
@@ -198,9 +198,3 @@ class Training(lightning.LightningModule):
         self.history = list(checkpoint["history"])
         self._losses = list(checkpoint["losses"])
         self._earlier = checkpoint["seconds"]
-
-
-def _augmented(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
-    """Return pictures `(B, S, S, 3)` uint8 as the network sees them, `(B, 3, S, S)`."""
-    varied = augment(to_float(pictures), amount, draws)
-    return varied.contiguous(memory_format=torch.channels_last)

@@ -22,8 +22,9 @@ from aacsfnet.models.folder import save_skipped
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.seeds import seed_of
 from aacsfnet.training.about import about
-from aacsfnet.training.build import build
+from aacsfnet.training.build import backbone_of, build
 from aacsfnet.training.fit import fit
+from aacsfnet.training.geometry import GEOMETRY
 from aacsfnet.training.material import Material, read_material
 from aacsfnet.training.predictions import IDENTITY, familiar, predict
 from aacsfnet.training.state import state_folder
@@ -77,6 +78,10 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     start = model.start if isinstance(model, AACSFNet) else None
     for kind, names in (start or {}).items():
         log.info("%s at the start: %s", kind, ", ".join(names) or "no part")
+    backbone = backbone_of(model)
+    origin = backbone.origin if backbone is not None else None
+    if origin is not None:
+        log.info("the backbone's weights at the start: %s %s", origin["package"], origin["version"])
     events = Trained(output).events
     with lease() as device:
         training = fit(
@@ -100,7 +105,13 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
         "epochs_run": len(training.history),
         "seconds": round(training.seconds(), 2),
     }
-    run |= {"parameters": parameters, "start": start, "made_from": note}
+    run |= {"parameters": parameters, "start": start, "weights_from": origin, "made_from": note}
+    if settings.geometry_pretraining_steps:
+        run["pretraining"] = {
+            "steps": settings.geometry_pretraining_steps,
+            "pictures": len(material.training_geometry()[0]),
+            "learned": GEOMETRY,
+        }
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 

@@ -277,6 +277,13 @@ def test_a_plan_counts_what_a_run_makes():
         {"train": {"epochs": 3, "epoch_steps": 50, "batch": 8}, "experiments": {"a": {}}}
     )
     assert estimates.plan_of(fixed, own, PSPI).trained == 50 * 8 * 3 * 4
+    learned = validate(
+        {
+            "train": {"epochs": 3, "epoch_steps": 50, "batch": 8, "geometry_pretraining_steps": 25},
+            "experiments": {"a": {}},
+        }
+    )
+    assert estimates.plan_of(learned, own, PSPI).trained == (25 + 50 * 3) * 8 * 4
     pool = usable({3.0: 10}).with_columns(subject=pl.lit("pool"), split=pl.lit("Pool "))
     more = estimates.plan_of(config, pl.concat([own, pool]), PSPI)
     assert more.trained == plan.trained + (30 + 10) * 3 * 4 * 2  # in every fold

