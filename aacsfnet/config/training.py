@@ -131,13 +131,13 @@ class Train(Block):
             )
         if self.model == "published" and self.loss in ("gaussian", "ordinal"):
             raise ValueError(f"loss {self.loss}: the published model has no head for it")
+        if self.model == "published" and self.network.context != "none":
+            raise ValueError(
+                f"network.context {self.network.context}: the published model sees one picture"
+            )
         if self.model == "published" and self.geometry_pretraining_steps:
             raise ValueError(
                 "geometry_pretraining_steps: the published model has none; give 0 with"
                 " model: published"
-            )
-        if self.model == "published" and self.network.context != "none":
-            raise ValueError(
-                f"network.context {self.network.context}: the published model sees one picture"
             )
         return self

@@ -76,9 +76,10 @@ def vary_look(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
 
 
 def varied(pictures: Tensor, amount: float, draws: Tensor) -> Tensor:
-    """Return pictures `(B, S, S, 3)` uint8 augmented, as the network sees them, `(B, 3, S, S)`.
+    """Return a batch `(B, S, S, 3)` uint8 augmented as a network takes it.
 
-    They are float in 0-1, channels last in memory; amount and draws as for `augment`.
+    Returns:
+        `(B, 3, S, S)` float in 0-1, channels last in memory.
     """
     changed = augment(to_float(pictures), amount, draws)
     return changed.contiguous(memory_format=torch.channels_last)

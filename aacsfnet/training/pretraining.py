@@ -121,8 +121,8 @@ class Pretraining(lightning.LightningModule):
         amount = self.settings.augmentation
         draws = draw(len(batch["rows"]), torch.Generator().manual_seed(seed))
         guesses = self.geometry(varied(batch["pictures"], amount, draws))
-        targets = mirrored(batch["measures"], flipped(amount, draws).to(self.device))
-        loss = stations_loss(guesses, targets)
+        turned = flipped(amount, draws).to(self.device)
+        loss = stations_loss(guesses, mirrored(batch["measures"], turned))
         if step % max(1, len(self.batches) // 10) == 0:
             shown = float(loss.detach())
             log.info("pretraining  step %d of %d  loss %.4g", step, len(self.batches), shown)
