@@ -20,7 +20,7 @@ def main() -> None:
     """Draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", type=Path)
-    found = json.loads(parser.parse_args().figures.read_text())["results"]["conditions"]
+    found = json.loads(parser.parse_args().figures.read_text())["result"]["conditions"]
     people = [int(name.rpartition("-")[2]) for name in found]
     networks = [name for name in next(iter(found.values()))["arms"] if not name.endswith(WITH)]
     figure, axes = plt.subplots(2, 2, figsize=(8, 6.4), dpi=130, sharex=True, sharey="row")
@@ -44,8 +44,9 @@ def main() -> None:
         plot.set_title(title)
     for plot in axes[-1]:
         plot.set_xlabel("training people")
-    axes[0][1].legend(frameon=False, fontsize=8)
-    figure.tight_layout()
+    lines = axes[0][0].get_legend_handles_labels()
+    figure.legend(*lines, loc="lower center", ncol=len(networks), frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, 0.04, 1, 1))
     figure.savefig(Path(__file__).with_name("curves.png"))
 
 
