@@ -85,6 +85,7 @@ class Seen(NamedTuple):
         found: `(3,)` of the observer, on the picture.
         own: likewise on the picture that the renderer draws of them.
         read: `(6,)` of the witness, on the picture.
+        accepted: whether the gate lets it pass.
     """
 
     units: Units
@@ -92,6 +93,7 @@ class Seen(NamedTuple):
     found: np.ndarray
     own: np.ndarray
     read: np.ndarray
+    accepted: bool
 
 
 def shown_by(number: int) -> list[Units]:
@@ -210,17 +212,20 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
             observed = observer.changes(
                 np.broadcast_to(drawn.crop, shown_pictures.shape), shown_pictures
             )
-            for at, (units, (_, scores)) in enumerate(zip(shown, judged, strict=True)):
+            for at, (units, (reasons, scores)) in enumerate(zip(shown, judged, strict=True)):
                 read = scores.get("read_change") or dict.fromkeys(PSPI_UNITS, np.nan)
                 changes = observed[at], observed[len(shown) + at]
                 read_units = np.array([read[unit] for unit in PSPI_UNITS])
-                seen.append(Seen(units, drawn.true[at], *changes, read_units))
-    reasons = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)
+                seen.append(Seen(units, drawn.true[at], *changes, read_units, not reasons))
+    refused_for = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)
     return {
         "people": len(numbers),
         "pictures": len(right),
         "strength": Generate().level_strength,
         "observer_against_true_change": _observations(seen, "found"),
+        "observer_against_true_change_of_accepted": _observations(
+            [each for each in seen if each.accepted], "found"
+        ),
         "observer_on_the_renderers_own_pictures": _observations(seen, "own"),
         "witness_against_asked": {
             unit: {
@@ -231,7 +236,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
         },
         "gate": {
             "right_passed": _share([not reasons for reasons in right]),
-            "refused_for": dict(reasons.most_common()),
+            "refused_for": dict(refused_for.most_common()),
         }
         | {f"{kind}_refused": _share(each) for kind, each in refused.items()},
     }
