@@ -172,7 +172,7 @@ def measured(folder: Path, *command: str) -> dict[str, float | str]:
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
         "wall_s": round(time.monotonic() - began, 1),
         "peak_mb": round(usage.ru_maxrss / 1024),
-        "last_line": words.splitlines()[-1][:120] if words else "",
+        "last_line": words.replace(str(folder), "FOLDER").splitlines()[-1][:120] if words else "",
     }
 
 

@@ -26,6 +26,8 @@ def prepare(network: bool = False) -> None:
     """
     if not network:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    # The allocator of polars keeps what is freed for ten seconds, of a million rows 0.1 GB.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     if cache := own_temporary("aacsfnet-matplotlib"):  # mediapipe imports it, too; not in the home
         os.environ.setdefault("MPLCONFIGDIR", str(cache))
 
