@@ -150,4 +150,7 @@ def _network(train: Train, image_size: int) -> Premise:
     except AacsfnetError as error:
         return Premise("train", str(error), "correct train.network or train.pretrained")
     start = train.pretrained or "random weights"
-    return Premise("train", f"{own.backbone} for pictures of {image_size} pixels, from {start}")
+    context = "" if train.network.context == "none" else f", in context ({train.network.context})"
+    return Premise(
+        "train", f"{own.backbone} for pictures of {image_size} pixels, from {start}{context}"
+    )

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -147,46 +148,87 @@ def test_a_worker_that_is_killed_takes_its_jobs_along_and_later_ones_work_alone(
     assert run.job(tmp_path).wait(timeout=60) == 0
 
 
-def test_a_worker_with_threads_is_not_forked(run, tmp_path):
-    served = """
-import os, socket, sys, threading
+@contextmanager
+def serving(folder, before, serves="serve.Worker(listening, os.getppid()).serve()"):
+    """Run a worker that something is done to first; yield its name for jobs, and its process."""
+    name = f"aacsfnet-test-{folder.name}"
+    code = f"""
+import os, pkgutil, socket, sys, threading
 from aacsfnet.worker import protocol, serve
-threading.Thread(target=threading.Event().wait, daemon=True).start()
+{before}
 listening = socket.socket(socket.AF_UNIX)
 listening.bind(protocol.address(sys.argv[1]))
 listening.listen()
 print(flush=True)
-serve.Worker(listening, os.getppid()).serve()
+{serves}
 """
-    name = "aacsfnet-test-" + tmp_path.name
-    other = subprocess.Popen(
-        [sys.executable, "-c", served, name], stdout=subprocess.PIPE, cwd=tmp_path
-    )
-    other.stdout.readline()
+    process = subprocess.Popen([sys.executable, "-c", code, name], stdout=subprocess.PIPE)
+    process.stdout.readline()
     try:
-        assert run.job(tmp_path, **{worker.VARIABLE: name}).wait(timeout=60) == 0
-        assert not children(other.pid)
+        yield {worker.VARIABLE: name}, process
     finally:
-        other.kill()
-        other.communicate()
+        process.kill()
+        process.communicate()
+
+
+RAISES = """
+def raises(*given):
+    raise {}
+"""
+
+
+def test_a_worker_with_threads_is_not_forked(run, tmp_path):
+    before = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    with serving(tmp_path, before) as (named, process):
+        assert run.job(tmp_path, **named).wait(timeout=60) == 0
+        assert not children(process.pid)
 
 
 def test_a_worker_that_never_begins_leaves_the_work_to_the_command(run, tmp_path):
-    """As one whose libraries fail when they are loaded."""
-    ends = """
-import socket, sys
-from aacsfnet.worker import protocol
-listening = socket.socket(socket.AF_UNIX)
-listening.bind(protocol.address(sys.argv[1]))
-listening.listen()
-print(flush=True)
-listening.accept()
-"""
-    name = "aacsfnet-ends-" + tmp_path.name
-    other = subprocess.Popen([sys.executable, "-c", ends, name], stdout=subprocess.PIPE)
-    with other:
-        other.stdout.readline()
-        assert run.job(tmp_path, **{worker.VARIABLE: name}).wait(timeout=60) == 0
+    with serving(tmp_path, "", "listening.accept()") as (named, _):
+        assert run.job(tmp_path, **named).wait(timeout=60) == 0
+    assert (tmp_path / "index.parquet").exists()
+
+
+@pytest.mark.parametrize("call", ["fork", "pidfd_open"])
+def test_a_worker_that_cannot_fork_leaves_the_work_to_the_command(run, tmp_path, call):
+    before = RAISES.format("OSError('too many processes')")
+    worker_itself = "worker = serve.Worker(listening, os.getppid())"
+    serves = f"{worker_itself}; os.{call} = raises; worker.serve()"
+    with serving(tmp_path, before, serves) as (named, process):
+        assert run.job(tmp_path, **named).wait(timeout=60) == 0
+        assert process.poll() is None
+        assert not children(process.pid)
+    assert (tmp_path / "index.parquet").exists()
+
+
+def test_a_library_that_fails_does_not_end_the_worker(run, tmp_path):
+    before = RAISES.format("RuntimeError('cannot be imported')") + "pkgutil.resolve_name = raises"
+    with serving(tmp_path, before) as (named, process):
+        run.job(tmp_path, **named).wait(timeout=60)
+        assert process.poll() is None
+
+
+def test_a_command_that_is_gone_when_its_job_has_ended_is_no_matter():
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("\0aacsfnet-test-gone")
+        serving = serve.Worker(listening, os.getpid())
+        ours, theirs = socket.socketpair()
+        ours.close()
+        theirs.close()
+        serving._given_up(ours)
+
+
+def test_files_of_a_broken_request_are_closed():
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    ours, theirs = socket.socketpair()
+    with ours:
+        socket.send_fds(theirs, [b"\x09" + bytes(7)], [0, 1, 2])
+        theirs.sendall(b"no")
+        theirs.close()
+        with pytest.raises(ValueError, match="Expecting value"):
+            protocol.receive(ours)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_fork_that_cannot_enter_its_folder_says_so_to_the_job(run, tmp_path):

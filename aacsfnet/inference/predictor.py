@@ -99,8 +99,9 @@ class Predictor:
         self.reliability = reliability_of(Path(folder), members)
         if self.context is not None:
             log.warning(
-                "%s sees pictures in context (%s): films and sequences of pictures give it; a"
-                " picture by itself is scored without, with no interval and no reason to abstain",
+                "%s sees pictures in context (%s): films and sequences of pictures give it, of a"
+                " film each frame, however far apart those of training were; a picture by itself is"
+                " scored without, with no interval and no reason to abstain",
                 folder,
                 self.context[0],
             )

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aacsfnet.worker.protocol import BEGUN, Request, address, send, told, user_of
+from aacsfnet.worker.protocol import BEGUN, UNDONE, Request, address, send, told, user_of
 
 #: The environment variable that names a run's worker; set beforehand to anything, there is none.
 VARIABLE = "AACSFNET_WORKER"
@@ -84,8 +84,11 @@ def ask(arguments: Sequence[str]) -> int | None:
         except OSError:
             return None
         # What ends a run by the keyboard reaches the fork, too, and that says how it ends.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         status = told(connection)
+    if status == UNDONE:
+        signal.signal(signal.SIGINT, handler)
+        return None
     if status is None:
         sys.stderr.write("aacsfnet: the worker of this run has ended, and this job with it\n")
         return 1

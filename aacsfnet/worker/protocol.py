@@ -2,12 +2,15 @@
 
 import array
 import json
+import os
 import socket
 import struct
 from dataclasses import dataclass
 
 #: Told before the fork; without it nothing has begun, and the command may do its work itself.
 BEGUN = 1000
+#: Told after it where no process could be made for the command, which does its work itself then.
+UNDONE = 1001
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,19 @@ def receive(connection: socket.socket) -> tuple[Request, array.array]:
         OSError: the other end is gone.
         ValueError: it is no request.
     """
-    head, files, _, _ = socket.recv_fds(connection, 8, 3)
+    head, received, _, _ = socket.recv_fds(connection, 8, 3)
+    files = array.array("i", received)
     told = bytearray()
-    while len(head) == 8 and len(told) < struct.unpack("<q", head)[0]:
-        if not (part := connection.recv(1 << 20)):
-            break
-        told += part
-    return Request(*json.loads(told)), array.array("i", files)
+    try:
+        while len(head) == 8 and len(told) < struct.unpack("<q", head)[0]:
+            if not (part := connection.recv(1 << 20)):
+                break
+            told += part
+        return Request(*json.loads(told)), files
+    except BaseException:
+        for each in files:
+            os.close(each)
+        raise
 
 
 def tell(connection: socket.socket, number: int) -> None:

@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 
 from aacsfnet.worker import VARIABLE
-from aacsfnet.worker.protocol import BEGUN, Request, receive, tell, user_of
+from aacsfnet.worker.protocol import BEGUN, UNDONE, Request, receive, tell, user_of
 
 _FACES = ("cv2", "mediapipe", "mediapipe.python.packet_creator", "scipy.spatial", "scipy.ndimage")
 _DIFFUSION = (
@@ -71,9 +71,13 @@ class Worker:
 
     def _accept(self) -> Request | None:
         """Answer a job that asks; return its request in the fork."""
-        connection, _ = self._listening.accept()
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:  # who asked is gone, or there are too many open files
+            return None
         connection.settimeout(10)
         files = array.array("i")
+        process = None
         try:
             if user_of(connection) != os.getuid():
                 raise ValueError
@@ -82,27 +86,43 @@ class Worker:
             if not self._load(request.arguments[0]):
                 raise ValueError
             tell(connection, BEGUN)
-            process = os.fork()
+            process = self._fork(connection)
         except (OSError, ValueError, LookupError, TypeError):
             connection.close()
-            process = None
         if process == 0:
             self._become(request, connection, files)
             return request
-        if process:
-            watched = os.pidfd_open(process)
-            self._jobs[watched] = process, connection
-            self._selector.register(watched, selectors.EVENT_READ)
-            self._selector.register(connection, selectors.EVENT_READ)
         for each in files:
             os.close(each)
         return None
+
+    def _fork(self, connection: socket.socket) -> int:
+        """Fork and watch the fork; return its number, 0 in it.
+
+        Raises:
+            OSError: it cannot be, and who asked was told so, or is gone.
+        """
+        process = -1
+        try:
+            if (process := os.fork()) == 0:
+                return 0
+            watched = os.pidfd_open(process)
+        except OSError:
+            if process > 0:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+            tell(connection, UNDONE)
+            raise
+        self._jobs[watched] = process, connection
+        self._selector.register(watched, selectors.EVENT_READ)
+        self._selector.register(connection, selectors.EVENT_READ)
+        return process
 
     def _load(self, stage: str) -> bool:
         """Load what a stage uses; return whether this process can be forked for it."""
         for name in _LIBRARIES[stage]:
             if name not in self._loaded:
-                with suppress(ImportError, AttributeError):
+                with suppress(Exception):  # the job itself says what is wrong with a library
                     pkgutil.resolve_name(name)
                 self._loaded.add(name)
         return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 names are enough
@@ -139,6 +159,8 @@ class Worker:
 
     def _given_up(self, connection: socket.socket) -> None:
         """End the job of a command that is gone."""
+        if connection.fileno() < 0:  # the job ended at the same moment
+            return
         self._selector.unregister(connection)
         for process, other in self._jobs.values():
             if other is connection:
