@@ -65,28 +65,41 @@ def _expressions(number: int, random: np.random.Generator) -> tuple[dict, dict]:
     return expression_of(random), expression_of(random) | _units(random)
 
 
+def _pair(
+    person: Person,
+    shown: tuple[dict, dict],
+    around: tuple,
+    random: np.random.Generator | None = None,
+) -> tuple[list[np.ndarray], dict[str, float]]:
+    """Return two crops `(128, 128, 3)` of a person in one pose and light, and what changes.
+
+    Both are placed by the first; `random` places them as inexactly as the workflow does.
+    """
+    settings = Crop()
+    made = [render(person, units, *around, size=FRAME_SIZE) for units in shown]
+    placement = placement_of(made[0].landmarks_px.astype(float))
+    if random is not None:
+        placement[:2] += random.normal(0, 0.02, 2) * placement[2]
+        placement[2] *= np.exp(random.normal(0, 0.03))
+    matrix = crop_matrix(placement, settings.size, settings.margin)
+    before, after = (measure_all(each.landmarks_px.astype(float)) for each in made)
+    crops = [sample(each.picture, matrix, settings.size) for each in made]
+    return crops, {name: float(after[name] - before[name]) for name in after}
+
+
 def rendered(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of crops `(n, 2, 128, 128, 3)`, and true changes of measures `(n, 3)`.
 
     A pair shows one person in one pose and light, placed about as the workflow does.
     """
     pairs, changes = [], []
-    settings = Crop()
     for number in range(count):
         random = np.random.default_rng(seed_of(_NAMESPACE, "face", number))
         person = Person.from_seed(seed_of(_NAMESPACE, number // _PAIRS_EACH))
         around = circumstances(random)
-        made = [
-            render(person, units, *around, size=FRAME_SIZE)
-            for units in _expressions(number, random)
-        ]
-        placement = placement_of(made[0].landmarks_px.astype(float))
-        placement[:2] += random.normal(0, 0.02, 2) * placement[2]  # the workflow's are not exact
-        placement[2] *= np.exp(random.normal(0, 0.03))
-        matrix = crop_matrix(placement, settings.size, settings.margin)
-        pairs.append([sample(each.picture, matrix, settings.size) for each in made])
-        before, after = (measure_all(each.landmarks_px.astype(float)) for each in made)
-        changes.append([float(after[name] - before[name]) for name in MEASURES])
+        crops, changed = _pair(person, _expressions(number, random), around, random)
+        pairs.append(crops)
+        changes.append([changed[name] for name in MEASURES])
     return np.array(pairs), np.array(changes)
 
 
@@ -216,7 +229,6 @@ def like_pairs(count: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray
     Returns:
         crops `(n, 128, 128, 3)` twice, and by measure of pain the true change `(n,)`.
     """
-    settings = Crop()
     first, second, changes = [], [], []
     for number in range(count):
         random = np.random.default_rng(seed_of(_NAMESPACE, "pair", number))
@@ -227,13 +239,10 @@ def like_pairs(count: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray
             for unit, most in HIGHEST.items()
             if unit in ("au4", "au6", "au7", "au9", "au10", "au12", "au25", "au43")
         }
-        made = [render(person, each, *around, size=FRAME_SIZE) for each in (units, other)]
-        truths = [measure_all(each.landmarks_px.astype(float)) for each in made]
-        placement = placement_of(made[0].landmarks_px.astype(float))
-        matrix = crop_matrix(placement, settings.size, settings.margin)
-        for crops, each in zip((first, second), made, strict=True):
-            crops.append(sample(each.picture, matrix, settings.size))
-        changes.append([float(truths[1][name] - truths[0][name]) for name in PAIN_MEASURES])
+        (before, after), changed = _pair(person, (units, other), around)
+        first.append(before)
+        second.append(after)
+        changes.append([changed[name] for name in PAIN_MEASURES])
     columns = dict(zip(PAIN_MEASURES, np.array(changes).T, strict=True))
     return np.stack(first), np.stack(second), columns
 

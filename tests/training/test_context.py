@@ -20,7 +20,7 @@ from aacsfnet.training.data import Batches, Pictures
 from aacsfnet.training.material import pictures_of, read_material, training_batches
 from aacsfnet.training.train import train
 from tests.merged_data import merged_rows
-from tests.training.test_train import Killed, equal, kill_at, settings, weights_of
+from tests.training.test_train import check_kills, settings
 
 KINDS = ["person", "sequence"]
 BATCH = {"person": 2, "sequence": 4}  # places beside each picture, of two frames
@@ -234,16 +234,7 @@ def test_predictions_are_the_saved_networks_in_context(merged, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_and_taken_up_it_ends_with_the_same_weights(merged, tmp_path, monkeypatch, kind):
-    merge = merged()
-    config = with_context(kind, state_every=1)
-    train(config, merge, 0, 1, tmp_path / "whole")
-    for step in (2, 5):
-        with monkeypatch.context() as patch:
-            kill_at(patch, step)
-            with pytest.raises(Killed):
-                train(config, merge, 0, 1, tmp_path / "killed")
-    train(config, merge, 0, 1, tmp_path / "killed")
-    assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+    check_kills(with_context(kind, state_every=1), merged(), tmp_path, monkeypatch, (2, 5))
 
 
 def test_the_published_model_is_refused_a_context():

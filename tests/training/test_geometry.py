@@ -21,7 +21,7 @@ from aacsfnet.training.material import read_material
 from aacsfnet.training.module import Training
 from aacsfnet.training.train import train
 from tests.faces.test_geometry import face
-from tests.training.test_train import Killed, equal, kill_at, settings, weights_of
+from tests.training.test_train import check_kills, equal, settings, weights_of
 
 
 def measured(merge, value=None):
@@ -137,16 +137,8 @@ def test_the_task_changes_neither_the_start_nor_what_is_drawn(merged, tmp_path, 
 
 
 def test_killed_and_taken_up_it_ends_with_the_same_weights(merged, tmp_path, monkeypatch):
-    merge = measured(merged())
     config = settings(state_every=1, geometry_weight=0.7, ema=0.8)
-    train(config, merge, 0, 1, tmp_path / "whole")
-    for step in (2, 5):
-        with monkeypatch.context() as patch:
-            kill_at(patch, step)
-            with pytest.raises(Killed):
-                train(config, merge, 0, 1, tmp_path / "killed")
-    train(config, merge, 0, 1, tmp_path / "killed")
-    assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+    check_kills(config, measured(merged()), tmp_path, monkeypatch, (2, 5))
 
 
 def test_the_published_network_can_have_it_too(merged, tmp_path):

@@ -161,17 +161,20 @@ def test_killed_anywhere_and_taken_up_it_ends_with_the_same_weights(merged, tmp_
         assert (output / "history.csv").read_text() == expected_history
 
 
-def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
-    merge = merged()
-    config = settings(state_every=1)
-    train(config, merge, 0, 1, tmp_path / "whole")
-    for step in (1, 4, 6):
+def check_kills(config, merge, folder, monkeypatch, steps):
+    """Kill a run at several steps and take it up: it must end as one that nobody killed."""
+    train(config, merge, 0, 1, folder / "whole")
+    for step in steps:
         with monkeypatch.context() as patch:
             kill_at(patch, step)
             with pytest.raises(Killed):
-                train(config, merge, 0, 1, tmp_path / "killed")
-    train(config, merge, 0, 1, tmp_path / "killed")
-    assert equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed"))
+                train(config, merge, 0, 1, folder / "killed")
+    train(config, merge, 0, 1, folder / "killed")
+    assert equal(weights_of(folder / "whole"), weights_of(folder / "killed"))
+
+
+def test_killed_several_times_in_one_run(merged, tmp_path, monkeypatch):
+    check_kills(settings(state_every=1), merged(), tmp_path, monkeypatch, (1, 4, 6))
 
 
 def test_tensorboard_shows_each_epoch_once_whatever_was_killed(merged, tmp_path, monkeypatch):
