@@ -16,10 +16,6 @@ from aacsfnet.tables import SCHEMAS, write
 
 log = logging.getLogger(__name__)
 
-_ORDER = ["subject", "sequence", "position", "frame_id"]
-#: Rows that are looked at together: to sort a million takes much memory.
-_TOGETHER = 16_384
-
 
 def index(config: Config, output: Path) -> None:
     """Write the index table of the configured data set.
@@ -34,8 +30,8 @@ def index(config: Config, output: Path) -> None:
     table = with_defaults(dataset.index())
     table = judge(with_states(table, dataset), dataset.label)
     check_plan(table, planned, dataset.exact_scan)
-    if not is_sorted(table.select(_ORDER)):
-        table = in_order(table, table.select(_ORDER).with_row_index("row").sort(_ORDER)["row"])
+    order = ["subject", "sequence", "position", "frame_id"]
+    table = in_order(table, table.select(order).with_row_index("row").sort(order)["row"])
     cut = config.index
     table = deal(table, planned, cut.shard_frames, cut.packed_frames)
     notes = {"made_from": made_from(config, "index", rows=rows.everything)} | rows.noted()
@@ -104,23 +100,6 @@ def check_plan(table: pl.DataFrame, planned: dict[str, int], exact: bool) -> Non
             f"counted {planned.get(subject, 0)} ({len(differing)} subjects differ); "
             "did the data change during the run? start again"
         )
-
-
-def is_sorted(rows: pl.DataFrame) -> bool:
-    """Return whether rows rise, or stay, by their columns from the first on.
-
-    >>> is_sorted(pl.DataFrame({"a": ["x", "x", "y"], "b": [1, 2, 0]}))
-    True
-    >>> is_sorted(pl.DataFrame({"a": ["x", "y", "x"], "b": [1, 2, 3]}))
-    False
-    """
-    before: tuple[object, ...] | None = None
-    for part in rows.iter_slices(_TOGETHER):
-        first, last = part.row(0), part.row(-1)
-        if (before is not None and first < before) or not part.equals(part.sort(part.columns)):
-            return False
-        before = last
-    return True
 
 
 def deal(

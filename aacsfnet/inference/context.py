@@ -52,10 +52,8 @@ def in_context(
     for each in seen:
         chooser.add(each)
         waiting.append(each)
-        while chooser.known(waiting[0], each.frame):
+        while waiting and chooser.known(waiting[0], each.frame):
             yield _placed(waiting.popleft(), chooser)
-            if not waiting:
-                break
     while waiting:
         yield _placed(waiting.popleft(), chooser)
 
