@@ -2,10 +2,10 @@
 
     python -m benchmarks.unlabelled --folder FOLDER
 
-The plan, fixed before its one run. People of the demo's renderer, seed 7014, whom no study has used;
-20 frames of one sequence each. Numbers 0 to 3 are trained on, 4 and 5 select the epoch, 6 to 29 are
-tested; 30 to 89 have no label and are in the pool. The demo's network from noise, batches of 16, no
-generated picture, 3 seeds. Experiments, in steps on geometry and then with labels:
+The plan, fixed before its one run. People of the demo's renderer, seed 7014, whom no study has
+used; 20 frames of one sequence each. Numbers 0 to 3 are trained on, 4 and 5 select the epoch, 6 to
+29 are tested; 30 to 89 have no label and are in the pool. The demo's network from noise, batches of
+16, no generated picture, 3 seeds. Experiments, in steps on geometry and then with labels:
 
 - `none`: 0 + 130;
 - `own`: 500 + 130, on the geometry of the four people alone;
@@ -105,7 +105,9 @@ def main() -> None:
         run(config)
         own = folder / f"results-{table}" / "manifest" / "experiments"
         folders |= {name: own / name for name in experiments}
-    found = {name: experiment(folders[name], folders["pool"]) for name in ("pool", *runs["labelled"])}
+    found = {
+        name: experiment(folders[name], folders["pool"]) for name in ("pool", *runs["labelled"])
+    }
     print(markdown(found, "pool"))
     record("unlabelled", found, time.perf_counter() - begun, plan=__doc__)
 

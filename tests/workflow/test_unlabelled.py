@@ -14,7 +14,7 @@ from aacsfnet.evaluation.audit import audit
 
 @pytest.fixture(name="table")
 def _table(tmp_path, tiny):
-    """Five people of eight frames, every fourth without a label; the last, of the pool, has none."""
+    """Five people of eight frames, every fourth without a label; who is in the pool has none."""
     demo = open_dataset(validate({"index": {"demo": tiny["index"]["demo"] | {"subjects": 5}}}))
     rows = demo.index().sort("subject", "sequence", "position")
     last = rows["subject"].max()
