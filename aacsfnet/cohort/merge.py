@@ -105,11 +105,12 @@ def merge(
     tables.write_rows(merged.splits, splits)
     for fold, names in untested(splits, set(real["subject"])).items():
         print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
+    without = len(used) - len(labelled)
+    beside = f"; {without} pictures without a label, for pretraining alone" if without else ""
     print(  # noqa: T201 the job's log
         f"merge: {len(real)} real and {len(labelled) - len(real)} generated pictures of"
         f" {len(subjects)} subjects, {len(pool)} of them in the pool;"
-        f" {len(rows) - len(used)} rows without a picture;"
-        f" {len(used) - len(labelled)} pictures without a label, for pretraining alone"
+        f" {len(rows) - len(used)} rows without a picture{beside}"
     )
 
 

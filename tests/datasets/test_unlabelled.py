@@ -78,6 +78,13 @@ def test_one_picture_with_a_label_and_without_is_refused(look, labels):
     assert sorted(rows["status"]) == sorted(["ok", "ok" if one else "bad_label", "duplicate"])
 
 
+def test_a_copy_of_a_picture_under_another_person_is_refused(look, tmp_path):
+    look(f"{HEAD}a.png,s,1\n")  # writes the pictures
+    (tmp_path / "copy.png").write_bytes((tmp_path / "a.png").read_bytes())
+    with pytest.raises(DataError, match="hold the same bytes, under the subjects 's' and 't'"):
+        look(f"{HEAD}a.png,s,1\ncopy.png,t,\n")
+
+
 def test_the_pictures_of_such_rows_can_be_read(look):
     rows, dataset = look(f"{HEAD}a.png,s,1\nb.png,s,\nc.png,s,99\n")
     found = [getattr(each, "status", "a picture") for each in dataset.pictures(rows)]
