@@ -11,6 +11,7 @@ from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, pn
 from aacsfnet.tables.schemas import (
     FUSED,
     KINDS,
+    LOOKED_AT,
     MEASURES,
     PAIN_MEASURES,
     PARTS,
@@ -26,6 +27,7 @@ from aacsfnet.tables.schemas import (
 __all__ = [
     "FUSED",
     "KINDS",
+    "LOOKED_AT",
     "MEASURES",
     "PAIN_MEASURES",
     "PARTS",
