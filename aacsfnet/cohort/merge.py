@@ -17,6 +17,7 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.cohort.selection import check_labels, check_origin, has_label
+from aacsfnet.cohort.spacing import spacing_of
 from aacsfnet.cohort.splits import pool_of, split
 from aacsfnet.config import Config
 from aacsfnet.errors import DataError
@@ -59,7 +60,9 @@ def merge(
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
-    frames = tables.read(index, ["frame_id", "subject", "label", "shard", "split"])
+    frames = tables.read(
+        index, ["frame_id", "subject", "sequence", "label", "shard", "split", "time_s"]
+    )
     shards = frames["shard"].unique(maintain_order=True).to_list()
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
@@ -85,7 +88,8 @@ def merge(
         stage: hash_of_all(folder / f"{shard}.parquet" for shard in sorted(shards))
         for stage, folder in by_stage.items()
     }
-    notes = {"made_from": made_from(config, "merge", index=hash_in(index), **of_shards)}
+    made = made_from(config, "merge", index=hash_in(index), **of_shards)
+    notes = {"made_from": made, "spacing_s": spacing_of(frames)}
     tables.write(merged.index, rows.select(list(tables.SCHEMAS["merge"])), "merge", notes)
     subjects = sorted(frames["subject"].unique())
     labelled = used.filter(has_label())

@@ -168,7 +168,9 @@ class Scorer:
         if context is None:
             rows = self._batched(waiting, self._complete)
         else:
-            placed = in_context(self._batched(waiting, self._look), *context)
+            placed = in_context(
+                self._batched(waiting, self._look), *context, self._predictor.spacing_s
+            )
             rows = self._batched(placed, self._complete_in_context)
         if together and self._neutral is not None:
             rows = with_relative(rows, self._neutral)
@@ -205,6 +207,7 @@ class Scorer:
                 each.row.get("face", -1),
                 next(looks) if each.face else None,
                 np.array([each.face.measures[name] for name in MEASURES] if each.face else []),
+                each.row["time_s"],
             )
             for each in waiting
         ]

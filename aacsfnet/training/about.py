@@ -20,6 +20,9 @@ def about(
 ) -> dict[str, Any]:
     """Return what `config.json` says beside the network's own settings."""
     sides = {role: shares(getattr(material.chosen, role)) for role in ROLES}
+    context = {}
+    if config.train.network.context == "sequence":
+        context = {"spacing_s": material.spacing_s}
     return {
         "label": asdict(material.label),
         "kept": round(material.kept, 6),
@@ -27,6 +30,7 @@ def about(
         "training": config.train.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
         "environment": environment(device),
         "peak_memory_mb": peak_memory_mb(),
+        **context,
     }
 
 

@@ -26,6 +26,7 @@ class Material:
     chosen: Selection
     label: Label
     kept: float  # share of a crop's side that the pictures show
+    spacing_s: float | None = None  # time between neighbouring frames, seconds; None: unknown
 
     def own(self) -> pl.DataFrame:
         """Return the training rows that statistics are taken from: all but the pool's.
@@ -117,7 +118,8 @@ def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Labe
             f"{merged.folder}: images.npy holds {len(images)} pictures, index.parquet"
             f" {index['row'].count()}; run merge again"
         )
-    return Material(images, chosen, label, float(index["kept"].to_numpy()[0]))
+    spacing = tables.notes(merged.index).get("spacing_s")
+    return Material(images, chosen, label, float(index["kept"].to_numpy()[0]), spacing)
 
 
 def training_batches(settings: Train, material: Material, seed: int) -> Batches:
