@@ -9,7 +9,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -207,28 +209,53 @@ def _write_images(
         allocate(temporary, temporary.stat().st_size)
         with temporary.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
 
-            def put(row: int, value: dict[str, object]) -> None:
-                picture = resized(tables.decode_png(value), size, kept).tobytes()
-                os.pwrite(file.fileno(), picture, start + row * length)
-                digests[row] = hashlib.blake2b(picture, digest_size=16).hexdigest()
+            def put(path: Path, key: str, place: dict[str, int]) -> None:
+                decoder = tables.Decoder()
+                for rows, values in _pictures(path, key, place):
+                    small = np.empty((len(rows), size, size, 3), np.uint8)
+                    for at, picture in enumerate(decoder.decode(values)):
+                        small[at] = resized(picture, size, kept)
+                        digests[rows[at]] = hashlib.blake2b(small[at], digest_size=16).hexdigest()
+                    for run in _runs(rows):
+                        os.pwrite(file.fileno(), small[run].data, start + rows[run.start] * length)
 
-            # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
-            for rows, values in _pictures(used, crop, generate):
-                for _ in threads.map(put, rows, values):
-                    pass
+            # Reading, decoding and hashing let go of Python's lock.
+            for _ in threads.map(put, *zip(*_shards(used, crop, generate), strict=True)):
+                pass
     return digests
 
 
-def _pictures(
+def _runs(rows: list[int]) -> Iterator[slice]:
+    """Yield the slices of `rows` that count up one by one.
+
+    >>> list(_runs([3, 4, 5, 9]))
+    [slice(0, 3, None), slice(3, 4, None)]
+    """
+    breaks = [at for at in range(1, len(rows)) if rows[at] != rows[at - 1] + 1]
+    yield from (slice(*each) for each in pairwise([0, *breaks, len(rows)]))
+
+
+def _shards(
     used: pl.DataFrame, crop: Path, generate: Path
-) -> Iterator[tuple[list[int], list[dict[str, object]]]]:
-    """Yield the places of a shard's pictures in the array, and their bytes, shard by shard."""
+) -> Iterator[tuple[Path, str, dict[str, int]]]:
+    """Yield each table of pictures, its column of ids, and the places of those that are used."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
-        path = folder / f"{shard}.parquet"
-        found = tables.read(path, [key, "image"])
-        position = {name: i for i, name in enumerate(found[key])}
-        missing = [name for name in rows[key] if name not in position]
-        if missing:
-            raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
-        yield rows["row"].to_list(), [found["image"][position[name]] for name in rows[key]]
+        yield folder / f"{shard}.parquet", key, dict(zip(rows[key], rows["row"], strict=True))
+
+
+def _pictures(
+    path: Path, key: str, place: dict[str, int]
+) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+    """Yield the places in the array of some of a table's pictures, and their files."""
+    missing = dict(place)
+    for names, values in tables.read_pictures(path, key):
+        here = {
+            missing.pop(name): value
+            for name, value in zip(names, values, strict=True)
+            if name in missing and value is not None
+        }
+        if here:
+            yield list(here), list(here.values())
+    if missing:
+        raise DataError(f"{path}: holds no picture {next(iter(missing))}; run the stage again")
