@@ -23,6 +23,9 @@ from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
 from aacsfnet.made import hash_of
 
+#: Shards that share a job of a cluster, at most: it asks for the cores and the memory of all.
+_TOGETHER = 4
+
 
 class Workflow:
     """The plan of one run.
@@ -81,6 +84,16 @@ class Workflow:
         return Freshness(
             self.config, self.layout, self._dataset, self._subjects, self.shards, self.forced
         )
+
+    @property
+    def fullness(self) -> float:
+        """How many frames a shard has on the average, as a share of a full one's."""
+        return self.frames / max(len(self.shards) * self.config.index.shard_frames, 1)
+
+    @property
+    def together(self) -> int:
+        """How many shards share a job of a cluster: as many as have the frames of a full one."""
+        return max(1, min(int(1 / self.fullness), _TOGETHER)) if self.frames else 1
 
     def why(self, stage: str, wildcards: Mapping[str, str]) -> str:
         """Return why a job of a stage runs, "" where its results stand.

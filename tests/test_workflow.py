@@ -51,6 +51,16 @@ def plan(monkeypatch):
     return make
 
 
+@pytest.mark.parametrize(
+    ("frames", "together"), [(2, 1), (5, 1), (6, 1), (7, 2), (10, 3), (100, 4)]
+)
+def test_small_shards_share_a_job_until_they_have_the_frames_of_one(plan, frames, together):
+    """10 frames of three people: with shards of 5 and more, each has one."""
+    run = plan(index={"shard_frames": frames, "packed_frames": 0})
+    assert run.fullness == pytest.approx(10 / len(run.shards) / frames)
+    assert run.together == together
+
+
 def test_shards_and_folds_follow_from_names(plan):
     assert [shard for shard in plan().shards if shard.startswith("a")] == ["a.00", "a.01", "a.02"]
     assert len(plan().shards) == 3 + 1 + 2
