@@ -35,12 +35,12 @@ STAGES = {
         ("index", "landmarks"),
         sharded=True,
     ),
-    "depth": Stage(3, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
+    "depth": Stage(4, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
     "generate": Stage(
-        3, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
+        4, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        8,
+        9,
         ("data", "landmarks", "quality"),
         ("index", "crop", "landmarks", "generate"),
         sharded=True,

@@ -245,4 +245,4 @@ def displaced(face: Array, wanted: Mapping[str, float], now: Mapping[str, float]
 def _lids(shares: Mapping[str, float]) -> Lids:
     tight = min(1.0, shares.get("au7", 0.0) + 0.25 * shares.get("au6", 0.0))
     # Half way down is half an eye: the power makes a ramp look even.
-    return Lids(tight, shares.get("au43", 0.0) ** 1.5)
+    return Lids(tight, min(1.0, shares.get("au43", 0.0)) ** 1.5)
