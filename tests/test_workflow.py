@@ -24,6 +24,8 @@ def plan(monkeypatch):
     label = ["pspi", 0.0, 16.0, ""]
 
     class Names:
+        compared = ""
+
         @property
         def label(self):
             return Label(*label)
