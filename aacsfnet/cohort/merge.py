@@ -76,9 +76,8 @@ def merge(
     digests = _write_images(
         merged.images, used, crop, generate, config.merge.image_size, config.merge.kept
     )
-    digest_of = dict(zip(used["row"], digests, strict=True))
     rows = rows.with_columns(
-        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
+        pl.lit(pl.Series(digests, dtype=pl.String)).gather(pl.col("row")).alias("digest"),
         pl.lit(config.merge.kept, pl.Float32).alias("kept"),
     )
     by_stage = {"crop": crop, "landmarks": landmarks, "generate": generate, "quality": quality}
@@ -209,9 +208,9 @@ def _write_images(
         allocate(temporary, temporary.stat().st_size)
         with temporary.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
 
-            def put(path: Path, key: str, place: dict[str, int]) -> None:
+            def put(shard: tuple[Path, str, pl.DataFrame]) -> None:
                 decoder = tables.Decoder()
-                for rows, values in _pictures(path, key, place):
+                for rows, values in _pictures(*shard):
                     small = np.empty((len(rows), size, size, 3), np.uint8)
                     for at, picture in enumerate(decoder.decode(values)):
                         small[at] = resized(picture, size, kept)
@@ -220,7 +219,7 @@ def _write_images(
                         os.pwrite(file.fileno(), small[run].data, start + rows[run.start] * length)
 
             # Reading, decoding and hashing let go of Python's lock.
-            for _ in threads.map(put, *zip(*_shards(used, crop, generate), strict=True)):
+            for _ in threads.map(put, _shards(used, crop, generate)):
                 pass
     return digests
 
@@ -237,18 +236,18 @@ def _runs(rows: list[int]) -> Iterator[slice]:
 
 def _shards(
     used: pl.DataFrame, crop: Path, generate: Path
-) -> Iterator[tuple[Path, str, dict[str, int]]]:
-    """Yield each table of pictures, its column of ids, and the places of those that are used."""
+) -> Iterator[tuple[Path, str, pl.DataFrame]]:
+    """Yield each table of pictures, its column of ids, and the rows of those that are used."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
-        yield folder / f"{shard}.parquet", key, dict(zip(rows[key], rows["row"], strict=True))
+        yield folder / f"{shard}.parquet", key, rows.select(key, "row")
 
 
 def _pictures(
-    path: Path, key: str, place: dict[str, int]
+    path: Path, key: str, used: pl.DataFrame
 ) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
     """Yield the places in the array of some of a table's pictures, and their files."""
-    missing = dict(place)
+    missing: dict[str, int] = dict(used.iter_rows())
     for names, values in tables.read_pictures(path, key):
         here = {
             missing.pop(name): value
