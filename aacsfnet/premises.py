@@ -44,8 +44,13 @@ def in_force(config: Config) -> list[Config]:
 
 
 def premises(config: Config) -> Iterator[Premise]:
-    """Yield what the settings, and every experiment's, take for granted: models and networks."""
+    """Yield what the settings, and every experiment's, take for granted.
+
+    Those are models and networks, and that pretraining sees the frames that it is given.
+    """
     everybody = in_force(config)
+    if config.index.manifest.unlabelled == "pretrain":
+        yield _unlabelled(config)
     for generate in dict.fromkeys(own.generate for own in everybody):
         yield _generator(generate)
     folders = dict.fromkeys(
@@ -101,6 +106,23 @@ def check(config: Config) -> None:
     wrong = [premise for premise in premises(config) if not premise.holds]
     if wrong:
         raise SettingsError("; ".join(f"{premise.message} ({premise.key})" for premise in wrong))
+
+
+def _unlabelled(config: Config) -> Premise:
+    key = "index.manifest.unlabelled"
+    advice = "or set it to leave_out"
+    if config.dataset != "manifest":
+        words = f"pretrain, but it is read with dataset: manifest alone, not {config.dataset}"
+        return Premise(key, words, advice)
+    experiments = {name: config.for_experiment(name).train for name in config.experiments}
+    seen_by = [name for name, own in experiments.items() if own.geometry_pretraining_steps]
+    if not seen_by:
+        words = (
+            "pretrain, but train.geometry_pretraining_steps is 0 in every experiment, so that"
+            " nothing sees the frames without a label"
+        )
+        return Premise(key, words, f"give train.geometry_pretraining_steps, {advice}")
+    return Premise(key, f"frames without a label are for pretraining of {', '.join(seen_by)} alone")
 
 
 def _generator(settings: Generate) -> Premise:

@@ -46,7 +46,7 @@ STAGES = {
         sharded=True,
     ),
     "merge": Stage(
-        5, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
+        6, ("data", "seed", "merge"), ("index", "crop", "landmarks", "generate", "quality")
     ),
     # Faces are found in use as in training, so their settings are stored with the model.
     "train": Stage(5, ("data", "seed", "crop", "landmarks", "train"), ("merge",)),

@@ -12,6 +12,7 @@ from typing import IO, Any, Self
 
 from aacsfnet.augmentation.plan.pictures import check_levels
 from aacsfnet.cohort.splits import fold_count, given_roles, pool_of
+from aacsfnet.cohort.unlabelled import labelled_people
 from aacsfnet.config import Config, validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.base import GROUPS, shards_of
@@ -34,7 +35,7 @@ class Workflow:
         SettingsError: the settings are wrong, or the data set has too few subjects for them, or
             no such group of people.
         DataError: the data set cannot be used, or its own split: its pool, and all of it where
-            `merge.folds` is given.
+            `merge.folds` is given; or somebody without a label is outside the pool.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -56,7 +57,9 @@ class Workflow:
         if further := [name for name in evaluated.groups if name not in GROUPS]:
             dataset.people(further)
         words = dataset.splits()
-        self._folds = {name: self._fold_count(name, words, subjects) for name in self.experiments}
+        useful = labelled_people(words, dataset.unlabelled())
+        people = subjects.keys() - pool_of(words)
+        self._folds = {n: self._fold_count(n, useful, len(people)) for n in self.experiments}
         self._dataset, self._subjects = dataset, subjects
         self.forced: frozenset[str] = frozenset()  # stages and results made again in any case
 
@@ -142,16 +145,20 @@ class Workflow:
             except SettingsError as error:
                 raise SettingsError(f"{error} (experiment {name})") from None
 
-    def _fold_count(
-        self, name: str, words: Mapping[str, Collection[str]], subjects: Mapping[str, int]
-    ) -> int:
+    def _fold_count(self, name: str, words: Mapping[str, Collection[str]], people: int) -> int:
+        """Return how many folds an experiment has.
+
+        Args:
+            name: of the experiment.
+            words: what is said of the split of each subject with labels.
+            people: how many there are outside the pool.
+        """
         merge = self.config.for_experiment(name).merge
         try:
-            pool = pool_of(words)
             if merge.folds == "given":
                 given_roles(words, merge.validation_subjects)
-            people = len(subjects.keys() - pool)
-            return fold_count(merge.folds, people, merge.validation_subjects, bool(pool))
+            with_pool = bool(pool_of(words))
+            return fold_count(merge.folds, people, merge.validation_subjects, with_pool)
         except InputError as error:
             raise type(error)(f"{error} (experiment {name})") from None
 

@@ -167,7 +167,7 @@ def ours(settings: Train, images: np.ndarray, steps: int, device: torch.device) 
     )
     empty = table.head(0)
     label = Label("pspi", 0.0, 16.0, "stand-in")
-    material = Material(images, Selection(table, empty, empty), label, 1.0)
+    material = Material(images, Selection(table, empty, empty, empty), label, 1.0)
     model = build(settings, material, 0)
     clock = Clock(skip=5)
     original_callbacks, original_iterate = fitting._callbacks, Batches.__iter__

@@ -1,5 +1,7 @@
 """What the settings alone decide is said before the first job."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from aacsfnet.config import validate
@@ -63,6 +65,25 @@ def test_weights_that_nothing_takes_are_not_asked_for(network):
     found = list(premises(validate({"train": settings})))
     assert all(premise.holds for premise in found)
     assert found[-1].key == "train"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "geometry_pretraining_steps is 0 in every experiment"),
+        ({"train": {"geometry_pretraining_steps": 9}}, ""),
+        ({"experiments": {"a": {}, "b": {"train": {"geometry_pretraining_steps": 9}}}}, ""),
+        ({"dataset": "unbc", "train": {"geometry_pretraining_steps": 9}}, "dataset: manifest"),
+    ],
+)
+def test_frames_without_a_label_are_not_asked_for_in_vain(settings, words):
+    given = {"dataset": "manifest", "index": {"manifest": {"unlabelled": "pretrain"}}}
+    config = validate(given | settings)
+    (found,) = [each for each in premises(config) if each.key == "index.manifest.unlabelled"]
+    assert found.holds == (not words)
+    refused = pytest.raises(SettingsError, match=words) if words else nullcontext()
+    with refused:
+        check(config)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 def plan(monkeypatch):
     """Plan a run over subjects that no data set needs to hold."""
     words: dict[str, set[str]] = {}
+    unlabelled: set[str] = set()
     label = ["pspi", 0.0, 16.0, ""]
 
     class Names:
@@ -36,6 +37,9 @@ def plan(monkeypatch):
         def splits(self):
             return words
 
+        def unlabelled(self):
+            return unlabelled
+
         def sources(self):
             return []
 
@@ -47,6 +51,7 @@ def plan(monkeypatch):
             "index": {"shard_frames": 2, "packed_frames": 0},
         }
         words.update(settings.pop("words", {}))
+        unlabelled.update(settings.pop("unlabelled", ()))
         label[:] = settings.pop("label", label)
         return Workflow(few | settings)
 
@@ -68,6 +73,18 @@ def test_shards_and_folds_follow_from_names(plan):
     assert len(plan().shards) == 3 + 1 + 2
     assert all("/" not in shard for shard in plan().shards)
     assert plan(merge={"folds": "loso", "validation_subjects": 1}).folds("full") == range(3)
+
+
+def test_people_without_a_label_are_in_the_pool_and_enough_for_nobody_to_train_on(plan):
+    said = {"a": {""}, "b": {""}, "../c": {""}}
+    with pytest.raises(DataError, match=r"no row of subject '\.\./c' has a label, so no fold can"):
+        plan(words=said, unlabelled={"../c"})
+    few = {"merge": {"folds": 2, "validation_subjects": 1}}
+    with pytest.raises(SettingsError, match="2 subjects in 2 folds leave none to train on"):
+        plan(words=said | {"../c": {"pool"}}, **few)
+    given = {"a": {"val"}, "b": {"test"}, "../c": {"pool"}}
+    with pytest.raises(DataError, match="marks 0 subjects for training"):
+        plan(words=given, merge={"folds": "given"})
 
 
 def test_an_experiment_shares_every_stage_before_the_one_it_changes(plan):

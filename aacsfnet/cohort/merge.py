@@ -1,8 +1,9 @@
 """The stage `merge`: all usable pictures in one array, a table that says what each is, splits.
 
 The array is memory-mapped by training, so nothing is decoded there. Real crops stand first, then
-accepted generated pictures. The table also keeps a row for every frame and generated picture that
-did not get in, with its status and reason.
+accepted generated pictures; frames without a label stand among the crops, with their status. The
+table also keeps a row for every frame and generated picture that did not get in, with its status
+and reason.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
-from aacsfnet.cohort.selection import check_labels, check_origin
+from aacsfnet.cohort.selection import check_labels, check_origin, has_label
+from aacsfnet.cohort.spacing import spacing_of
 from aacsfnet.cohort.splits import pool_of, split
 from aacsfnet.config import Config
 from aacsfnet.errors import DataError
@@ -60,7 +62,9 @@ def merge(
         LeakError: a generated picture says another subject than its source's.
         SettingsError: there are too few subjects for the folds.
     """
-    frames = tables.read(index, ["frame_id", "subject", "label", "shard", "split"])
+    frames = tables.read(
+        index, ["frame_id", "subject", "sequence", "label", "shard", "split", "time_s"]
+    )
     shards = frames["shard"].unique(maintain_order=True).to_list()
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
@@ -85,10 +89,12 @@ def merge(
         stage: hash_of_all(folder / f"{shard}.parquet" for shard in sorted(shards))
         for stage, folder in by_stage.items()
     }
-    notes = {"made_from": made_from(config, "merge", index=hash_in(index), **of_shards)}
+    made = made_from(config, "merge", index=hash_in(index), **of_shards)
+    notes = {"made_from": made, "spacing_s": spacing_of(frames)}
     tables.write(merged.index, rows.select(list(tables.SCHEMAS["merge"])), "merge", notes)
     subjects = sorted(frames["subject"].unique())
-    real = used.filter(~pl.col("synthetic"))
+    labelled = used.filter(has_label())
+    real = labelled.filter(~pl.col("synthetic"))
     by_subject = real.partition_by("subject", as_dict=True)
     splits = split(
         subjects,
@@ -104,10 +110,12 @@ def merge(
     tables.write_rows(merged.splits, splits)
     for fold, names in untested(splits, set(real["subject"])).items():
         print(f"merge: fold {fold} tests nobody: no usable picture of {', '.join(names)}")  # noqa: T201
+    without = len(used) - len(labelled)
+    beside = f"; {without} pictures without a label, for pretraining alone" if without else ""
     print(  # noqa: T201 the job's log
-        f"merge: {len(real)} real and {len(used) - len(real)} generated pictures of"
+        f"merge: {len(real)} real and {len(labelled) - len(real)} generated pictures of"
         f" {len(subjects)} subjects, {len(pool)} of them in the pool;"
-        f" {len(rows) - len(used)} rows without a picture"
+        f" {len(rows) - len(used)} rows without a picture{beside}"
     )
 
 
@@ -121,14 +129,14 @@ def untested(splits: pl.DataFrame, usable: set[str]) -> dict[int, list[str]]:
 def place(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with `row`, their place in the array; null for what does not get in.
 
-    A picture gets in when nothing is wrong with it and it has a label.
+    A picture gets in when nothing is wrong with it and it has a label, or has none on purpose.
     """
     no_label = (pl.col("status") == "ok") & ~pl.col("label").is_finite().fill_null(False)
     rows = rows.with_columns(
         pl.when(no_label).then(pl.lit("bad_label")).otherwise("status").alias("status"),
         pl.when(no_label).then(pl.lit("no label")).otherwise("reason").alias("reason"),
     )
-    fit = pl.col("status") == "ok"
+    fit = pl.col("status").is_in(tables.LOOKED_AT)
     return rows.with_columns(
         pl.when(fit).then(fit.cum_sum().cast(pl.Int64) - 1).otherwise(None).alias("row")
     )

@@ -19,11 +19,24 @@ _LABEL_ROUNDING = 1e-3
 
 @dataclass(frozen=True)
 class Selection:
-    """The merged table's rows of each role, in the order of the array of pictures."""
+    """The merged table's rows of each role, in the order of the array of pictures.
+
+    Attributes:
+        train: those that the network is trained on.
+        validation: those that select the epoch.
+        test: those that are predicted.
+        unlabelled: the training subjects' without a label, for pretraining on geometry alone.
+    """
 
     train: pl.DataFrame
     validation: pl.DataFrame
     test: pl.DataFrame
+    unlabelled: pl.DataFrame
+
+
+def has_label() -> pl.Expr:
+    """Return whether a row of the merged table has a picture that training and figures may use."""
+    return pl.col("row").is_not_null() & (pl.col("status") == "ok")
 
 
 def select(
@@ -49,12 +62,14 @@ def select(
         raise LeakError(f"fold {fold} gives no role to subjects {unknown[:5]}; run merge again")
     role = pl.col("subject").replace_strict(roles, return_dtype=pl.String)
     taken = ~pl.col("synthetic") | pl.col("kind").is_in(list(kinds)).fill_null(False)
-    train = used.filter((role == "train") & taken)
-    validation = used.filter((role == "validation") & ~pl.col("synthetic"))
-    test = used.filter((role == "test") & ~pl.col("synthetic"))
+    labelled = used.filter(has_label())
+    train = labelled.filter((role == "train") & taken)
+    validation = labelled.filter((role == "validation") & ~pl.col("synthetic"))
+    test = labelled.filter((role == "test") & ~pl.col("synthetic"))
+    unlabelled = used.filter((role == "train") & ~has_label())
     if not len(train):
         raise WorkError(f"fold {fold}: no picture of its training subjects is usable")
-    selection = Selection(train, validation, test)
+    selection = Selection(train, validation, test, unlabelled)
     check_apart(index, selection)
     return selection
 
@@ -153,15 +168,16 @@ def check_apart(index: pl.DataFrame, selection: Selection) -> None:
     """Refuse a selection in which anyone, or any picture, is on both sides.
 
     Raises:
-        LeakError: a training picture shows a subject of another role, the same picture stands in
-            two roles, a generated picture or one of the pool is among those for selection or test,
-            or somebody is in the pool and outside it.
+        LeakError: a training picture, with a label or without, shows a subject of another role, the
+            same picture stands in two roles, a generated picture or one of the pool is among those
+            for selection or test, or somebody is in the pool and outside it.
     """
     pooled: dict[str, bool] = {}
     for subject, pool in index.select("subject", "pool").unique().sort("subject").iter_rows():
         if pooled.setdefault(spelling(subject), pool) != pool:
             raise LeakError(f"subject {subject!r} is in the pool and outside it; run merge again")
     sides = {name: getattr(selection, name) for name in ROLES}
+    sides["train"] = pl.concat([selection.train, selection.unlabelled])
     people = {name: set(origin(index, rows)) for name, rows in sides.items()}
     pictures = {name: set(rows["digest"]) for name, rows in sides.items()}
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):

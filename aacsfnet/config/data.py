@@ -28,6 +28,11 @@ class ManifestData(Block):
     label: str = Field("pspi", description="what the label column holds, e.g. pspi or vas")
     label_low: float = Field(0.0, description="lowest possible label")
     label_high: float = Field(16.0, description="highest possible label")
+    unlabelled: Literal["leave_out", "pretrain"] = Field(
+        "leave_out",
+        description="rows without a label; pretrain: train.geometry_pretraining_steps alone sees "
+        "their faces",
+    )
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> "ManifestData":

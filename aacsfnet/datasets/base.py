@@ -17,7 +17,7 @@ from aacsfnet.datasets.packing import SHARED, shared_shards
 from aacsfnet.errors import SettingsError
 from aacsfnet.files import safe_name
 from aacsfnet.labels import Label as Label
-from aacsfnet.tables import SCHEMAS, Fault
+from aacsfnet.tables import LOOKED_AT, SCHEMAS, Fault
 
 #: Names of the oddities in an index's `notes`: what was met, evened out, and left its row usable.
 NOTES = {
@@ -92,6 +92,10 @@ class Dataset(ABC):
         """Return what the rows of each subject say of its split; empty where none can say."""
         return {}
 
+    def unlabelled(self) -> set[str]:
+        """Return whom the data set gives frames without a label on purpose, and no labelled one."""
+        return set()
+
     def people(self, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
         """Return by column what is said of each subject there, beyond what the index holds.
 
@@ -137,12 +141,13 @@ class Dataset(ABC):
     def pictures(self, rows: pl.DataFrame) -> Iterator[np.ndarray | Fault]:
         """Yield the frame of each index row in order: `(H, W, 3)` uint8 RGB, or what is wrong.
 
-        Rows that are not ok are not opened.
+        Rows of a status that is not of `LOOKED_AT` are not opened.
         """
         try:
             columns = rows.select("path", "time_s", "status", "reason")
             for path, time_s, status, reason in columns.iter_rows():
-                yield self.picture_at(path, time_s) if status == "ok" else Fault(status, reason)
+                usable = status in LOOKED_AT
+                yield self.picture_at(path, time_s) if usable else Fault(status, reason)
         finally:
             self.close()
 

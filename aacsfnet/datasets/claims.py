@@ -8,7 +8,7 @@ from aacsfnet.datasets import fields
 from aacsfnet.datasets.base import Label
 from aacsfnet.datasets.containers import VIDEO_SUFFIXES, is_video
 from aacsfnet.datasets.files import shorten
-from aacsfnet.datasets.numerals import MISSING
+from aacsfnet.datasets.numerals import MISSING, is_absent
 from aacsfnet.datasets.sheet import Sheet
 from aacsfnet.datasets.tracks import Segment, Times, track_of
 from aacsfnet.errors import DataError
@@ -29,18 +29,25 @@ def _by_video(rows: pl.DataFrame) -> dict[str, list[int]]:
 class Claims:
     """The rows of a table by what they name; no file is looked at.
 
+    Args:
+        sheet: the table.
+        label: what its labels are.
+        pretrain: whether rows without a label are given on purpose, for pretraining.
+
     Attributes:
         subjects: of each row, "" where it names nobody.
         whole: rows by video, of those that name one without a frame or a time.
         tracks: what holds from when to when, by video, of those that name one with times.
+        pretrain: as given.
         timed: the video of each row of a track.
+        several: the videos of tracks that rows of more than one subject name.
 
     Raises:
         DataError: two rows contradict each other, or one can be read two ways.
     """
 
-    def __init__(self, sheet: Sheet, label: Label) -> None:
-        self.sheet, self._label = sheet, label
+    def __init__(self, sheet: Sheet, label: Label, pretrain: bool = False) -> None:
+        self.sheet, self._label, self.pretrain = sheet, label, pretrain
         self._labels: dict[str, tuple[float | None, str]] = {}
         fields.refuse_dates(sheet)
         sheet.numerals("label")
@@ -49,6 +56,7 @@ class Claims:
         self.subjects = [names[text] for text in sheet.columns["subject"]]
         self.tracks: dict[str, list[Segment]] = {}
         self.timed: dict[int, str] = {}
+        self.several: set[str] = set()
         self.times = Times(sheet)
         by_frame = self._split()
         self._check_whole(by_frame)
@@ -60,6 +68,20 @@ class Claims:
             known = self._labels[text] = fields.label_of(self.sheet, row, self._label)
         return known
 
+    def is_unlabelled(self, row: int) -> bool:
+        """Return whether a row has no label on purpose: no wrong one, and no failed computation."""
+        return self.pretrain and is_absent(self.sheet.columns["label"][row])
+
+    def unlabelled(self) -> set[str]:
+        """Return the subjects with rows that are so, and without a row that has a label."""
+        if not self.pretrain:
+            return set()
+        labels = self.sheet.columns["label"]
+        row_of = {text: row for row, text in enumerate(labels)}
+        said = set(zip(self.subjects, labels, strict=True))
+        labelled = {who for who, text in said if not self.label_of(row_of[text])[1]}
+        return {who for who, text in said if who and is_absent(text)} - labelled
+
     def check_pair(self, one: int, other: int) -> None:
         """Compare two rows that name the same picture.
 
@@ -70,7 +92,8 @@ class Claims:
         if "" not in subjects and subjects[0] != subjects[1]:
             raise self._contradiction(one, other, "belongs to the subjects", *subjects)
         (first, wrong), (second, also) = self.label_of(one), self.label_of(other)
-        if not wrong and not also and first != second:
+        lacking = self.is_unlabelled(one) or self.is_unlabelled(other)
+        if (not wrong and not also and first != second) or (lacking and not (wrong and also)):
             texts = (self.sheet.columns["label"][row] for row in (one, other))
             raise self._contradiction(one, other, "has the labels", *texts)
 
@@ -117,6 +140,8 @@ class Claims:
             if len(timed) == len(rows):
                 del self.whole[video]
                 self.timed |= dict.fromkeys(rows, video)
+                if len({self.subjects[row] for row in (*rows, *by_frame.get(video, ()))}) > 1:
+                    self.several.add(video)
                 self.tracks[video] = track_of(
                     self.times, rows, self._meant, lambda row: self.subjects[row]
                 )

@@ -53,6 +53,7 @@ class Manifest(Dataset):
         self.reader = PictureReader(self.folder, index.max_megapixels)
         self.videos = VideoReader(self.folder, index.max_megapixels)
         self.rate, self.seconds = index.videos.rate, index.videos.seconds
+        self.pretrain = settings.unlabelled == "pretrain"
 
     def subjects(self) -> dict[str, int]:
         """Return the number of frames of each subject; of whole videos, as long as is typical.
@@ -67,6 +68,10 @@ class Manifest(Dataset):
     def splits(self) -> dict[str, set[str]]:
         """Return what the rows of each subject say in the column `split`."""
         return {subject: set(said) for subject, said in self._scan.splits.items()}
+
+    def unlabelled(self) -> set[str]:
+        """Return whom rows without a label name, given for pretraining, and no labelled one."""
+        return set(self._scan.unlabelled)
 
     def people(self, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
         """Return by column of the table what the rows of each subject say; see `Dataset.people`."""
@@ -96,7 +101,8 @@ class Manifest(Dataset):
 
     def _claims(self) -> Claims:
         own_name = self.label.name.lower()
-        return Claims(self._sheet(lambda name: is_told(name, own_name)), self.label)
+        sheet = self._sheet(lambda name: is_told(name, own_name))
+        return Claims(sheet, self.label, self.pretrain)
 
     def file_of(self, path: str) -> str:
         """Return the picture's path, or the video's of a frame."""
@@ -128,7 +134,8 @@ class Manifest(Dataset):
             said[subject].add("" if is_missing(word) else word)
         for words in said.values():
             words.update([] if words else [""])
-        return _Scan(dict(found), not (claims.whole or claims.tracks), said)
+        exact = not (claims.whole or claims.tracks)
+        return _Scan(dict(found), exact, said, claims.unlabelled())
 
     def index(self) -> pl.DataFrame:
         """Return one row a frame, in order of subject, sequence and position."""
@@ -138,7 +145,7 @@ class Manifest(Dataset):
         """Return the index rows as tables of some thousands; of a million, dicts take gigabytes."""
         sheet = self._sheet()
         self._remarks: dict[str, int] = dict(sheet.remarks)
-        claims = Claims(sheet, self.label)
+        claims = Claims(sheet, self.label, self.pretrain)
         units = fields.action_unit_columns(sheet)
         used = fields.KNOWN_COLUMNS | units.keys() | {"", self.label.name.lower()}
         if claims.tracks:
@@ -233,6 +240,7 @@ class _Scan:
     subjects: dict[str, int]
     exact: bool
     splits: dict[str, set[str]]
+    unlabelled: set[str]
 
 
 def _numbered(table: pl.DataFrame) -> pl.DataFrame:

@@ -27,12 +27,16 @@ _OWN = {"common": pl.UInt32, "notes": pl.UInt32} | {
 }
 
 
+_SEVERAL = "the video shows several people, so whose frame it is nobody says"
+
+
 class _Common(NamedTuple):
     """What index rows share that say the same but for frame and file."""
 
     place: int  # among the others, for the table
     values: dict[str, Any]
     wrong: str  # what is wrong with the label, "" if nothing is
+    unlabelled: bool  # whether there is none on purpose
 
 
 class ManifestRows:
@@ -117,7 +121,8 @@ class ManifestRows:
         """Collect the index rows of a video whose labels the table gives by time.
 
         Frames are taken as of any video, and one more from each interval that would have none. A
-        frame in a gap is a row without a label, of the person before it.
+        frame in a gap is a row without a label, of the person before it. Whose it is where the
+        video shows several people, nobody says: pretraining does not get it.
         """
         claims, sheet = self._claims, self._sheet
         path, real = self._found_path(sheet.columns["path"][track[0].row])
@@ -128,6 +133,7 @@ class ManifestRows:
             for who, row in people.items():
                 self._add(row, self._common(row), stem, path, "", _refusal(path, who) or video, [])
             return
+        several = claims.timed[track[0].row] in claims.several
         late = beyond_the_end(track, video.end)
         numbers, missed = _numbers_of(video, self._rate, track)
         if missed:
@@ -146,8 +152,10 @@ class ManifestRows:
                 words = (
                     f"the nearest {place} {moment:.3f} s of {shorten(path, 80)}; none holds there"
                 )
-                fault = fault or Fault("bad_label", words)
+                fault = fault or self._no_label(words, several)
                 common = self._without_label(common)
+            elif common.unlabelled:
+                fault = fault or self._no_label(common.wrong, several)
             elif moment > segment.last:
                 notes = [f"label_held: since {segment.start:g} s"]
             if late is not None:
@@ -161,6 +169,12 @@ class ManifestRows:
         for who, row in people.items():
             name, fault = f"{stem}-row{sheet.numbers[row]}", _refusal(path, who) or nothing
             self._add(row, self._common(row), name, path, "", fault, [])
+
+    def _no_label(self, words: str, several: bool) -> Fault:
+        """Return what a frame of a track is without a label, whose words say so."""
+        if not self._claims.pretrain:
+            return Fault("bad_label", words)
+        return Fault("bad_label", f"{words}; {_SEVERAL}") if several else Fault("unlabelled", words)
 
     def _of_video(self, path: str, frame: str) -> list[tuple[str, str, Moment]]:
         """Return the name, the picture and the moment of a frame, or of all that are taken."""
@@ -198,7 +212,8 @@ class ManifestRows:
         key = (sequence, *(column[i] for column in self._said))
         if (known := self._commons.get(key)) is None:
             values, wrong = self._values(i, sequence)
-            known = self._commons[key] = _Common(len(self._commons), values, wrong)
+            lacks = self._claims.is_unlabelled(i)
+            known = self._commons[key] = _Common(len(self._commons), values, wrong, lacks)
         return known
 
     def _without_label(self, common: _Common) -> _Common:
@@ -206,7 +221,7 @@ class ManifestRows:
         if (known := self._commons.get(common.place)) is None:
             nothing = {"label": None, "notes": []} | dict.fromkeys(ACTION_UNITS)
             values = common.values | nothing
-            known = _Common(len(self._commons), values, common.wrong)
+            known = common._replace(place=len(self._commons), values=values)
             self._commons[common.place] = known
         return known
 
@@ -259,7 +274,9 @@ class ManifestRows:
         """
         key, taken = self._take(common.values, name, identity, i)
         fault = taken or fault
-        if fault is None and common.wrong:
+        if fault is None and common.unlabelled:
+            fault = Fault("unlabelled", common.wrong)
+        elif fault is None and common.wrong:
             fault = Fault("bad_label", f"{common.wrong}; check the label column")
         verdict = Dataset.verdict(fault, f"{self._sheet.at(i)}: " if fault else "")
         all_notes = (*common.values["notes"], *notes)

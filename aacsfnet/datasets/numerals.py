@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from aacsfnet.datasets.files import shorten
 
-#: What tables write where nothing is known, in small letters; Excel's error words among them.
-MISSING = frozenset(
-    {"", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "<na>", "nat", "-", "--", "–", "—"}
-    | {"?", "missing", "unknown", "#n/a", "#nv", "#n/v", "#ref!", "#value!", "#name?"}
+#: What people write where there is nothing to say, in small letters.
+ABSENT = frozenset(
+    {"", "na", "n/a", "n.a.", "null", "none", "nil", "<na>", "-", "--", "–", "—"}
+    | {"?", "missing", "unknown"}
+)
+#: What tables write where nothing is known: what a computation without a result gives, too.
+MISSING = ABSENT | frozenset(
+    {"nan", "nat", "#n/a", "#nv", "#n/v", "#ref!", "#value!", "#name?"}
     | {"#div/0!", "#num!", "#null!", "#bezug!", "#wert!", "#zahl!", "#calc!", "#spill!"}
 )
 
@@ -56,6 +60,15 @@ def is_missing(text: str) -> bool:
     (True, True, False)
     """
     return text.lower() in MISSING or (text[:2] == "##" and not text.strip("#"))
+
+
+def is_absent(text: str) -> bool:
+    """Return whether a field was left empty, as it were; failed computations were not.
+
+    >>> is_absent(""), is_absent("NA"), is_absent("NaN"), is_absent("#REF!")
+    (True, True, False, False)
+    """
+    return text.lower() in ABSENT
 
 
 def is_date(text: str) -> bool:

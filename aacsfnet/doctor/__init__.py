@@ -36,5 +36,5 @@ def diagnose(config: Config) -> list[Finding]:
         return [*findings, Finding("error", "data", str(error), "correct this first")]
     findings += look_at_data(config, rows, dataset)
     findings += look_at_leftovers(config)
-    findings += look_ahead(config, rows.filter(rows["status"] == "ok"), dataset.label, shards)
+    findings += look_ahead(config, rows, dataset.label, shards)
     return findings

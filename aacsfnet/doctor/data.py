@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from aacsfnet.cohort.splits import fold_count, given_roles, pool_of, spelling
+from aacsfnet.cohort.splits import fold_count, given_roles, in_pool, pool_of, spelling
+from aacsfnet.cohort.unlabelled import labelled_people
 from aacsfnet.config import Config
 from aacsfnet.datasets import NOTES, Dataset
 from aacsfnet.datasets.base import shards_of
@@ -72,6 +73,9 @@ def _states(rows: pl.DataFrame) -> Iterator[Finding]:
     for status, count in counts(rows, "status").items():
         if status == "ok":
             continue
+        if status == "unlabelled":
+            yield _unlabelled(rows)
+            continue
         example = rows.filter(pl.col("status") == status)["reason"][0]
         share = count / len(rows)
         yield Finding(
@@ -80,6 +84,21 @@ def _states(rows: pl.DataFrame) -> Iterator[Finding]:
             f"{count} frames ({share:.1%}): {STATUSES[status]}\nfirst: {example}",
             _ADVICE.get(status, "") or "these frames are kept as rows and left out of training",
         )
+
+
+def _unlabelled(rows: pl.DataFrame) -> Finding:
+    """Count the frames that pretraining alone sees, and those of people with labels among them."""
+    found = rows.filter(pl.col("status") == "unlabelled")
+    labelled = rows.filter(pl.col("status") == "ok")["subject"].unique()
+    mixed = found.filter(pl.col("subject").is_in(labelled.to_list()))
+    return Finding(
+        "note",
+        "status unlabelled",
+        f"{len(found)} frames ({len(found) / len(rows):.1%}) of {found['subject'].n_unique()}"
+        f" subjects: {STATUSES['unlabelled']}\n{len(mixed)} of them are of"
+        f" {mixed['subject'].n_unique()} subjects who have frames with a label too",
+        "see that none of these labels was lost: an empty cell counts as given on purpose",
+    )
 
 
 _ADVICE = {
@@ -134,6 +153,7 @@ def _listed(rows: pl.DataFrame, note: str) -> list[str]:
 def _subjects(rows: pl.DataFrame, usable: pl.DataFrame) -> Iterator[Finding]:
     """Report subjects that will trouble folds or figures."""
     everybody, useful = set(rows["subject"]), set(usable["subject"])
+    useful |= set(rows.filter(in_pool(), pl.col("status") == "unlabelled")["subject"])
     if unusable := sorted(everybody - useful):
         shown = ", ".join(unusable[:8])
         yield Finding(
@@ -177,6 +197,7 @@ def _folds(config: Config, dataset: Dataset, usable: set[str]) -> Iterator[Findi
     words = dataset.splits()
     try:
         pool = pool_of(words) & usable
+        labelled_people(words, dataset.unlabelled())
     except DataError as error:
         yield Finding("error", "split", str(error), "correct the column split")
         return

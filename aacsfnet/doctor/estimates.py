@@ -73,14 +73,20 @@ class Plan:
         return sum(pictures for _, pictures in self.training)
 
 
-def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
-    """Return what a run makes of usable frames: columns `subject`, `label`, `split` of the index.
+def plan_of(config: Config, usable: pl.DataFrame, label: Label, unlabelled: int = 0) -> Plan:
+    """Return what a run makes of usable frames.
 
-    The pool's are shown in every fold.
+    Args:
+        config: all settings.
+        usable: columns `subject`, `label` and `split` of the index's rows that are "ok"; the pool's
+            are shown in every fold.
+        label: of the data set.
+        unlabelled: further frames, for pretraining alone.
     """
     owners = [config.for_experiment(name) for name in config.experiments]
     pool, people = usable.filter(in_pool()), usable.filter(~in_pool())
     subjects = people["subject"].n_unique()
+    frames_read = len(usable) + unlabelled
     training = []
     for own in owners:
         shown = 0.0  # in an epoch
@@ -95,16 +101,16 @@ def plan_of(config: Config, usable: pl.DataFrame, label: Label) -> Plan:
         before = own.train.geometry_pretraining_steps * own.train.batch
         training.append((own, round((shown * own.train.epochs + before) * runs)))
     return Plan(
-        frames=len(usable),
+        frames=frames_read,
         rows={
-            **{s: len(usable) * len(distinct(owners, s)) for s in ("crop", "landmarks")},
+            **{s: frames_read * len(distinct(owners, s)) for s in ("crop", "landmarks")},
             "depth": sum(pictures_of(own, usable, label) for own in distinct(owners, "depth")),
         },
         generation=tuple(
             (own, pictures_by_kind(own, usable, label)) for own in distinct(owners, "generate")
         ),
         merged=tuple(
-            (own.merge.image_size, len(usable) + pictures_of(own, usable, label))
+            (own.merge.image_size, frames_read + pictures_of(own, usable, label))
             for own in distinct(owners, "merge")
         ),
         training=tuple(training),

@@ -18,23 +18,23 @@ from aacsfnet.errors import AacsfnetError
 from aacsfnet.faces.mesh import LOOKS
 
 
-def look_ahead(
-    config: Config, usable: pl.DataFrame, label: Label, shards: int
-) -> Iterator[Finding]:
+def look_ahead(config: Config, rows: pl.DataFrame, label: Label, shards: int) -> Iterator[Finding]:
     """Rehearse on a sample of usable frames; yield faces found, disk needed and time.
 
     Args:
         config: all settings.
-        usable: rows of the index with status "ok".
+        rows: the judged index, without shards.
         label: of the data set.
         shards: number of shards that it is split into.
     """
+    usable = rows.filter(pl.col("status") == "ok")
     if not len(usable):
         return
+    unlabelled = int((rows["status"] == "unlabelled").sum())
     seconds_of = cache(training_seconds)  # experiments often train the same network
     try:
         rehearsal = rehearse(config, usable.with_columns(shard=pl.lit("")))
-        plan = estimates.plan_of(config, usable, label)
+        plan = estimates.plan_of(config, usable, label, unlabelled)
         training = sum(
             pictures * seconds_of(own.train, own.merge.image_size)
             for own, pictures in plan.training

@@ -17,7 +17,7 @@ import polars as pl
 from PIL.PngImagePlugin import PngStream
 
 from aacsfnet import tables
-from aacsfnet.cohort.selection import mislabelled
+from aacsfnet.cohort.selection import has_label, mislabelled
 from aacsfnet.cohort.splits import in_pool, pool_of
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
@@ -159,7 +159,8 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
     if unknown or rows["status"].null_count():
         yield Discrepancy(where, f"unknown statuses: {', '.join(unknown) or 'none given'}")
     if names.get("image") == tables.PICTURE:
-        yield from _pictures(results, path, key)
+        pictured = tables.LOOKED_AT if stage == "crop" else ("ok",)
+        yield from _pictures(results, path, key, pictured)
 
 
 def _files(config: Config, path: Path, where: str) -> Iterator[Discrepancy]:
@@ -168,8 +169,17 @@ def _files(config: Config, path: Path, where: str) -> Iterator[Discrepancy]:
         yield Discrepancy(where, f"made from other bytes than are there now: {_some(others)}")
 
 
-def _pictures(results: Results, path: Path, key: str) -> Iterator[Discrepancy]:
-    """Yield rows that are "ok" without a picture, and pictures whose text names a subject."""
+def _pictures(
+    results: Results, path: Path, key: str, pictured: tuple[str, ...]
+) -> Iterator[Discrepancy]:
+    """Yield rows without the picture of their status, and pictures whose text names a subject.
+
+    Args:
+        results: of the data set.
+        path: of the table.
+        key: its key column.
+        pictured: the statuses of rows that have a picture.
+    """
     where = _name(results, path)
     subjects = results.index["subject"].unique().to_list()
     words = "|".join(re.escape(name) for name in subjects)
@@ -179,7 +189,7 @@ def _pictures(results: Results, path: Path, key: str) -> Iterator[Discrepancy]:
         part = pl.scan_parquet(path).slice(start, _ROWS).select(key, "status", "image").collect()
         for identity, status, image in part.iter_rows():
             encoded = image["bytes"] if image else None
-            if status == "ok" and not encoded:
+            if status in pictured and not encoded:
                 missing.append(identity)
             try:
                 if encoded and any(map(a_subject.search, texts_of(encoded))):
@@ -251,9 +261,15 @@ def _merge(results: Results, merged: Merged, given: bool) -> Iterator[Discrepanc
     copies = used.filter(pool).join(used.filter(~pool), on="digest", how="semi")["image_id"].sort()
     if len(copies):
         yield Discrepancy(where, f"the same picture in the pool and outside it: {_some([*copies])}")
-    refused = used.filter(pl.col("status") != "ok")["image_id"].sort()
+    refused = used.filter(~pl.col("status").is_in(tables.LOOKED_AT))["image_id"].sort()
     if len(refused):
         yield Discrepancy(where, f"holds pictures that are not ok: {_some(refused)}")
+    unlabelled = results.index.filter(pl.col("status") == "unlabelled")["frame_id"].to_list()
+    without = pl.col("status") == "unlabelled"
+    wrong = used.filter(without != pl.col("frame_id").is_in(unlabelled))["image_id"].sort()
+    if len(wrong):
+        words = f"used with a label or without, other than the index says: {_some(wrong)}"
+        yield Discrepancy(where, words)
     places = used["row"].sort().to_list()
     images = np.load(merged.images, mmap_mode="r", allow_pickle=False)
     if places != list(range(len(images))):
@@ -324,9 +340,7 @@ def _experiment(
     splits = tables.read(merged.splits).filter(pl.col("role") == "test")
     tested = dict(zip(splits["subject"], splits["fold"], strict=True))
     expected = index.filter(
-        pl.col("row").is_not_null()
-        & ~pl.col("synthetic")
-        & ~pl.col("subject").is_in(_pool(results))
+        has_label() & ~pl.col("synthetic") & ~pl.col("subject").is_in(_pool(results))
     )
     if given:
         expected = expected.filter(pl.col("subject").is_in(list(tested)))

@@ -60,7 +60,7 @@ def evaluate(
         merged = Merged(merge)
         measured = tables.read(
             merged.index,
-            ["frame_id", "subject", "label", "synthetic", "pool", "row", "measures"],
+            ["frame_id", "subject", "label", "status", "synthetic", "pool", "row", "measures"],
         )
         geometry = geometry_predictions(measured, tables.read(merged.splits))
         found["baselines"]["geometry"] = with_geometry(rows, geometry, label, *size)

@@ -1,9 +1,10 @@
 """The baseline `geometry`: a ridge regression on the facial measures, in place of a network.
 
 Each frame's measures are taken relative to the median of the same person's frames, which needs no
-label. The regression is fitted on the people that the fold's network was trained or selected on,
-and its penalty is chosen by leaving some of those people out in turn. Nothing is taken from who is
-held out but the measures of the face.
+label; frames without one do not count, so that the baseline rests on the figures' own frames. The
+regression is fitted on the people that the fold's network was trained or selected on, and its
+penalty is chosen by leaving some of those people out in turn. Nothing is taken from who is held out
+but the measures of the face.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
+from aacsfnet.cohort.selection import has_label
 from aacsfnet.evaluation.statistics import Floats
 from aacsfnet.faces.geometry import changes
 
@@ -85,7 +87,7 @@ def geometry_predictions(index: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFr
         index: the merged table.
         splits: `fold`, `subject`, `role`.
     """
-    rows = index.filter(pl.col("row").is_not_null() & ~pl.col("synthetic")).sort("row")
+    rows = index.filter(has_label() & ~pl.col("synthetic")).sort("row")
     measured = rows["measures"].struct.unnest().select(tables.MEASURES).cast(pl.Float64)
     features = np.empty((len(rows), len(tables.MEASURES)))
     subjects = rows["subject"].to_numpy()

@@ -34,7 +34,7 @@ def crop(config: Config, index: Path, shard: str, output: Path) -> None:
     if frames.is_empty():
         _refuse_unknown(index, shard)
     rows = [tables.carry(row, "crop") for row in frames.iter_rows(named=True)]
-    usable = frames.with_row_index("row").filter(pl.col("status") == "ok")
+    usable = frames.with_row_index("row").filter(pl.col("status").is_in(tables.LOOKED_AT))
     dataset = open_dataset(config)
     before = dataset.states(files_of(dataset, frames))
     _fill(rows, usable, dataset.pictures(usable.drop("row")), config.crop)

@@ -62,7 +62,7 @@ def _meshes(
     with CropLandmarker(settings.min_confidence) if still else nullcontext() as landmarker:
         for row, known in zip(rows, meshes, strict=True):
             mesh = None
-            if row["status"] == "ok":
+            if row["status"] in tables.LOOKED_AT:
                 image = partial(tables.decode_png, row["image"])
                 mesh = mesh_on(image, known, row["presence"], landmarker)
             yield row, mesh

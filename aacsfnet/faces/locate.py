@@ -9,7 +9,7 @@ import numpy as np
 from aacsfnet.config import Crop
 from aacsfnet.faces.alignment import placement_of
 from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
-from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face, square_of_points
+from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face
 from aacsfnet.faces.networks import FaceMesh, Networks
 from aacsfnet.faces.plausible import implausible
 from aacsfnet.faces.visibility import LEAST_SEEN, Visible, look_at
@@ -132,11 +132,11 @@ class FaceLocator(Networks):
             picture: `(H, W, 3)` uint8 RGB.
             last: of the frame before.
         """
-        square = square_of_points(last.mesh.points)
+        square = last.mesh.square
         mesh = look(self._mesh, picture, square)
         if mesh.presence < max(SURE, self._settings.min_presence):
             return None
-        now = square_of_points(mesh.points)
+        now = mesh.square
         moved = float(np.linalg.norm(now.center_xy - square.center_xy)) / square.side
         if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
             return None

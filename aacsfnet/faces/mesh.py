@@ -6,6 +6,7 @@ the last frame's mesh, only places the second.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -54,6 +55,11 @@ class Mesh:
 
     points: np.ndarray
     presence: float
+
+    @cached_property
+    def square(self) -> Square:
+        """Where to look for it again, see `square_of_points`."""
+        return square_of_points(self.points)
 
 
 def square_of_face(face: Face) -> Square:
@@ -129,7 +135,7 @@ def look_until_settled(network: FaceMesh, picture: np.ndarray, square: Square) -
     """Return a mesh that was found at about its own place and size, after three looks at most."""
     for _ in range(2):
         mesh = look(network, picture, square)
-        own = square_of_points(mesh.points)
+        own = mesh.square
         moved = float(np.linalg.norm(own.center_xy - square.center_xy)) / own.side
         turned = abs((own.angle - square.angle + np.pi) % (2 * np.pi) - np.pi)
         changes = (moved, abs(np.log(own.side / square.side)), turned)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aacsfnet.faces.detection import Face
 from aacsfnet.faces.geometry import eye_distance
-from aacsfnet.faces.mesh import Mesh, mirror_difference, square_of_points
+from aacsfnet.faces.mesh import Mesh, mirror_difference
 from aacsfnet.faces.networks import FaceMesh
 from aacsfnet.landmark_sets import LEFT_EYE, LIP_PAIRS, RIGHT_EYE
 from aacsfnet.rendering.mesh import FACE, canonical
@@ -59,7 +59,7 @@ def differences(
         for own, seen in zip(_DETECTED, face.points_xy[:4], strict=True)
     ]
     return {
-        "mirror image": mirror_difference(network, picture, square_of_points(mesh.points)),
+        "mirror image": mirror_difference(network, picture, mesh.square),
         "mean face": shape_difference(mesh.points),
         "detector": float(max(apart)) / face.side,
     }

@@ -29,6 +29,7 @@ class Meaning(NamedTuple):
         kept: share of a crop's side that the networks see.
         size: side of the pictures that they take, pixels.
         context: what they see beside a picture, its kind and frames; None: nothing.
+        spacing_s: how far apart in time neighbouring frames lie, seconds; None: as they come.
     """
 
     label: Label
@@ -37,6 +38,7 @@ class Meaning(NamedTuple):
     kept: float
     size: int
     context: tuple[Literal["person", "sequence"], int] | None
+    spacing_s: float | None
 
 
 class Look(NamedTuple):
@@ -89,6 +91,7 @@ class Member:
             description["kept"],
             self.model.settings["image_size"],
             None if fusion is None else (fusion.kind, fusion.frames),
+            description.get("spacing_s"),
         )
         familiarity = Familiarity.load(Trained(folder).features)
         self.familiarity = familiarity if familiarity is None else familiarity.to(device)

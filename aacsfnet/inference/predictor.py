@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_AS_THEY_COME = ", of a film each frame, however far apart those of training were"
+
 
 class Judged(NamedTuple):
     """Scores of faces, and how far they can be trusted.
@@ -77,6 +79,7 @@ class Predictor:
         crop, landmarks: how faces are found and cut out, as for training.
         kept, size: share of a crop's side that the networks see, and the side of their pictures.
         context: what the networks see beside a picture, its kind and frames; None: nothing.
+        spacing_s: how far apart in time neighbouring frames lie, seconds; None: as they come.
         models: the networks.
         reliability: gives intervals and reasons to abstain; None: the experiment was not evaluated.
 
@@ -93,18 +96,23 @@ class Predictor:
                     f"{other.folder}: its label, its context or the crops it was trained on differ"
                     f" from those of {first.folder}; give the folder of one of them"
                 )
-        self.label, self.crop, self.landmarks, self.kept, self.size, self.context = first.meaning
+        self.label, self.crop, self.landmarks, self.kept, self.size, *_ = first.meaning
+        self.context, self.spacing_s = first.meaning.context, first.meaning.spacing_s
         self.models = [member.model for member in members]
         self.members = members
         self.reliability = reliability_of(Path(folder), members)
         if self.context is not None:
             log.warning(
-                "%s sees pictures in context (%s): films and sequences of pictures give it, of a"
-                " film each frame, however far apart those of training were; a picture by itself is"
-                " scored without, with no interval and no reason to abstain",
+                "%s sees pictures in context (%s): films and sequences of pictures give it%s; a"
+                " picture by itself is scored without, with no interval and no reason to abstain",
                 folder,
                 self.context[0],
+                "" if self._spaced() else _AS_THEY_COME,
             )
+
+    def _spaced(self) -> bool:
+        """Whether what stands beside a frame lies as far from it in time as in training."""
+        return self.context is None or self.context[0] == "person" or self.spacing_s is not None
 
     def predict(
         self, pictures: Sequence[np.ndarray], *, clip: bool = True, batch: int = 64

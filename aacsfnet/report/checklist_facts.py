@@ -79,9 +79,15 @@ def missing(run: Run) -> list[str]:
     found = []
     for stage in ("index", "landmarks"):
         rows = run.index if stage == "index" else run.results.columns(stage, ["status"])
-        left = {name: count for name, count in counts(rows, "status").items() if name != "ok"}
+        left = {
+            name: count
+            for name, count in counts(rows, "status").items()
+            if name not in tables.LOOKED_AT
+        }
         words = ", ".join(f"{tables.STATUSES[name]}: {count:,}" for name, count in left.items())
         found.append(f"Frames left out by `{stage}`: {words or 'none'}.")
+    if without := counts(run.index, "status").get("unlabelled"):
+        found.append(f"Frames without a label, for pretraining on geometry alone: {without:,}.")
     return [*found, "Frames without a label are left out, never counted as 0."]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from aacsfnet import tables
+from aacsfnet.cohort.selection import has_label
 from aacsfnet.errors import DataError
 from aacsfnet.evaluation.metrics import METRICS
 from aacsfnet.evaluation.results import Results, read_json
@@ -148,10 +149,13 @@ def _pretraining(abouts: list[dict[str, Any]]) -> str:
     steps = {about["pretraining"]["steps"] for about in abouts if about.get("pretraining")}
     if not steps:
         return ""
-    return (
+    words = (
         "Before any label was used, all its parts learned the facial measures and the pose of the"
         f" training people's pictures, {' or '.join(map(str, sorted(steps)))} steps."
     )
+    if any(about.get("pretraining", {}).get("unlabelled") for about in abouts):
+        words += " Their frames without a label were among these pictures, and served nothing else."
+    return words
 
 
 def _panels(histories: dict[str, pl.DataFrame]) -> dict[str, figures.Series]:
@@ -299,8 +303,8 @@ def merged_section(results: Results) -> Section | None:
     merged = results.merged()
     if not merged.splits.is_file():
         return None
-    index = tables.read(merged.index, ["synthetic", "pool", "row"])
-    used = index.filter(pl.col("row").is_not_null())
+    index = tables.read(merged.index, ["synthetic", "status", "pool", "row"])
+    used = index.filter(has_label())
     splits = tables.read(merged.splits)
     folds = (
         splits.group_by("fold", "role")
@@ -313,5 +317,6 @@ def merged_section(results: Results) -> Section | None:
         "real": int((~used["synthetic"]).sum()),
         "synthetic": int(used["synthetic"].sum()),
         "pool": int(used["pool"].sum()),
+        "unlabelled": int(index["row"].is_not_null().sum()) - len(used),
         "folds": folds.to_dicts(),
     }

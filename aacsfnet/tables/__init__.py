@@ -27,6 +27,7 @@ from aacsfnet.tables.pictures import (
 from aacsfnet.tables.schemas import (
     FUSED,
     KINDS,
+    LOOKED_AT,
     MEASURES,
     PAIN_MEASURES,
     PARTS,
@@ -42,6 +43,7 @@ from aacsfnet.tables.schemas import (
 __all__ = [
     "FUSED",
     "KINDS",
+    "LOOKED_AT",
     "MEASURES",
     "PAIN_MEASURES",
     "PARTS",

@@ -17,6 +17,7 @@ STATUSES = {
     "unreadable": "the file is no picture, is truncated or is too large",
     "black": "the picture is black",
     "bad_label": "the label is missing or outside its range",
+    "unlabelled": "no label is given; seen by pretraining on geometry alone",
     "no_face": "no face was found",
     "several_faces": "several faces were found and crop.people is refuse",
     "doubtful_face": "what looks like a face is none, or the frames beside it say otherwise",
@@ -27,11 +28,13 @@ STATUSES = {
     "rejected": "the gate refused the picture",
     "excluded": "the user left it out",
 }
+#: Those of frames whose picture is looked at. Whatever needs a label takes the first alone.
+LOOKED_AT = ("ok", "unlabelled")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a frame has no picture: a status of `STATUSES` and words."""
+    """Why a frame is not "ok": a status of `STATUSES` and words."""
 
     status: str
     reason: str
@@ -206,7 +209,7 @@ SCHEMAS: dict[str, Columns] = {
         "synthetic": pl.Boolean,
         "pool": pl.Boolean,  # of a subject who trains in every fold and is never held out
         "shard": pl.String,
-        "row": pl.Int64,  # place in images.npy; null where status is not "ok"
+        "row": pl.Int64,  # place in images.npy; null where status is not one of LOOKED_AT
         "digest": pl.String,  # BLAKE2b of the pixels in images.npy; null without any
         "kept": pl.Float32,  # middle of the crop that images.npy holds, share of its side
         "measures": _MEASURES,  # facial measures found on the picture itself; null where no face is

@@ -9,6 +9,7 @@ import torch
 
 from aacsfnet import devices
 from aacsfnet.cohort.selection import shares
+from aacsfnet.cohort.splits import ROLES
 from aacsfnet.config import Config
 from aacsfnet.software import commit, versions
 from aacsfnet.training.material import Material
@@ -18,7 +19,10 @@ def about(
     config: Config, material: Material, fold: int, seed: int, device: torch.device
 ) -> dict[str, Any]:
     """Return what `config.json` says beside the network's own settings."""
-    sides = {role: shares(rows) for role, rows in vars(material.chosen).items()}
+    sides = {role: shares(getattr(material.chosen, role)) for role in ROLES}
+    context = {}
+    if config.train.network.context == "sequence":
+        context = {"spacing_s": material.spacing_s}
     return {
         "label": asdict(material.label),
         "kept": round(material.kept, 6),
@@ -26,6 +30,7 @@ def about(
         "training": config.train.model_dump(mode="json") | {"fold": fold, "seed": seed} | sides,
         "environment": environment(device),
         "peak_memory_mb": peak_memory_mb(),
+        **context,
     }
 
 

@@ -26,6 +26,7 @@ class Material:
     chosen: Selection
     label: Label
     kept: float  # share of a crop's side that the pictures show
+    spacing_s: float | None = None  # time between neighbouring frames, seconds; None: unknown
 
     def own(self) -> pl.DataFrame:
         """Return the training rows that statistics are taken from: all but the pool's.
@@ -64,17 +65,18 @@ class Material:
     def training_geometry(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of training pictures, `(n,)`, and their `GEOMETRY`, `(n, k)` float32.
 
-        In deviations, as `training_measures`; NaN where unknown. Pictures of which nothing is known
-        are left out; of generated ones the head's pose is not.
+        The training subjects' pictures without a label are among them, last. In deviations, as
+        `training_measures`; NaN where unknown. Pictures of which nothing is known are left out; of
+        generated ones the head's pose is not.
 
         Raises:
             WorkError: nothing is known of any.
         """
-        both = (self.chosen.train, self.training_rows())
-        found = standardised(*map(_geometry, both))
+        seen = pl.concat([self.chosen.train, self.chosen.unlabelled])
+        found = standardised(*map(_geometry, (seen, self.training_rows())))
         _check_known(found, "geometry_pretraining_steps")
         known = np.isfinite(found).any(axis=1)
-        return self.chosen.train["row"].to_numpy()[known], found[known]
+        return seen["row"].to_numpy()[known], found[known]
 
     def context(self, rows: pl.DataFrame, network: NetworkSettings) -> ContextRows | None:
         """Return the pictures that a network sees beside rows of this data; None: none.
@@ -116,7 +118,8 @@ def read_material(merged: Merged, fold: int, kinds: Collection[str], label: Labe
             f"{merged.folder}: images.npy holds {len(images)} pictures, index.parquet"
             f" {index['row'].count()}; run merge again"
         )
-    return Material(images, chosen, label, float(index["kept"].to_numpy()[0]))
+    spacing = tables.notes(merged.index).get("spacing_s")
+    return Material(images, chosen, label, float(index["kept"].to_numpy()[0]), spacing)
 
 
 def training_batches(settings: Train, material: Material, seed: int) -> Batches:

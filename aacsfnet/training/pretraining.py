@@ -144,8 +144,8 @@ def pretrain(
 ) -> None:
     """Train all parts but the head in place on the training pictures' geometry.
 
-    Those pictures are of the fold's training subjects and pools, real ones and those generated ones
-    that training takes. Labels are not read.
+    Those pictures are of the fold's training subjects and pools: real ones, with a label or
+    without, and those generated ones that training takes. Labels are not read.
 
     Args:
         model: with its statistics set.

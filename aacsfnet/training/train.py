@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 
 import aacsfnet
 from aacsfnet import tables
+from aacsfnet.cohort.splits import ROLES
 from aacsfnet.config import Config
 from aacsfnet.datasets import open_dataset
 from aacsfnet.devices import lease
@@ -71,7 +73,9 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     )
     run_seed = seed_of("train", seed, fold)
     model = build(settings, material, run_seed)
-    counts = (f"{len(rows)} for {role}" for role, rows in vars(material.chosen).items())
+    counts = [f"{len(getattr(material.chosen, role))} for {role}" for role in ROLES]
+    if len(material.chosen.unlabelled) and settings.geometry_pretraining_steps:
+        counts.append(f"{len(material.chosen.unlabelled)} without a label for pretraining")
     parameters = sum(each.numel() for each in model.parameters())
     log.info("fold %d, seed %d: pictures %s", fold, seed, ", ".join(counts))
     log.info("%s with %.2f million parameters", model.name, parameters / 1e6)
@@ -107,11 +111,15 @@ def train(config: Config, merge: Path, fold: int, seed: int, output: Path) -> No
     }
     run |= {"parameters": parameters, "start": start, "weights_from": origin, "made_from": note}
     if settings.geometry_pretraining_steps:
+        seen = material.training_geometry()[0]
         run["pretraining"] = {
             "steps": settings.geometry_pretraining_steps,
-            "pictures": len(material.training_geometry()[0]),
+            "pictures": len(seen),
             "learned": GEOMETRY,
         }
+        if len(material.chosen.unlabelled):
+            count = int(np.isin(material.chosen.unlabelled["row"].to_numpy(), seen).sum())
+            run["pretraining"]["unlabelled"] = count
     save_model(model, output, about(config, material, fold, seed, device) | run)
     shutil.rmtree(state.parent)
 

@@ -150,6 +150,16 @@ def test_the_middle_of_a_crop_can_be_used_alone(stages):
     assert index["kept"].unique().to_list() == [0.5]
 
 
+def test_it_is_noted_how_far_apart_in_time_frames_lie(stages):
+    run(stages)
+    assert tables.notes(stages / "merge" / "index.parquet")["spacing_s"] is None
+    index = tables.read(stages / "index.parquet")
+    times = (pl.int_range(pl.len()) * 0.2).over("subject", "sequence")
+    tables.write(stages / "index.parquet", index.with_columns(time_s=times), "index")
+    run(stages)
+    assert tables.notes(stages / "merge" / "index.parquet")["spacing_s"] == 0.2
+
+
 def test_every_subject_has_a_role_in_every_fold(stages):
     run(stages)
     splits = pl.read_parquet(stages / "merge" / "splits.parquet")

@@ -1,10 +1,12 @@
 """Attacks: whatever is planted, a held-out subject does not reach training."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
 from aacsfnet import tables
-from aacsfnet.cohort.selection import Selection, check_apart, check_labels, select
+from aacsfnet.cohort.selection import check_apart, check_labels, select
 from aacsfnet.errors import DataError, LeakError, WorkError
 from aacsfnet.facs import PSPI_UNITS
 from tests.merged_data import merged_rows
@@ -125,11 +127,9 @@ def test_a_selection_made_otherwise_is_checked_too():
     chosen = select(index, SPLITS, 0, tables.KINDS)
     of_d = index.filter(pl.col("image_id") == "d/a/004#7")
     with pytest.raises(LeakError, match=r"\['d'\] are in train and test"):
-        check_apart(
-            index, Selection(pl.concat([chosen.train, of_d]), chosen.validation, chosen.test)
-        )
+        check_apart(index, replace(chosen, train=pl.concat([chosen.train, of_d])))
     with pytest.raises(LeakError, match="generated pictures are among those for test"):
-        check_apart(index, Selection(chosen.train, chosen.validation, of_d))
+        check_apart(index, replace(chosen, test=of_d))
 
 
 def test_a_fold_that_is_not_there_is_named():

@@ -55,6 +55,14 @@ def test_a_changed_field_reaches_those_who_read_it(manifest, old, new, frames, l
     assert (before.everything != after.everything) == everything
 
 
+@pytest.mark.parametrize("unlabelled", ["leave_out", "pretrain"])
+def test_a_label_that_comes_or_goes_is_noticed(manifest, unlabelled):
+    for old, new in (("a,3,1", "a,,1"), ("a,3,1", "a,NA,1"), ("b,1,", "b,nan,")):
+        before = manifest(ROWS, unlabelled=unlabelled)
+        after = manifest(ROWS.replace(old, new), unlabelled=unlabelled)
+        assert differing(before.frames, after.frames) == {f"{old[0]}.00"}
+
+
 def test_pictures_of_one_name_keep_their_order(manifest):
     """The later of two is called `x~2`, so their order decides which frame is which."""
     rows = ["q,a/x.png,s,1\n", "q,b/x.png,s,1\n"]

@@ -83,6 +83,35 @@ def test_each_oddity_is_a_finding_with_advice(quick, tmp_path):
     assert about(findings, "one label throughout: f")
 
 
+def test_frames_without_a_label_are_counted_and_whose_they_are(quick, tmp_path):
+    head = "path,subject,label,split\n"
+    rows = [(f"{s}{i}.png", s, str(i) if i else "", "") for s in "abcd" for i in range(3)]
+    rows += [(f"u{i}.png", "u", "", "pool") for i in range(2)]
+    text = head + "".join(f"{','.join(row)}\n" for row in rows)
+    steps = {"train": {"geometry_pretraining_steps": 5}}
+    config = manifest(tmp_path, text, [row[0] for row in rows], **SMALL, **steps)
+    asked = config.index.manifest.model_copy(update={"unlabelled": "pretrain"})
+    index = config.index.model_copy(update={"manifest": asked})
+    findings = diagnose(config.model_copy(update={"index": index}))
+    (found,) = about(findings, "status unlabelled")
+    assert found.level == "note"
+    assert found.message.startswith("6 frames (42.9%) of 5 subjects")
+    assert found.message.endswith("4 of them are of 4 subjects who have frames with a label too")
+    assert found.advice
+    assert not about(findings, "without a usable frame")
+    assert not [each for each in findings if each.level == "error"]
+    assert about(findings, "crop and landmarks of 14 frames")
+
+
+def test_who_has_no_label_and_is_not_in_the_pool_is_an_error(quick, tmp_path):
+    extra = "u0.png,u,\n"
+    config = study(tmp_path, extra, train={"geometry_pretraining_steps": 5})
+    asked = config.index.manifest.model_copy(update={"unlabelled": "pretrain"})
+    index = config.index.model_copy(update={"manifest": asked})
+    (found,) = about(diagnose(config.model_copy(update={"index": index})), "has a label, so no")
+    assert (found.level, found.about) == ("error", "split")
+
+
 def test_disagreements_are_listed(quick, tmp_path):
     head = "path,subject,label,au4,au6,au7,au9,au10,au43\n"
     rows = "".join(f"{s}.png,{s},{i},1,0,0,0,0,0\n" for i, s in enumerate("abcd"))

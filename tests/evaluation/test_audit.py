@@ -103,6 +103,57 @@ def test_a_given_split_tests_only_whom_it_marks(made):
 
 
 @pytest.fixture
+def partly(made):
+    """Results of which two frames had no label on purpose, as all stages would leave them."""
+    folder, frames = made.folder, ["anna-1/rest/0000", "anna-1/rest/0001"]
+    chosen = pl.col("frame_id").is_in(frames)
+
+    def leave(rows):
+        own = {"status": pl.lit("unlabelled")} | (
+            {"label": pl.lit(None, pl.Float64)} if "label" in rows.columns else {}
+        )
+        when = {name: pl.when(chosen).then(to).otherwise(name) for name, to in own.items()}
+        return rows.with_columns(**when)
+
+    stages = ("crop", "landmarks", "prompts", "depth", "generate", "quality")
+    of_stages = [(stage, path) for stage in stages for path in (folder / stage).glob("*.parquet")]
+    whole = [("index", folder / "index.parquet"), ("merge", folder / "merge" / "index.parquet")]
+    for stage, path in whole + of_stages:
+        tables.write(path, leave(tables.read(path)), stage)
+    for experiment in ("full", "no-generation"):
+        own = made.experiment(experiment)
+        change(own / "predictions.parquet", lambda rows: rows.filter(~chosen))
+        metrics = json.loads((own / "metrics.json").read_text())
+        (own / "metrics.json").write_text(json.dumps(metrics | {"frames": metrics["frames"] - 2}))
+    return made
+
+
+def test_frames_without_a_label_on_purpose_are_no_discrepancy(partly):
+    assert lines(partly) == []
+
+
+@pytest.mark.parametrize("status", ["ok", "bad_label"])
+def test_a_picture_without_a_label_that_the_index_does_not_call_so_is_found(partly, status):
+    one = pl.col("frame_id") == "anna-1/rest/0000"
+    to = pl.when(one).then(pl.lit(status)).otherwise("status")
+    change(partly.folder / "index.parquet", lambda rows: rows.with_columns(status=to))
+    assert any("used with a label or without, other than the index" in x for x in lines(partly))
+
+
+def test_a_prediction_of_a_frame_without_a_label_is_found(partly):
+    path = partly.experiment("full") / "predictions.parquet"
+    another = pl.lit("anna-1/rest/0000")
+    change(path, lambda rows: pl.concat([rows, rows.head(1).with_columns(frame_id=another)]))
+    assert any("adds frames: 1 (anna-1/rest/0000)" in line for line in lines(partly))
+
+
+def test_a_crop_without_a_label_needs_its_picture(partly):
+    path = first_shard(partly, "crop")
+    change(path, lambda rows: rows.with_columns(image=pl.lit(None)))
+    assert any("ok without a picture: 15" in line for line in lines(partly))
+
+
+@pytest.fixture
 def pooled(made):
     """Results with dora-4 in the pool, as merge, train and evaluate would leave them."""
     is_dora = pl.col("subject") == "dora-4"

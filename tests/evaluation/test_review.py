@@ -186,6 +186,17 @@ def test_who_is_held_out_has_no_part_in_the_baseline_but_a_face():
     assert before.equals(after)
 
 
+def test_frames_without_a_label_change_nothing_of_the_baseline():
+    index, splits = merged()
+    rows = index.to_dicts()
+    for row in rows[::4]:
+        row.update(label=None, status="unlabelled", measures=dict.fromkeys(row["measures"], 9.0))
+    some = tables.frame("merge", rows)
+    found = geometry_predictions(some, splits)
+    assert found.equals(geometry_predictions(some.filter(status="ok"), splits))
+    assert len(found) == len(rows) - len(rows[::4])
+
+
 def test_the_penalty_follows_what_helps_people_left_out():
     rng = np.random.default_rng(3)
     people = np.repeat(np.arange(6), 20)

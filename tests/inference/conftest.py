@@ -10,8 +10,8 @@ from aacsfnet.models import save_model
 LABEL = {"name": "pspi", "low": 0.0, "high": 16.0, "meaning": "observed expression"}
 
 
-def save(folder, *, seed=0, label=LABEL, context="none", **faces):
-    """Write a network; `context` is what it sees beside a picture.
+def save(folder, *, seed=0, label=LABEL, context="none", spacing_s=None, **faces):
+    """Write a network; `context` is what it sees beside a picture, `spacing_s` apart.
 
     `crop` and `landmarks` are the settings by which its faces were found.
     """
@@ -29,7 +29,7 @@ def save(folder, *, seed=0, label=LABEL, context="none", **faces):
         torch.nn.init.normal_(model.context_fusion.change.weight, std=0.3)
     model.label_deviation.fill_(50.0)  # so that some scores leave the range
     about = {"label": label, "kept": 1.0, "faces": {"crop": {}, "landmarks": {}} | faces}
-    save_model(model, folder, about)
+    save_model(model, folder, about | {"spacing_s": spacing_s})
     return folder
 
 

@@ -148,6 +148,28 @@ def test_python_gives_what_the_command_gives(tmp_path, frames, kind):
         assert own == pytest.approx(told[name].to_list(), abs=1e-5)
 
 
+def test_a_film_is_read_at_the_spacing_that_the_network_was_trained_at(tmp_path, frames, caplog):
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (400, 300))
+    for picture in frames[1]:
+        writer.write(picture[..., ::-1])
+    writer.release()
+    found = {}
+    for spacing_s in (None, 0.04, 0.08):
+        model = save(tmp_path / f"{spacing_s}", context="sequence", spacing_s=spacing_s)
+        caplog.clear()
+        predict([film], model, tmp_path / "t.parquet", device="cpu")
+        assert ("however far apart" in caplog.text) == (spacing_s is None)
+        found[spacing_s] = pl.read_parquet(tmp_path / "t.parquet")["prediction"]
+    assert found[0.04].equals(found[None])  # the film's own
+    assert not found[0.08].equals(found[None])
+    together = tmp_path / "two"
+    for fold, spacing_s in enumerate((0.04, 0.08)):
+        save(together / f"seed-1/fold-{fold}", context="sequence", spacing_s=spacing_s)
+    with pytest.raises(ModelFileError, match="its context"):
+        aacsfnet.Predictor(together)
+
+
 def test_a_picture_by_itself_is_scored_without_and_says_so(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     model = save(tmp_path / "seed-1/fold-0", context="person")
@@ -201,3 +223,57 @@ def test_a_model_card_says_what_the_network_sees(tmp_path):
         assert aacsfnet.Predictor(tmp_path / f"{kind}-out").context == (kind, 2)
     export_huggingface(save(tmp_path / "plain"), tmp_path / "plain-out")
     assert "context" not in (tmp_path / "plain-out" / "README.md").read_text()
+
+
+def timed(times, face=0, absent=()):
+    """Rows of one face, a frame at each time, called by 10 times their frame."""
+    return [
+        seen(at, face, look=at not in absent)._replace(time_s=time) for at, time in enumerate(times)
+    ]
+
+
+def frames_beside(rows, frames, spacing_s, of):
+    found = names(in_context(rows, "sequence", frames, spacing_s))[10 * of]
+    return [None if each is None else each // 10 for each in found]
+
+
+def test_neighbours_lie_as_far_apart_in_time_as_in_training():
+    rows = timed([at / 25 for at in range(40)])
+    assert frames_beside(rows, 2, 0.2, 20) == [10, 15, 25, 30]
+    assert frames_beside(rows, 1, 0.2, 3) == [0, 8]  # half a step too near is near enough
+    assert frames_beside(rows, 1, 0.2, 2) == [None, 7]
+    assert frames_beside(rows, 2, 0.2, 35) == [25, 30, 39, None]
+    assert frames_beside(rows, 2, 0.04, 20) == [18, 19, 21, 22]
+    assert frames_beside(rows, 2, None, 20) == [18, 19, 21, 22]
+
+
+def test_a_film_that_is_slower_than_training_gives_its_own_frames():
+    rows = timed([at / 2 for at in range(9)])
+    assert frames_beside(rows, 2, 0.2, 4) == [2, 3, 5, 6]
+    assert frames_beside(rows, 2, 0.2, 8) == [6, 7, None, None]
+
+
+def test_uneven_times_give_the_nearest_frames_none_twice():
+    times = [0.0, 0.05, 0.2, 0.21, 0.39, 0.9, 1.0, 1.1]
+    assert frames_beside(timed(times), 2, 0.2, 0) == [None, None, 2, 4]
+    assert frames_beside(timed(times), 2, 0.2, 4) == [0, 2, 5, 6]
+
+
+def test_of_a_frame_without_the_face_nothing_is_known_and_no_other_stands_in():
+    rows = timed([at / 25 for at in range(40)], absent={15})
+    assert frames_beside(rows, 2, 0.2, 20) == [10, None, 25, 30]
+
+
+def test_rows_of_a_spaced_context_keep_their_order_and_few_wait_though_faces_are_rare():
+    taken, given = [], []
+    chooser_rows = timed([at / 25 for at in range(3000)], absent=set(range(10, 2900)))
+
+    def rows():
+        for each in chooser_rows:
+            taken.append(each.row)
+            yield each
+
+    for row, _ in in_context(rows(), "sequence", 2, 0.2):
+        given.append(row)
+        assert len(taken) - len(given) <= 12
+    assert given == taken

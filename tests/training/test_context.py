@@ -1,5 +1,7 @@
 """Which pictures stand beside each in training and test, and that no label chooses them."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -249,3 +251,13 @@ def test_augmentation_of_the_same_draws_is_the_same():
     pictures = torch.rand(2, 3, 16, 16)
     both = augment(pictures.repeat_interleave(3, dim=0), 1.0, draws.repeat_interleave(3, dim=0))
     torch.testing.assert_close(both[::3], augment(pictures, 1.0, draws))
+
+
+def test_the_folder_tells_how_far_apart_neighbours_were(merged, tmp_path):
+    merge = merged(subjects=4)
+    rows = tables.read(merge / "index.parquet")
+    tables.write(merge / "index.parquet", rows, "merge", {"spacing_s": 0.2})
+    for kind in ("none", *KINDS):
+        train(with_context(kind, epochs=1), merge, 0, 1, tmp_path / kind)
+        told = json.loads((tmp_path / kind / "config.json").read_text())
+        assert told.get("spacing_s", "nothing") == (0.2 if kind == "sequence" else "nothing")

@@ -13,6 +13,7 @@ from aacsfnet.config import Train
 from aacsfnet.errors import WorkError
 from aacsfnet.training.build import build
 from aacsfnet.training.geometry import GEOMETRY, mirrored, standardised
+from aacsfnet.training.module import Training
 from aacsfnet.training.pretraining import Geometry, Pretraining, pretrain, stations_loss
 from aacsfnet.training.train import train
 from tests.training.test_geometry import material_of, measured
@@ -229,3 +230,82 @@ def test_a_loss_that_is_no_number_stops_the_run(merged, tmp_path):
 def test_the_published_network_has_no_pretraining():
     with pytest.raises(ValidationError, match="the published model has none"):
         Train(model="published", pretrained="bundled", geometry_pretraining_steps=5)
+
+
+def without_labels(merge, chosen):
+    """Take away the labels of the real frames that a function of the row chooses."""
+
+    def change(row):
+        if not row["synthetic"] and chosen(row):
+            row.update(label=None, status="unlabelled", reason="the label is empty")
+
+    return changed(merge, change)
+
+
+def test_training_subjects_pictures_without_a_label_are_seen_by_it_alone(
+    merged, tmp_path, monkeypatch
+):
+    """Planted: those of validation and test subjects, whatever they look like, change nothing."""
+    merge = without_labels(turned(measured(merged(subjects=6))), lambda row: row["row"] % 10 < 5)
+    role, rows = roles(merge), tables.read(merge / "index.parquet")
+    training = pl.col("subject").is_in([name for name, each in role.items() if each == "train"])
+    seen = {"pretraining": set(), "training": set()}
+
+    def noting(name, step):
+        def noted(self, batch, batch_idx):
+            seen[name].update(batch["rows"].tolist())
+            return step(self, batch, batch_idx)
+
+        return noted
+
+    for name, module in (("pretraining", Pretraining), ("training", Training)):
+        monkeypatch.setattr(module, "training_step", noting(name, module.training_step))
+    given = settings(epochs=2, **(BASE | {"geometry_pretraining_steps": 12}))
+    train(given, merge, 0, 1, tmp_path / "a")
+    labelled = pl.col("status") == "ok"
+    assert seen["pretraining"] == set(rows.filter(training)["row"])
+    assert seen["training"] == set(rows.filter(training & labelled)["row"])
+
+    told = json.loads((tmp_path / "a" / "config.json").read_text())
+    assert told["pretraining"]["pictures"] == len(rows.filter(training))
+    assert told["pretraining"]["unlabelled"] == len(rows.filter(training & ~labelled))
+    assert told["training"]["train"]["real"] == len(rows.filter(training & labelled))
+    predicted = pl.read_parquet(tmp_path / "a" / "predictions.parquet")
+    tested = pl.col("subject").is_in([name for name, each in role.items() if each == "test"])
+    assert predicted["frame_id"].to_list() == rows.filter(tested & labelled)["frame_id"].to_list()
+
+    images = np.load(merge / "images.npy")
+    others = rows.filter(~training & ~labelled)["row"].to_numpy()
+    images[others] = 255 - images[others]
+    np.save(merge / "images.npy", images)
+    hidden = set(others.tolist())
+
+    def planted(row):
+        if row["row"] in hidden:
+            row.update(measures=dict.fromkeys(tables.MEASURES, 50.0), yaw=80.0)
+
+    changed(merge, planted)
+    train(given, merge, 0, 1, tmp_path / "b")
+    assert equal(weights_of(tmp_path / "a"), weights_of(tmp_path / "b"))
+
+
+def test_without_pretraining_they_change_nothing(merged, tmp_path):
+    """Neither statistics nor what stands beside a picture: as if they had been left out."""
+    network = {"context": "person", "context_frames": 2}
+    given = settings(epochs=1, pretrained=None, network=network)
+    merge = without_labels(turned(measured(merged(subjects=4))), lambda row: row["row"] % 10 < 5)
+    train(given, merge, 0, 1, tmp_path / "with")
+    rows = tables.read(merge / "index.parquet").to_dicts()
+    kept = [row["row"] for row in rows if row["status"] == "ok"]
+    np.save(merge / "images.npy", np.load(merge / "images.npy")[kept])
+    for row in rows:
+        row["row"] = kept.index(row["row"]) if row["status"] == "ok" else None
+        row["status"] = "ok" if row["status"] == "ok" else "bad_label"
+    tables.write(merge / "index.parquet", tables.frame("merge", rows), "merge")
+    train(given, merge, 0, 1, tmp_path / "without")
+    assert equal(weights_of(tmp_path / "with"), weights_of(tmp_path / "without"))
+    one, other = (
+        pl.read_parquet(tmp_path / name / "predictions.parquet").drop("row")
+        for name in ("with", "without")
+    )
+    assert one.equals(other)

@@ -60,6 +60,30 @@ def test_frames_without_a_picture_keep_one_row(run_shard, settings):
     assert rows["variant"].to_list() == [None, None, 0, 0, None]
 
 
+def test_nothing_is_made_from_a_frame_without_a_label_and_it_bears_on_no_other(
+    run_shard, shard, settings
+):
+    config = settings(prompts={"keep": {"neutral_share": 1.0}})
+    for stage in ("index", "crop", "landmarks"):
+        rows = tables.read(shard[stage]).to_dicts()
+        rows[2] |= {"status": "unlabelled", "reason": "the label is empty"}
+        rows[2] |= {"label": None} if stage == "index" else {}
+        tables.write(shard[stage], tables.frame(stage, rows), stage)
+    found = run_shard(config, "prompts", "depth", "generate", "quality")
+    without, others = pl.col("frame_id") == "s1/a/0002", pl.col("frame_id") != "s1/a/0002"
+    for name, rows in found.items():
+        (own,) = rows.filter(without).to_dicts()
+        assert (own["status"], own["kind"], own["label"]) == ("unlabelled", None, None), name
+    calibrated = tables.notes(shard["quality"])["calibration"]
+    for stage in ("index", "crop", "landmarks"):
+        tables.write(shard[stage], tables.read(shard[stage]).filter(others), stage)
+    alone = run_shard(config, "prompts", "depth", "generate", "quality")
+    for name, rows in found.items():
+        kept = [column for column in rows.columns if column != "recipe"]
+        assert rows.filter(others).select(kept).equals(alone[name].select(kept)), name
+    assert tables.notes(shard["quality"])["calibration"] == calibrated
+
+
 def test_nobody_elses_labels_decide_what_is_made_of_a_persons_frames(run_shard, shard, settings):
     config = settings(prompts={"keep": {"balance": 1.0, "neutral_share": 0.5}})
     alone = run_shard(config, "prompts")["prompts"]
