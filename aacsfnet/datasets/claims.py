@@ -9,8 +9,9 @@ from aacsfnet.datasets.base import Label
 from aacsfnet.datasets.containers import VIDEO_SUFFIXES, is_video
 from aacsfnet.datasets.files import shorten
 from aacsfnet.datasets.numerals import MISSING, is_absent
+from aacsfnet.datasets.row_times import Times
 from aacsfnet.datasets.sheet import Sheet
-from aacsfnet.datasets.tracks import Segment, Times, track_of
+from aacsfnet.datasets.tracks import Segment, track_of
 from aacsfnet.errors import DataError
 
 _VIDEOS = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))})$"

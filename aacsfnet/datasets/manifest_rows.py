@@ -4,39 +4,30 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from aacsfnet.datasets import fields
-from aacsfnet.datasets.base import Dataset, Label, frame_id, index_table
+from aacsfnet.datasets.base import Dataset, Label, frame_id
 from aacsfnet.datasets.claims import Claims
 from aacsfnet.datasets.containers import is_video
 from aacsfnet.datasets.files import DataFolder, shorten
+from aacsfnet.datasets.frame_names import FrameNames
 from aacsfnet.datasets.pictures import PictureReader
+from aacsfnet.datasets.shared_values import Shared, SharedValues
 from aacsfnet.datasets.timelines import Moment, Timeline
 from aacsfnet.datasets.tracks import Segment, beyond_the_end, bounds_of, segments_at
 from aacsfnet.datasets.videos import VideoReader, name_of
-from aacsfnet.facs import ACTION_UNITS, pspi_if_known
 from aacsfnet.tables import SCHEMAS, Fault
 
 #: In what index rows differ that are of equal words: places of words and notes, and columns.
-_OWN = {"common": pl.UInt32, "notes": pl.UInt32} | {
+_OWN = {"shared": pl.UInt32, "notes": pl.UInt32} | {
     name: SCHEMAS["index"][name] for name in ("frame_id", "path", "time_s", "status", "reason")
 }
 
 
 _SEVERAL = "the video shows several people, so whose frame it is nobody says"
-
-
-class _Common(NamedTuple):
-    """What index rows share that say the same but for frame and file."""
-
-    place: int  # among the others, for the table
-    values: dict[str, Any]
-    wrong: str  # what is wrong with the label, "" if nothing is
-    unlabelled: bool  # whether there is none on purpose
 
 
 class ManifestRows:
@@ -64,17 +55,11 @@ class ManifestRows:
         rate: float,
     ) -> None:
         self._claims, self._sheet = claims, claims.sheet
-        self._units, self._label = units, label
+        self._shared, self._names = SharedValues(claims, units, label), FrameNames(claims)
         self._folder, self._reader, self._videos = readers
         self._rate = rate
         self.remarks: Counter[str] = Counter()
-        columns = self._sheet.columns
-        names = ("label", "sex", "age_group", "split", *units)
-        self._said = [claims.subjects, *(columns[name] for name in names if name in columns)]
         self._begin()
-        self._frames: dict[str, int] = {}
-        self._copies: dict[str, int] = {}  # of a name: tried from here, or many would take for ever
-        self._pictures: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many index rows were collected since the last `table`."""
@@ -82,16 +67,15 @@ class ManifestRows:
 
     def table(self) -> pl.DataFrame:
         """Return the index rows since the last call, without `position` and the file's state."""
-        common = index_table([each.values for each in self._commons.values()])
+        shared = self._shared.table()
         notes = pl.Series("notes", [[*each] for each in self._notes], SCHEMAS["index"]["notes"])
         rows = dict(zip(_OWN, zip(*self._rows, strict=True), strict=True)) if self._rows else {}
         own = pl.DataFrame(rows, schema=_OWN)
         self._begin()
-        columns = own.drop("common", "notes").get_columns()
-        return common[own["common"]].with_columns(*columns, notes[own["notes"]])
+        columns = own.drop("shared", "notes").get_columns()
+        return shared[own["shared"]].with_columns(*columns, notes[own["notes"]])
 
     def _begin(self) -> None:
-        self._commons: dict[Hashable, _Common] = {}
         self._notes: dict[tuple[str, ...], int] = {}
         self._rows: list[tuple[Any, ...]] = []  # columns as in _OWN
 
@@ -99,7 +83,7 @@ class ManifestRows:
         """Collect the index rows of one row of the table: several only for a whole video."""
         sheet = self._sheet
         path, real = self._found_path(sheet.columns["path"][i])
-        common = self._common(i)
+        shared = self._shared.of_row(i)
         frame = fields.frame_of(sheet, i)
         written = sheet.columns["subject"][i]
         notes: list[str] = []
@@ -108,14 +92,14 @@ class ManifestRows:
         elif is_video(path):
             for name, picture, moment in self._of_video(path, frame):
                 identity = _identity(real, picture)
-                self._add(i, common, name, picture, identity, moment.fault, [], moment.time_s)
+                self._add(i, shared, name, picture, identity, moment.fault, [], moment.time_s)
             return
         elif isinstance(header := self._reader.inspect(path, real), Fault):
             fault = header
         else:
             notes = header.notes
         stem = frame or fields.stem_of(path)
-        self._add(i, common, stem, path, _identity(real, path), fault, notes)
+        self._add(i, shared, stem, path, _identity(real, path), fault, notes)
 
     def of_track(self, track: list[Segment]) -> None:
         """Collect the index rows of a video whose labels the table gives by time.
@@ -131,7 +115,9 @@ class ManifestRows:
         video = _refusal(path, "any") or self._videos.inspect(path)
         if isinstance(video, Fault):
             for who, row in people.items():
-                self._add(row, self._common(row), stem, path, "", _refusal(path, who) or video, [])
+                self._add(
+                    row, self._shared.of_row(row), stem, path, "", _refusal(path, who) or video, []
+                )
             return
         several = claims.timed[track[0].row] in claims.several
         late = beyond_the_end(track, video.end)
@@ -145,7 +131,7 @@ class ManifestRows:
         for taken, moment, segment in zip(moments, times, segments_at(track, times), strict=True):
             before = segment or before
             i = before.row
-            common = self._common(i)
+            shared = self._shared.of_row(i)
             fault, notes = _refusal(path, claims.subjects[i]) or taken.fault, []
             if segment is None:
                 place = "before" if before.start <= moment else "after"
@@ -153,9 +139,9 @@ class ManifestRows:
                     f"the nearest {place} {moment:.3f} s of {shorten(path, 80)}; none holds there"
                 )
                 fault = fault or self._no_label(words, several)
-                common = self._without_label(common)
-            elif common.unlabelled:
-                fault = fault or self._no_label(common.wrong, several)
+                shared = self._shared.without_label(shared)
+            elif shared.unlabelled:
+                fault = fault or self._no_label(shared.wrong, several)
             elif moment > segment.last:
                 notes = [f"label_held: since {segment.start:g} s"]
             if late is not None:
@@ -163,12 +149,12 @@ class ManifestRows:
             picture = name_of(path, taken.number)
             name = f"{stem}-{taken.number:06d}"
             identity = _identity(real, picture)
-            self._add(i, common, name, picture, identity, fault, notes, taken.time_s)
-            people.pop(common.values["subject"], None)
+            self._add(i, shared, name, picture, identity, fault, notes, taken.time_s)
+            people.pop(shared.values["subject"], None)
         nothing = Fault("bad_label", "none of the frames taken lies in the times given")
         for who, row in people.items():
             name, fault = f"{stem}-row{sheet.numbers[row]}", _refusal(path, who) or nothing
-            self._add(row, self._common(row), name, path, "", fault, [])
+            self._add(row, self._shared.of_row(row), name, path, "", fault, [])
 
     def _no_label(self, words: str, several: bool) -> Fault:
         """Return what a frame of a track is without a label, whose words say so."""
@@ -206,53 +192,10 @@ class ManifestRows:
                 return form, real
         return posix, ""
 
-    def _common(self, i: int) -> _Common:
-        """Return what all index rows of one row of the table share, and may share with others."""
-        sequence = fields.sequence_of(self._sheet, i)
-        key = (sequence, *(column[i] for column in self._said))
-        if (known := self._commons.get(key)) is None:
-            values, wrong = self._values(i, sequence)
-            lacks = self._claims.is_unlabelled(i)
-            known = self._commons[key] = _Common(len(self._commons), values, wrong, lacks)
-        return known
-
-    def _without_label(self, common: _Common) -> _Common:
-        """Return the same for a frame that no label holds for."""
-        if (known := self._commons.get(common.place)) is None:
-            nothing = {"label": None, "notes": []} | dict.fromkeys(ACTION_UNITS)
-            values = common.values | nothing
-            known = common._replace(place=len(self._commons), values=values)
-            self._commons[common.place] = known
-        return known
-
-    def _values(self, i: int, sequence: str) -> tuple[dict[str, Any], str]:
-        """Return what a row of the table says beside frame and file; what is wrong with its label.
-
-        All of it follows from `sequence` and the columns in `_said`.
-        """
-        sheet = self._sheet
-        value, wrong = self._claims.label_of(i)
-        units, notes = fields.action_units_of(sheet, i, self._units)
-        pspi = pspi_if_known(units)
-        if self._label.name == "pspi" and None not in (pspi, value) and pspi != value:
-            notes = [*notes, f"pspi_differs: {value:g} as label, {pspi:g} from action units"]
-        if sheet.comma_file and not wrong and "," in (text := sheet.columns["label"][i]):
-            notes = [*notes, f"decimal_comma: {shorten(text, 40)} read as {value:g}"]
-        return {
-            "subject": self._claims.subjects[i],
-            "sequence": sequence,
-            "label": value,
-            "sex": fields.sex_of(fields.text_of(sheet, "sex", i)),
-            "age_group": fields.text_of(sheet, "age_group", i),
-            "split": fields.text_of(sheet, "split", i),
-            "notes": notes,
-            **units,
-        }, wrong
-
     def _add(
         self,
         i: int,
-        common: _Common,
+        shared: Shared,
         name: str,
         picture: str,
         identity: str,
@@ -264,7 +207,7 @@ class ManifestRows:
 
         Args:
             i: row of the table.
-            common: what it says.
+            shared: what it says.
             name: of the frame.
             picture: its path.
             identity: what two rows share that name the same pixels; "" if there is no file.
@@ -272,43 +215,17 @@ class ManifestRows:
             notes: what is odd about it.
             time_s: of a frame in its video.
         """
-        key, taken = self._take(common.values, name, identity, i)
+        wanted = frame_id(shared.values["subject"], shared.values["sequence"], name)
+        key, taken = self._names.take(wanted, identity, i)
         fault = taken or fault
-        if fault is None and common.unlabelled:
-            fault = Fault("unlabelled", common.wrong)
-        elif fault is None and common.wrong:
-            fault = Fault("bad_label", f"{common.wrong}; check the label column")
+        if fault is None and shared.unlabelled:
+            fault = Fault("unlabelled", shared.wrong)
+        elif fault is None and shared.wrong:
+            fault = Fault("bad_label", f"{shared.wrong}; check the label column")
         verdict = Dataset.verdict(fault, f"{self._sheet.at(i)}: " if fault else "")
-        all_notes = (*common.values["notes"], *notes)
-        places = common.place, self._notes.setdefault(all_notes, len(self._notes))
+        all_notes = (*shared.values["notes"], *notes)
+        places = shared.place, self._notes.setdefault(all_notes, len(self._notes))
         self._rows.append((*places, key, picture, time_s, verdict["status"], verdict["reason"]))
-
-    def _take(
-        self, row: dict[str, Any], frame: str, picture: str, i: int
-    ) -> tuple[str, Fault | None]:
-        """Return a row's unique `frame_id`; and a fault if frame or picture were named before.
-
-        Of frames without a number and with the same file name, the later are no duplicates
-        unless the picture is the same: they get a name of their own.
-
-        Raises:
-            DataError: the same picture has other labels or people.
-        """
-        wanted = unique = frame_id(row["subject"], row["sequence"], frame)
-        first = self._frames.get(wanted)
-        copy = self._copies.get(wanted, 1)
-        while unique in self._frames:
-            copy += 1
-            unique = f"{wanted}~{copy}"
-        if copy > 1:
-            self._copies[wanted] = copy
-        self._frames[unique] = i
-        if picture and (owner := self._pictures.setdefault(picture, i)) != i:
-            self._claims.check_pair(owner, i)
-            return unique, Fault("duplicate", f"the same picture as {self._sheet.at(owner)}")
-        if first is not None and (not picture or fields.frame_of(self._sheet, i)):
-            return unique, Fault("duplicate", f"the same frame as {self._sheet.at(first)}")
-        return unique, None
 
 
 def _refusal(path: str, subject: str, written: str = "") -> Fault | None:

@@ -1,6 +1,6 @@
 """Rows of a text table as programs write it, split together: a table may have a million of them.
 
-Whatever a text has that could be meant otherwise is left to `aacsfnet.datasets.delimited`, which
+Whatever a text has that could be meant otherwise is left to `aacsfnet.datasets.row_by_row`, which
 looks at one row after another.
 """
 

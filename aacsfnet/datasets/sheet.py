@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aacsfnet.datasets.delimited import MOST_ROWS, check_names, read_rows, too_many_rows
+from aacsfnet.datasets.delimited import read_rows
 from aacsfnet.datasets.numerals import DoubtfulNumberError, Numerals, numerals_of
+from aacsfnet.datasets.tabular import MOST_ROWS, check_names, too_many_rows
 from aacsfnet.errors import DataError
 
 #: What a Parquet table may unpack to: half a kilobyte for each of the most rows.

@@ -17,7 +17,7 @@ from aacsfnet.files import replacing
 from aacsfnet.layout import Layout, ReportFiles
 from aacsfnet.made import of_report
 from aacsfnet.pages import STYLE, environment
-from aacsfnet.report import picture_sections, result_sections
+from aacsfnet.report import picture_sections, result_sections, training_sections
 from aacsfnet.report.drawing import saving
 from aacsfnet.report.explain_section import explain_section
 from aacsfnet.report.gate_section import gate_section
@@ -84,8 +84,8 @@ def _page(config: Config, results: Path, files: ReportFiles) -> tuple[str, list[
         prompts=by_view("prompts", picture_sections.prompts_section, names, count),
         generated=by_view("quality", picture_sections.generated_section, names, count),
         gate=by_view("quality", gate_section, names, label),
-        merged=by_view("merge", result_sections.merged_section),
-        training=result_sections.training_section(found, config.training_seeds),
+        merged=by_view("merge", training_sections.merged_section),
+        training=training_sections.training_section(found, config.training_seeds),
         results=figures,
         reliability=reliability_section(found, label),
         review=review,

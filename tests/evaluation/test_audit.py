@@ -12,7 +12,8 @@ import pytest
 
 from aacsfnet import tables
 from aacsfnet.errors import DataError
-from aacsfnet.evaluation.audit import audit, texts_of
+from aacsfnet.evaluation.audit import audit
+from aacsfnet.evaluation.audit.picture_texts import texts_of
 
 
 def lines(made) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from aacsfnet.datasets.delimited import MOST_ROWS, check_names, too_many_rows
 from aacsfnet.datasets.sheet import Sheet
+from aacsfnet.datasets.tabular import MOST_ROWS, check_names, too_many_rows
 from aacsfnet.errors import DataError
 
 #: What a file may unpack to.

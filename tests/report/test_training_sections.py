@@ -1,6 +1,6 @@
 import pytest
 
-from aacsfnet.report.result_sections import _pretraining, _start
+from aacsfnet.report.training_sections import _pretraining, _start
 
 
 @pytest.mark.parametrize(
@@ -10,13 +10,14 @@ from aacsfnet.report.result_sections import _pretraining, _start
         ([None], "random weights"),
         (["bundled"], "The backbone was initialised with weights that the package carries"),
         (["bundled_network"], "Every part of the network but the head"),
-        (["package"], "with weights from ImageNet"),
+        (["package"], "out of the package of-weights (MIT); all else with random weights"),
         (["bundled", "bundled_network"], "Experiments start from different weights"),
         (["weights.safetensors"], "in a file that the settings name"),
     ],
 )
 def test_the_report_says_what_the_start_knows(starts, says):
-    told = _start([{"training": {"pretrained": each}} for each in starts])
+    origin = {"package": "of-weights", "licence": "MIT"}
+    told = _start([{"training": {"pretrained": each}, "weights_from": origin} for each in starts])
     assert says in told
     assert bool(told) == bool(starts)
 
