@@ -68,13 +68,14 @@ def merge(
     shards = frames["shard"].unique(maintain_order=True).to_list()
     words = dict(frames.group_by("subject").agg(pl.col("split").fill_null("").unique()).iter_rows())
     pool = pool_of(words)
-    real_rows = tables.labelled(_real_rows(crop, landmarks, shards), frames)
-    parts = [real_rows.select(_ORDER), _generated_rows(quality, shards)]
+    real = tables.labelled(_real_rows(crop, landmarks, shards), frames).select(_ORDER)
+    parts = [real, _generated_rows(quality, shards)]
     # In order of subjects, however they share shards.
     rows = pl.concat([part.sort("subject", maintain_order=True) for part in parts])
+    del real, parts  # as much memory again
     rows = place(rows).with_columns(pl.col("subject").is_in(list(pool)).alias("pool"))
     merged = Merged(output)
-    used = rows.filter(pl.col("row").is_not_null())
+    used = rows.select(_OF_USED).filter(pl.col("row").is_not_null())
     check_origin(rows, used)
     check_labels(rows)
     digests = _write_images(
@@ -193,6 +194,8 @@ def _generated_rows(quality: Path, shards: list[str]) -> pl.DataFrame:
     return pl.concat(parts).select(_ORDER)
 
 
+_OF_USED = ["row", "image_id", "frame_id", "source_frame_id", "subject", "label"]
+_OF_USED += ["status", "synthetic", "shard"]
 _OF_REAL = ("yaw", "pitch", "frame_pixels", *tables.VISIBLE)
 _ADDED = ("synthetic", "shard", *_OF_REAL)
 _OF_GENERATED = ("source_frame_id", "kind", "units", "source_units", "warp")
