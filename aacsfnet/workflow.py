@@ -24,6 +24,9 @@ from aacsfnet.labels import Label
 from aacsfnet.layout import Layout, Trained
 from aacsfnet.made import hash_of
 
+#: Shards that share a job of a cluster, at most: it asks for the cores and the memory of all.
+_TOGETHER = 4
+
 
 class Workflow:
     """The plan of one run.
@@ -37,13 +40,16 @@ class Workflow:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.config = validate(dict(settings))
+        self.layout = Layout(self.config)
         dataset = open_dataset(self.config)
+        left = _left(self.layout)
+        if left.get("settings") == _settings_hash(self.config):
+            dataset.compared = left.get("compared", "")
         subjects = dataset.subjects()
         self.frames = sum(subjects.values())  # planned ones
         cut = self.config.index
         self.shards = list(shards_of(subjects, cut.shard_frames, cut.packed_frames))
         self.sources = [str(path) for path in dataset.sources()]
-        self.layout = Layout(self.config)
         self.experiments = self.layout.experiments
         self._check_levels(dataset.label)
         evaluated = self.config.evaluate
@@ -66,10 +72,7 @@ class Workflow:
         """
         config = validate(dict(settings))
         layout = Layout(config)
-        try:
-            left = json.loads(layout.plan.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            left = {}
+        left = _left(layout)
         if left.get("settings") != _settings_hash(config):
             return cls(settings)
         plan = cls.__new__(cls)
@@ -84,6 +87,16 @@ class Workflow:
         return Freshness(
             self.config, self.layout, self._dataset, self._subjects, self.shards, self.forced
         )
+
+    @property
+    def fullness(self) -> float:
+        """How many frames a shard has on the average, as a share of a full one's."""
+        return self.frames / max(len(self.shards) * self.config.index.shard_frames, 1)
+
+    @property
+    def together(self) -> int:
+        """How many shards share a job of a cluster: as many as have the frames of a full one."""
+        return max(1, min(int(1 / self.fullness), _TOGETHER)) if self.frames else 1
 
     def why(self, stage: str, wildcards: Mapping[str, str]) -> str:
         """Return why a job of a stage runs, "" where its results stand.
@@ -187,6 +200,7 @@ class Workflow:
             "shards": self.shards,
             "sources": self.sources,
             "folds": self._folds,
+            "compared": self._dataset.compared,
         }
         with replacing(self.layout.plan) as temporary:
             temporary.write_text(json.dumps(left), encoding="utf-8")
@@ -195,6 +209,15 @@ class Workflow:
     def environment(self) -> dict[str, str]:
         """Return the environment that ties jobs to the run that holds the results folder."""
         return self.layout.run.environment()
+
+
+def _left(layout: Layout) -> dict[str, Any]:
+    """Return what the last run left of its plan; nothing where that cannot be read."""
+    try:
+        left = json.loads(layout.plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return left if isinstance(left, dict) else {}
 
 
 def _settings_hash(config: Config) -> str:

@@ -25,6 +25,8 @@ def plan(monkeypatch):
     label = ["pspi", 0.0, 16.0, ""]
 
     class Names:
+        compared = ""
+
         @property
         def label(self):
             return Label(*label)
@@ -54,6 +56,16 @@ def plan(monkeypatch):
         return Workflow(few | settings)
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("frames", "together"), [(2, 1), (5, 1), (6, 1), (7, 2), (10, 3), (100, 4)]
+)
+def test_small_shards_share_a_job_until_they_have_the_frames_of_one(plan, frames, together):
+    """10 frames of three people: with shards of 5 and more, each has one."""
+    run = plan(index={"shard_frames": frames, "packed_frames": 0})
+    assert run.fullness == pytest.approx(10 / len(run.shards) / frames)
+    assert run.together == together
 
 
 def test_shards_and_folds_follow_from_names(plan):

@@ -10,7 +10,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,9 +80,8 @@ def merge(
     digests = _write_images(
         merged.images, used, crop, generate, config.merge.image_size, config.merge.kept
     )
-    digest_of = dict(zip(used["row"], digests, strict=True))
     rows = rows.with_columns(
-        pl.Series("digest", [digest_of.get(row) for row in rows["row"]], dtype=pl.String),
+        pl.lit(pl.Series(digests, dtype=pl.String)).gather(pl.col("row")).alias("digest"),
         pl.lit(config.merge.kept, pl.Float32).alias("kept"),
     )
     by_stage = {"crop": crop, "landmarks": landmarks, "generate": generate, "quality": quality}
@@ -215,28 +216,53 @@ def _write_images(
         allocate(temporary, temporary.stat().st_size)
         with temporary.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
 
-            def put(row: int, value: dict[str, object]) -> None:
-                picture = resized(tables.decode_png(value), size, kept).tobytes()
-                os.pwrite(file.fileno(), picture, start + row * length)
-                digests[row] = hashlib.blake2b(picture, digest_size=16).hexdigest()
+            def put(shard: tuple[Path, str, pl.DataFrame]) -> None:
+                decoder = tables.Decoder()
+                for rows, values in _pictures(*shard):
+                    small = np.empty((len(rows), size, size, 3), np.uint8)
+                    for at, picture in enumerate(decoder.decode(values)):
+                        small[at] = resized(picture, size, kept)
+                        digests[rows[at]] = hashlib.blake2b(small[at], digest_size=16).hexdigest()
+                    for run in _runs(rows):
+                        os.pwrite(file.fileno(), small[run].data, start + rows[run.start] * length)
 
-            # Decoding and hashing let go of Python's lock; one shard is in memory at a time.
-            for rows, values in _pictures(used, crop, generate):
-                for _ in threads.map(put, rows, values):
-                    pass
+            # Reading, decoding and hashing let go of Python's lock.
+            for _ in threads.map(put, _shards(used, crop, generate)):
+                pass
     return digests
 
 
-def _pictures(
+def _runs(rows: list[int]) -> Iterator[slice]:
+    """Yield the slices of `rows` that count up one by one.
+
+    >>> list(_runs([3, 4, 5, 9]))
+    [slice(0, 3, None), slice(3, 4, None)]
+    """
+    breaks = [at for at in range(1, len(rows)) if rows[at] != rows[at - 1] + 1]
+    yield from (slice(*each) for each in pairwise([0, *breaks, len(rows)]))
+
+
+def _shards(
     used: pl.DataFrame, crop: Path, generate: Path
-) -> Iterator[tuple[list[int], list[dict[str, object]]]]:
-    """Yield the places of a shard's pictures in the array, and their bytes, shard by shard."""
+) -> Iterator[tuple[Path, str, pl.DataFrame]]:
+    """Yield each table of pictures, its column of ids, and the rows of those that are used."""
     for (synthetic, shard), rows in used.group_by("synthetic", "shard", maintain_order=True):
         folder, key = (generate, "image_id") if synthetic else (crop, "frame_id")
-        path = folder / f"{shard}.parquet"
-        found = tables.read(path, [key, "image"])
-        position = {name: i for i, name in enumerate(found[key])}
-        missing = [name for name in rows[key] if name not in position]
-        if missing:
-            raise DataError(f"{path}: holds no picture {missing[0]}; run the stage again")
-        yield rows["row"].to_list(), [found["image"][position[name]] for name in rows[key]]
+        yield folder / f"{shard}.parquet", key, rows.select(key, "row")
+
+
+def _pictures(
+    path: Path, key: str, used: pl.DataFrame
+) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+    """Yield the places in the array of some of a table's pictures, and their files."""
+    missing: dict[str, int] = dict(used.iter_rows())
+    for names, values in tables.read_pictures(path, key):
+        here = {
+            missing.pop(name): value
+            for name, value in zip(names, values, strict=True)
+            if name in missing and value is not None
+        }
+        if here:
+            yield list(here), list(here.values())
+    if missing:
+        raise DataError(f"{path}: holds no picture {next(iter(missing))}; run the stage again")

@@ -73,6 +73,9 @@ class Dataset(ABC):
     _remarks: Mapping[str, int] = {}
     #: False where counting needs files to be opened (videos): `subjects` then plans, roughly.
     exact_scan: bool = True
+    #: Stands for the files that were found to be no copies of another person's, by their names,
+    #: sizes and times. `subjects` sets it, and opens none of them again where it finds it set.
+    compared: str = ""
 
     def remarks(self) -> dict[str, int]:
         """Return oddities that belong to no single frame, in words, with how often each was met.

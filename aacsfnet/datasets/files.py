@@ -83,7 +83,7 @@ class DataFolder:
         """Yield bytes from the middle of files; None where one cannot be read.
 
         Args:
-            files: name and size of each, as `sizes` has told: these are plain files.
+            files: name and size of each, as `changes` has told: these are plain files.
             most: bytes to read of one.
         """
         folder, place = None, ""
@@ -178,12 +178,17 @@ class DataFolder:
             if told is not None
         }
 
-    def sizes(self, names: Iterable[str]) -> list[int]:
-        """Return the bytes of each file, 0 where there is none that is plain; none is opened."""
-        return [
-            told.st_size if told is not None and stat.S_ISREG(told.st_mode) else 0
-            for _, told in self._told(names)
-        ]
+    def changes(self, names: Iterable[str]) -> Iterator[tuple[int, int]]:
+        """Yield the bytes of each file and when it was changed in any way, ns; none is opened.
+
+        The time is the system's own (`ctime`), which nobody sets back. Of 0 bytes is what is no
+        plain file.
+        """
+        for _, told in self._told(names):
+            if told is None or not stat.S_ISREG(told.st_mode):
+                yield 0, 0
+            else:
+                yield told.st_size, told.st_ctime_ns
 
     def _told(self, names: Iterable[str]) -> Iterator[tuple[str, os.stat_result | None]]:
         """Yield names, each with what the system tells of the file, None where there is none."""

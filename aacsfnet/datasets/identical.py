@@ -1,7 +1,10 @@
 """Files of the same bytes under two people's names: one of the two names is wrong."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from aacsfnet.datasets.files import DataFolder
@@ -12,12 +15,27 @@ _PIECES = (64, 4096)
 _TEXTS = {"path": pl.String, "person": pl.String}
 
 
+class Copies(NamedTuple):
+    """Files that hold the same bytes and belong to different people.
+
+    Attributes:
+        groups: how many there are.
+        first: the paths of one.
+        compared: a digest of what was told of the files that were compared, their bytes aside.
+    """
+
+    groups: int
+    first: list[str]
+    compared: str
+
+
 def same_bytes(
     folder: DataFolder,
     paths: Sequence[str],
     people: Sequence[str],
     is_usable: Callable[[str], bool],
-) -> tuple[int, list[str]]:
+    compared: str = "",
+) -> Copies:
     """Return files that hold the same bytes and belong to different people.
 
     Sizes are compared first, then pieces of the middle of the files, then all of them; few are
@@ -28,16 +46,18 @@ def same_bytes(
         paths: of files; "" for none. Of a path that stands several times, the first counts.
         people: the person of each, "" for nobody.
         is_usable: whether a path leads to frames at all; black and damaged files may be alike.
-
-    Returns:
-        How many such groups there are, and the paths of the first.
+        compared: what was told of files that were compared before: the same are not opened again.
     """
     table = pl.DataFrame({"path": paths, "person": people}, schema_overrides=_TEXTS)
     table = table.filter(pl.col("path") != "", pl.col("person") != "")
     table = table.unique("path", keep="first", maintain_order=True)
-    table = table.with_columns(pl.Series("size", folder.sizes(table["path"]), pl.Int64))
-    table = table.filter(pl.col("size") > 0)
-    table = _of_several(table, ["size"])
+    numbers = (each for found in folder.changes(table["path"]) for each in found)
+    sizes, times = np.fromiter(numbers, np.int64, 2 * len(table)).reshape(-1, 2).T
+    table = table.with_columns(pl.Series("size", sizes), pl.Series("changed", times))
+    table = _of_several(table.filter(pl.col("size") > 0), ["size"])
+    now = _told(table)
+    if now == compared:
+        return Copies(0, [], now)
     for most in _PIECES:
         pieces = _pieces(folder, table.select("path", "size").iter_rows(), most)
         table = table.with_columns(pl.Series("piece", pieces, pl.Int64))
@@ -47,7 +67,17 @@ def same_bytes(
     table = _of_several(table.filter(pl.col("digest") != ""), ["digest"])
     groups = table.group_by("digest", maintain_order=True).agg("path")["path"].to_list()
     groups = [group for group in groups if is_usable(group[0])]
-    return len(groups), (groups[0] if groups else [])
+    return Copies(len(groups), groups[0] if groups else [], now)
+
+
+def _told(table: pl.DataFrame) -> str:
+    """Return a digest of whose files there are, how large they are and when they were changed."""
+    found = hashlib.blake2b(digest_size=16)
+    for column in table.get_columns():
+        texts = column.dtype == pl.String
+        found.update("\0".join(column).encode() if texts else column.to_numpy().tobytes())
+        found.update(f"{column.name} {len(column)}".encode())
+    return found.hexdigest()
 
 
 def _of_several(table: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -60,7 +60,7 @@ class Manifest(Dataset):
 
         Raises:
             DataError: the table can be read two ways, or two people have files of the same bytes
-                (the only files that are opened).
+                (the only files that are opened, see `compared`).
         """
         self.exact_scan = self._scan.exact
         return dict(self._scan.subjects)
@@ -211,8 +211,11 @@ class Manifest(Dataset):
         if len({subject for subject in claims.subjects if subject}) < 2:
             return
         paths = [path.replace("\\", "/") for path in claims.sheet.columns["path"]]
-        count, same = same_bytes(self.folder, paths, claims.subjects, self._is_usable)
+        count, same, told = same_bytes(
+            self.folder, paths, claims.subjects, self._is_usable, self.compared
+        )
         if not count:
+            self.compared = told
             return
         rows = [paths.index(path) for path in same]
         other = next(row for row in rows if claims.subjects[row] != claims.subjects[rows[0]])

@@ -23,9 +23,9 @@ def resized(picture: np.ndarray, size: int, kept: float = 1.0) -> np.ndarray:
     """
     side = picture.shape[0]
     off = round(side * (1.0 - kept) / 2.0)
-    middle = np.ascontiguousarray(picture[off : side - off, off : side - off])
+    middle = picture[off : side - off, off : side - off]
     if middle.shape[0] == size:
-        return middle
+        return np.ascontiguousarray(middle)
     method = cv2.INTER_AREA if middle.shape[0] > size else cv2.INTER_LINEAR
     return cv2.resize(middle, (size, size), interpolation=method)
 

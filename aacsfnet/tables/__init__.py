@@ -6,8 +6,24 @@ Pictures are encoded bytes in the form `{"bytes", "path"}` that the `datasets` l
 `Image`; DuckDB, Polars and pandas read the files as they are.
 """
 
-from aacsfnet.tables.parquet import carry, frame, labelled, notes, read, write, write_rows
-from aacsfnet.tables.pictures import decode_png, encode_png, export_pictures, png_name, png_size
+from aacsfnet.tables.parquet import (
+    carry,
+    frame,
+    labelled,
+    notes,
+    read,
+    read_pictures,
+    write,
+    write_rows,
+)
+from aacsfnet.tables.pictures import (
+    Decoder,
+    decode_png,
+    encode_png,
+    export_pictures,
+    png_name,
+    png_size,
+)
 from aacsfnet.tables.schemas import (
     FUSED,
     KINDS,
@@ -37,6 +53,7 @@ __all__ = [
     "SCHEMAS",
     "STATUSES",
     "VISIBLE",
+    "Decoder",
     "Fault",
     "carry",
     "decode_png",
@@ -48,6 +65,7 @@ __all__ = [
     "png_name",
     "png_size",
     "read",
+    "read_pictures",
     "write",
     "write_rows",
 ]

@@ -1,6 +1,7 @@
 """Tables as Parquet files: written atomically with the schema of their stage, read and noted."""
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,8 @@ _PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _SLICE = 128
 #: Rows that are read or passed over together: a shard's rows of a large index are few of these.
 _ROW_GROUP = 16_384
+#: Bytes of pictures that are read together, and at most so many pictures.
+_TOGETHER, _AT_MOST = 2**21, 16
 
 
 def frame(stage: str, rows: list[dict[str, object]]) -> pl.DataFrame:
@@ -176,9 +179,9 @@ def read(
             found = pl.scan_parquet(path).filter(where)
             stored = (found if columns is None else found.select(columns)).collect()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such table; run the stage that writes it first") from None
+        raise _no_table(path) from None
     except pl.exceptions.ComputeError as error:
-        raise DataError(f"{path}: not a Parquet table ({error}); delete it and run again") from None
+        raise _not_a_table(path, error) from None
     arrays = {
         name: kind
         for schema in SCHEMAS.values()
@@ -186,6 +189,50 @@ def read(
         if isinstance(kind, pl.Array) and isinstance(stored.schema.get(name), pl.List)
     }
     return stored.cast(arrays)  # type: ignore[arg-type]
+
+
+def _no_table(path: str | Path) -> DataError:
+    return DataError(f"{path}: no such table; run the stage that writes it first")
+
+
+def _not_a_table(path: str | Path, error: Exception) -> DataError:
+    return DataError(f"{path}: not a Parquet table ({error}); delete it and run again")
+
+
+def read_pictures(path: Path, key: str) -> Iterator[tuple[list[str], list[dict[str, Any] | None]]]:
+    """Yield the ids and pictures of a table a few at a time, so that memory holds few of them.
+
+    Args:
+        path: of the file.
+        key: the column of ids.
+
+    Raises:
+        DataError: there is no such file, or it is no Parquet file with such columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            held = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+            largest = max(
+                (each.total_byte_size // max(each.num_rows, 1) for each in held), default=0
+            )
+            rows = min(max(_TOGETHER // max(largest, 1), 1), _AT_MOST)
+            for batch in file.iter_batches(rows, columns=[key, "image"], use_threads=False):
+                encoded, names = batch.column("image").flatten()
+                # What lies in Arrow's memory is not copied.
+                files = [each.as_buffer() if each.is_valid else None for each in encoded]
+                yield (
+                    batch.column(key).to_pylist(),
+                    [
+                        None
+                        if file is None
+                        else {"bytes": memoryview(file).cast("B"), "path": name.as_py()}
+                        for file, name in zip(files, names, strict=True)
+                    ],
+                )
+    except FileNotFoundError:
+        raise _no_table(path) from None
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise _not_a_table(path, error) from None
 
 
 def labelled(rows: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:

@@ -180,7 +180,7 @@ def test_the_jobs_of_a_lost_node_start_again_when_it_is_back(cluster, local, tmp
 
 def test_a_job_out_of_memory_says_so_and_gets_more(without_accounts, local, tmp_path):
     run = Run(tmp_path, without_accounts)
-    run.start("landmarks", "--set-resources", "index:mem_mb=200 if attempt == 1 else 2000")
+    run.start("landmarks", "--set-resources", "index:mem_mb=100 if attempt == 1 else 2000")
     assert run.end() == 0, run.output[-4000:]
     # Slurm says so of the job, or of the step in it, whose log is shown, by either way to watch it.
     words = ("'OUT_OF_MEMORY'", "Out Of Memory", "exceeded memory limit")

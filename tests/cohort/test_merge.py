@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import polars as pl
 import pytest
@@ -234,3 +235,32 @@ def test_a_fold_that_tests_nobody_is_named(stages, capsys):
     run(stages, validate({"merge": SETTINGS | {"folds": "loso"}}))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "tests nobody" in line]
     assert line.endswith("no usable picture of b")
+
+
+def test_pictures_of_an_earlier_form_give_the_same_to_the_byte(stages):
+    run(stages)
+    images = (stages / "merge" / "images.npy").read_bytes()
+    path = stages / "crop" / "b.00.parquet"
+    rows = tables.read(path).to_dicts()
+    for row in filter(lambda row: row["image"], rows):
+        pixels = tables.decode_png(row["image"])[..., ::-1]
+        row["image"]["bytes"] = cv2.imencode(".png", pixels)[1].tobytes()
+    tables.write(path, tables.frame("crop", rows), "crop")
+    run(stages)
+    assert (stages / "merge" / "images.npy").read_bytes() == images
+
+
+def test_a_real_picture_that_is_lost_is_named(stages):
+    path = stages / "crop" / "b.00.parquet"
+    rows = tables.read(path).to_dicts()
+    rows[0]["image"] = None
+    tables.write(path, tables.frame("crop", rows), "crop")
+    with pytest.raises(DataError, match=r"b\.00\.parquet: holds no picture b/s/0"):
+        run(stages)
+
+
+def test_a_generated_picture_that_is_lost_is_named(stages):
+    path = stages / "generate" / "b.00.parquet"
+    tables.write(path, tables.read(path)[1:], "generate")
+    with pytest.raises(DataError, match=r"b\.00\.parquet: holds no picture b/s/1#0"):
+        run(stages)

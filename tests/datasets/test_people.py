@@ -1,5 +1,6 @@
 """Who is who in a user's table: names in several forms, words for nobody, copies of one file."""
 
+import os
 import shutil
 
 import cv2
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 from aacsfnet.datasets import identical, open_dataset
+from aacsfnet.datasets.files import DataFolder
 from aacsfnet.doctor import diagnose
 from aacsfnet.errors import DataError
 from aacsfnet.workflow import Workflow
@@ -114,6 +116,46 @@ def test_one_persons_copies_are_no_fault(make_manifest, tmp_path):
     shutil.copy(tmp_path / "a.png", tmp_path / "d.png")
     rows = open_dataset(config).index()
     assert (rows["status"] == "ok").all()
+
+
+def test_files_that_were_compared_are_not_opened_again_until_one_changes(
+    make_manifest, tmp_path, monkeypatch
+):
+    config = make_manifest("path,subject,label\na.png,p,0\nd.png,q,1\nb.png,r,2\n", PICTURES)
+    (tmp_path / "d.png").write_bytes((tmp_path / "a.png").read_bytes()[:-1] + b"x")
+    settings = config.model_dump(mode="json") | {"results": str(tmp_path / "results")}
+    settings["merge"] |= {"folds": 3, "validation_subjects": 1}
+    opened, middles = [], DataFolder.middles
+    monkeypatch.setattr(
+        DataFolder,
+        "middles",
+        lambda folder, files, most: middles(folder, [*map(told(opened), files)], most),
+    )
+
+    def looked_at(settings=settings):
+        opened.clear()
+        with Workflow(settings).hold():
+            return {name for name, _ in opened}
+
+    assert looked_at() >= {"a.png", "d.png"}
+    assert looked_at() == set()
+    assert looked_at(settings | {"seed": 7}) >= {"a.png", "d.png"}  # may bear on what is usable
+    assert looked_at(settings | {"seed": 7}) == set()
+    times = (tmp_path / "d.png").stat()
+    shutil.copy(tmp_path / "a.png", tmp_path / "d.png")
+    os.utime(tmp_path / "d.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(DataError, match="hold the same bytes"):
+        looked_at(settings | {"seed": 7})
+
+
+def told(to):
+    """A function that returns what it is given, and adds it to a list."""
+
+    def passed(each):
+        to.append(each)
+        return each
+
+    return passed
 
 
 def test_only_files_of_one_size_are_opened(make_manifest, tmp_path, monkeypatch):

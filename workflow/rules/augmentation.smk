@@ -59,7 +59,7 @@ rule generate_shard:
         "../../envs/diffusion.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(720),
+        runtime=growing(60 + 660 * PLAN.fullness),
         gpu=1,
     params:
         config=settings("generate"),

@@ -113,11 +113,18 @@ def asked(function):
 
 @cache
 def decide():
-    """Let the results themselves say what they were made from (aacsfnet.freshness).
+    """Settle what Snakemake asks of its own settings, which are not there when rules are read.
 
-    Snakemake's records stay behind when results are moved, so they do not decide.
+    - The results themselves say what they were made from (aacsfnet.freshness): Snakemake's records
+      stay behind when results are moved, so they do not decide.
+    - Where rules are grouped, small shards share a job.
     """
     workflow.dag_settings.rerun_triggers = frozenset([RerunTrigger.MTIME])
+    groups = {"faces": PLAN.together}
+    if workflow.global_resources.get("gpu").value:  # else a job asks for one a shard
+        groups["pictures"] = PLAN.together
+    groups |= workflow.group_settings.group_components
+    workflow.group_settings.group_components = groups
     given = frozenset(workflow.dag_settings.forcerun)
     # A rule's name begins with its stage.
     PLAN.forced = given | {name.partition("_")[0] for name in given}
@@ -176,9 +183,14 @@ def first(stage):
 
 
 def ask_slurm():
-    """Refuse a run that Slurm would refuse, or that would wait for it without end."""
-    from aacsfnet.doctor.cluster import check
+    """Refuse a run that Slurm would refuse, or that would wait for it without end.
 
+    Short jobs then take less time than with the executor as it is.
+    """
+    from aacsfnet.doctor.cluster import check
+    from aacsfnet.doctor.cluster.executor import hasten
+
+    hasten(workflow.executor_plugin.executor)
     kinds = {}  # one job of each rule, or of each group of rules
     for job in workflow.dag.needrun_jobs():
         if not job.is_local:
