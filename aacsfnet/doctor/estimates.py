@@ -203,12 +203,3 @@ def hours_minutes(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} days {minutes % 1440 // 60} h"
-
-
-def gigabytes(size: float) -> str:
-    """Return a size in words.
-
-    >>> gigabytes(2.5e9), gigabytes(3e6)
-    ('2.5 GB', '3 MB')
-    """
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(1, round(size / 1e6))} MB"

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 
-from aacsfnet.doctor.estimates import gigabytes
 from aacsfnet.doctor.findings import Finding
+from aacsfnet.space import in_bytes
 
 _LEAST_MEMORY = 8e9
 
@@ -14,7 +14,7 @@ def look_at_machine() -> Iterator[Finding]:
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    message = f"{cores_here()} CPU cores, {gigabytes(memory)} of memory"
+    message = f"{cores_here()} CPU cores, {in_bytes(memory)} of memory"
     scarce = memory < _LEAST_MEMORY
     advice = "run fewer jobs at once (--cores 1)" if scarce else ""
     yield Finding("warning" if scarce else "ok", "machine", message, advice)
@@ -26,7 +26,7 @@ def look_at_machine() -> Iterator[Finding]:
         for number in range(torch.cuda.device_count()):
             free, whole = torch.cuda.mem_get_info(number)
             name = torch.cuda.get_device_name(number)
-            message = f"{name}, {gigabytes(free)} of {gigabytes(whole)} free"
+            message = f"{name}, {in_bytes(free)} of {in_bytes(whole)} free"
             busy = free < 0.5 * whole
             advice = "others use it: wait, or set CUDA_VISIBLE_DEVICES to another" if busy else ""
             yield Finding("warning" if busy else "ok", f"GPU {number}", message, advice)

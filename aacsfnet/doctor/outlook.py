@@ -16,6 +16,7 @@ from aacsfnet.doctor.machine import cores_here
 from aacsfnet.doctor.rehearsal import Rehearsal, rehearse, training_seconds
 from aacsfnet.errors import AacsfnetError
 from aacsfnet.faces.mesh import LOOKS
+from aacsfnet.space import in_bytes
 
 
 def look_ahead(config: Config, rows: pl.DataFrame, label: Label, shards: int) -> Iterator[Finding]:
@@ -73,8 +74,8 @@ def _disk(config: Config, plan: estimates.Plan, rehearsal: Rehearsal) -> Finding
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    message = f"about {estimates.gigabytes(needed)} needed in {config.results}, "
-    message += f"{estimates.gigabytes(free)} free"
+    message = f"about {in_bytes(round(needed))} needed in {config.results}, "
+    message += f"{in_bytes(free)} free"
     if needed > free:
         return Finding("error", "disk", message, "name another folder in results, or make room")
     tight = needed > 0.5 * free

@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aacsfnet.inference.predictor import Predictor, ScoredFace
+    from aacsfnet.inference.judged import ScoredFace
+    from aacsfnet.inference.predictor import Predictor
+
+_HOMES = {"Predictor": "predictor", "ScoredFace": "judged"}
 
 __all__ = ["Predictor", "ScoredFace"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("aacsfnet.inference.predictor"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"aacsfnet.inference.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'aacsfnet.inference' has no attribute {name!r}")

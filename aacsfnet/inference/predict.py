@@ -21,9 +21,10 @@ from aacsfnet.faces.film import FilmExtractor, SeenFrame
 from aacsfnet.faces.find import FoundFace
 from aacsfnet.inference.context import Seen, in_context
 from aacsfnet.inference.exclude import Excluded, read_stretches
+from aacsfnet.inference.judged import Judged
 from aacsfnet.inference.member import InContext
 from aacsfnet.inference.paths import files_of
-from aacsfnet.inference.predictor import Judged, Predictor
+from aacsfnet.inference.predictor import Predictor
 from aacsfnet.inference.progress import Progress, Unseen, telling
 from aacsfnet.inference.recordings import Recording, recordings
 from aacsfnet.inference.relative import with_relative

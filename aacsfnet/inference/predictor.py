@@ -1,16 +1,17 @@
 """Trained networks, loaded once, that score face crops, pictures and videos."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aacsfnet.errors import DataError, ModelFileError
-from aacsfnet.evaluation.abstention import Signs, doubt, reasons
+from aacsfnet.evaluation.abstention import Signs
 from aacsfnet.inference.folders import networks_of, reliability_of
+from aacsfnet.inference.judged import Judged, ScoredFace, judged, parts_of, unknown
 from aacsfnet.inference.member import InContext, Look, Member
 from aacsfnet.landmark_sets import REGION_POINTS
 from aacsfnet.models.pictures import resized
@@ -25,43 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AS_THEY_COME = ", of a film each frame, however far apart those of training were"
-
-
-class Judged(NamedTuple):
-    """Scores of faces, and how far they can be trusted.
-
-    Attributes:
-        prediction: `(N,)` float32, in units of the predictor's `label`.
-        low, high: `(N,)` float32, ends of the prediction interval; NaN where the model tells none.
-        doubt: `(N,)` float32, how unlike the training people's a face is: beyond 1 the score must
-            not be trusted; NaN where the model cannot tell.
-        why: for each face, in words; "" where it can be trusted, None where the model cannot tell.
-    """
-
-    prediction: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    doubt: np.ndarray
-    why: list[str | None]
-
-
-class ScoredFace(NamedTuple):
-    """A face of a picture and its score.
-
-    Attributes:
-        box_xyxy: the box round it in picture pixels: left, top, right, bottom.
-        prediction: the score, in units of the predictor's `label`.
-        face: its crop, landmarks, pose and measures.
-        low, high: ends of the prediction interval; NaN where the model tells none.
-        why: why not to trust the score; "" to trust it, None where the model cannot tell.
-    """
-
-    box_xyxy: tuple[float, float, float, float]
-    prediction: float
-    face: "FoundFace"
-    low: float = float("nan")
-    high: float = float("nan")
-    why: str | None = None
 
 
 class Predictor:
@@ -101,18 +65,21 @@ class Predictor:
         self.models = [member.model for member in members]
         self.members = members
         self.reliability = reliability_of(Path(folder), members)
-        if self.context is not None:
-            log.warning(
-                "%s sees pictures in context (%s): films and sequences of pictures give it%s; a"
-                " picture by itself is scored without, with no interval and no reason to abstain",
-                folder,
-                self.context[0],
-                "" if self._spaced() else _AS_THEY_COME,
-            )
+        self._folder, self._told_of_context = folder, False
 
-    def _spaced(self) -> bool:
-        """Whether what stands beside a frame lies as far from it in time as in training."""
-        return self.context is None or self.context[0] == "person" or self.spacing_s is not None
+    def _tell_of_context(self) -> None:
+        """Warn, before the first score, of what is scored without the context of training."""
+        if self.context is None or self._told_of_context:
+            return
+        self._told_of_context = True
+        spaced = self.context[0] == "person" or self.spacing_s is not None
+        log.warning(
+            "%s sees pictures in context (%s): films and sequences of pictures give it%s; a"
+            " picture by itself is scored without, with no interval and no reason to abstain",
+            self._folder,
+            self.context[0],
+            "" if spaced else _AS_THEY_COME,
+        )
 
     def predict(
         self, pictures: Sequence[np.ndarray], *, clip: bool = True, batch: int = 64
@@ -158,27 +125,13 @@ class Predictor:
         fitted = [self._fitted(each) for each in pictures]
         scores, distances = self._scores(fitted, batch, clip=True)
         if self.context is not None:  # what is known of their reliability is of scores in context
-            return _unknown(scores)
-        return self._judged(
+            return unknown(scores)
+        return judged(
+            self.reliability,
             scores,
             distances,
             lambda: self._signs(pictures, np.stack(fitted), poses, to_frame, visible),
         )
-
-    def _judged(
-        self, scores: np.ndarray, distances: np.ndarray, signs: Callable[[], Signs]
-    ) -> Judged:
-        """Return what is to be told of scores and distances `(N,)`; signs are asked if needed."""
-        if self.reliability is None:
-            return _unknown(scores)
-        low, high = self.reliability.intervals.bounds(scores.astype(np.float64))
-        found = _unknown(scores)._replace(low=low.astype(np.float32), high=high.astype(np.float32))
-        bounds = self.reliability.bounds
-        if not bounds.usual or not len(scores):
-            return found
-        doubts = bounds.doubts({**signs(), "distance": distances.astype(np.float64)})
-        most = doubt(doubts, len(scores)).astype(np.float32)
-        return found._replace(doubt=most, why=list(reasons(doubts, len(scores))))
 
     def _signs(
         self,
@@ -190,10 +143,10 @@ class Predictor:
     ) -> Signs:
         """Return the signs of face crops and of the networks' pictures made of them."""
         count = len(pictures)
-        unknown = np.full(count, np.nan)
-        return picture_signs(fitted, unknown) | face_signs(
+        nothing = np.full(count, np.nan)
+        return picture_signs(fitted, nothing) | face_signs(
             np.full((count, 2), np.nan) if poses is None else poses,
-            unknown if to_frame is None else np.array([frame_pixels(each) for each in to_frame]),
+            nothing if to_frame is None else np.array([frame_pixels(each) for each in to_frame]),
             np.full((count, len(REGION_POINTS)), np.nan) if visible is None else visible,
             side=np.array([each.shape[0] for each in pictures]),
             size=self.size,
@@ -202,13 +155,14 @@ class Predictor:
 
     def judge_faces(self, faces: "Sequence[FoundFace]") -> Judged:
         """Return what `judge` says of faces that `aacsfnet.faces` found."""
-        return self.judge(*_parts(faces))
+        return self.judge(*parts_of(faces))
 
     def look(self, faces: "Sequence[FoundFace]") -> list[Look]:
         """Return what `judge_in_context` must know of faces, each by itself."""
         if not faces:
             return []
-        pictures, *parts = _parts(faces)
+        self._tell_of_context()
+        pictures, *parts = parts_of(faces)
         fitted = np.stack([self._fitted(each) for each in pictures])
         features = zip(*(member.features(fitted) for member in self.members), strict=True)
         signs = self._signs(pictures, fitted, *parts)
@@ -224,7 +178,7 @@ class Predictor:
             looks: of a predictor whose `context` is not None.
         """
         if not looks:
-            return _unknown(np.empty(0, np.float32))
+            return unknown(np.empty(0, np.float32))
         found = [
             member.scores(member.in_context(at, looks)) for at, member in enumerate(self.members)
         ]
@@ -233,7 +187,7 @@ class Predictor:
         signs = {
             name: np.array([each.own.signs[name] for each in looks]) for name in looks[0].own.signs
         }
-        return self._judged(scores.mean(axis=0), distances.mean(axis=0), lambda: signs)
+        return judged(self.reliability, scores.mean(axis=0), distances.mean(axis=0), lambda: signs)
 
     def picture(
         self,
@@ -253,12 +207,12 @@ class Predictor:
             DataError: this is no such picture, or the file cannot be read as one.
         """
         faces = (extractor or self._extractor).find(picture, everyone=True)
-        judged = self.judge_faces(faces)
-        scores = judged.prediction if clip else self.predict([f.crop for f in faces], clip=False)
-        numbers = (each.tolist() for each in (scores, judged.low, judged.high))
+        told = self.judge_faces(faces)
+        scores = told.prediction if clip else self.predict([f.crop for f in faces], clip=False)
+        numbers = (each.tolist() for each in (scores, told.low, told.high))
         return [
             ScoredFace(tuple(face.box_xyxy.tolist()), score, face, low, high, why)
-            for face, score, low, high, why in zip(faces, *numbers, judged.why, strict=True)
+            for face, score, low, high, why in zip(faces, *numbers, told.why, strict=True)
         ]
 
     def video(self, path: str | Path, **options: Any) -> "Iterator[dict[str, Any]]":
@@ -279,6 +233,7 @@ class Predictor:
         self, fitted: Sequence[np.ndarray], batch: int, *, clip: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores and distances `(N,)` float32 of pictures of the networks' size."""
+        self._tell_of_context()
         low, high = (self.label.low, self.label.high) if clip else (-np.inf, np.inf)
         found = np.empty((2, len(self.members), len(fitted)), np.float32)
         for start in range(0, len(fitted), batch):
@@ -301,23 +256,3 @@ class Predictor:
         from aacsfnet.faces.find import FaceExtractor
 
         return FaceExtractor(self.crop, self.landmarks)
-
-
-def _unknown(scores: np.ndarray) -> Judged:
-    """Return scores `(N,)` of which nothing else is known."""
-    nothing = np.full(len(scores), np.nan, np.float32)
-    return Judged(scores, nothing, nothing, nothing, [None] * len(scores))
-
-
-def _parts(
-    faces: "Sequence[FoundFace]",
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
-    """Return crops, poses, matrices and visibility of faces, as `Predictor.judge` takes them."""
-    return (
-        [face.crop for face in faces],
-        np.array([face.pose[:2] for face in faces]).reshape(-1, 2),
-        np.array([face.to_frame for face in faces]).reshape(-1, 2, 3),
-        np.array(
-            [[face.visible[region] for region in REGION_POINTS] for face in faces], np.float64
-        ),
-    )

@@ -5,6 +5,7 @@ import torch
 import aacsfnet
 from aacsfnet.errors import SettingsError
 from aacsfnet.models.head import GaussianHead, OrdinalHead, RegressionHead
+from tests.models.small import SMALL
 
 MEAN, DEVIATION = torch.tensor(3.0), torch.tensor(2.0)
 
@@ -62,17 +63,7 @@ def test_the_ordinal_spread_is_that_of_the_levels():
 @pytest.mark.parametrize("head", ["regression", "gaussian", "ordinal"])
 def test_every_head_makes_scores_of_pictures_and_all_of_it_learns(head):
     torch.manual_seed(0)
-    model = aacsfnet.create_model(
-        backbone="test_resnet",
-        image_size=64,
-        feature_stride=16,
-        width=32,
-        depth=1,
-        heads=2,
-        head=head,
-        levels=4,
-        label_range=(0.0, 4.0),
-    )
+    model = aacsfnet.create_model(**SMALL, head=head, levels=4, label_range=(0.0, 4.0))
     pictures = torch.rand(3, 3, 64, 64)
     raw = model.raw(pictures)
     assert model(pictures).shape == (3,)
