@@ -4,7 +4,7 @@ from itertools import accumulate, islice, pairwise, takewhile
 from types import SimpleNamespace
 
 import pytest
-from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
 
 from aacsfnet.doctor.cluster.executor import hasten
 from aacsfnet.doctor.cluster.slurm import LONGEST_INTERVAL_S
@@ -16,7 +16,7 @@ def _waits():
 
     class Executor:
         _next_seconds_between_status_checks = 10
-        next_seconds_between_status_checks = RemoteExecutor.next_seconds_between_status_checks
+        next_seconds_between_status_checks = SlurmExecutor.next_seconds_between_status_checks
 
     hasten(Executor)
 
