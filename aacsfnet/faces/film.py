@@ -24,6 +24,7 @@ from aacsfnet.faces.locate import Located
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.neighbours import NEAR, Sighting, contradiction, sighting
 from aacsfnet.faces.networks import Networks
+from aacsfnet.faces.sampling import bounds
 from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
 from aacsfnet.tables import Fault
@@ -125,7 +126,7 @@ class _Cutter(Networks):
             frame.fault = located
         else:
             assert isinstance(picture, np.ndarray)
-            numbers = self._tracks.assign(at, [_box(each) for each in located])
+            numbers = self._tracks.assign(at, [bounds(each.mesh.points) for each in located])
             frame.waiting = dict(zip(numbers, located, strict=True))
             if not self._everyone:
                 frame.sighting = sighting(at, located[0])
@@ -184,8 +185,3 @@ class _Cutter(Networks):
         for cut in cuts:
             frame = self._frames[cut.key - self._frames[0].at]
             frame.cut[number] = cut, frame.waiting.pop(number)
-
-
-def _box(located: Located) -> np.ndarray:
-    points = located.mesh.points[:, :2]
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])

@@ -15,7 +15,7 @@ from aacsfnet.faces.landmarks import describe, mesh_on, unsure
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.networks import Networks
-from aacsfnet.faces.sampling import transform
+from aacsfnet.faces.sampling import bounds, transform
 from aacsfnet.faces.sequence import Cut, cut_still
 from aacsfnet.faces.visibility import covered, hidden_measures
 from aacsfnet.tables import Fault
@@ -61,8 +61,7 @@ class FoundFace:
     @property
     def box_xyxy(self) -> np.ndarray:
         """The box `(4,)` round the landmarks in picture pixels: left, top, right, bottom."""
-        points = self.landmarks_in_frame[:, :2]
-        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+        return bounds(self.landmarks_in_frame)
 
 
 class FaceExtractor(Networks):

@@ -14,7 +14,7 @@ import numpy as np
 from aacsfnet.faces.detection import Face, FaceFinder, distinct
 from aacsfnet.faces.geometry import eye_distance
 from aacsfnet.faces.networks import MESH_SIDE, FaceMesh, Networks
-from aacsfnet.faces.sampling import sample, square_matrix, transform
+from aacsfnet.faces.sampling import bounds, sample, square_matrix, transform
 from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
@@ -77,7 +77,7 @@ def square_of_points(points: np.ndarray) -> Square:
     angle = float(np.arctan2(across[1], across[0]))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     level = points[:, :2] @ turn  # in axes along and across the eyes
-    low, high = level.min(axis=0), level.max(axis=0)
+    low, high = bounds(level).reshape(2, 2)
     return Square(turn @ ((low + high) / 2), ROOM * float((high - low).max()), angle)
 
 

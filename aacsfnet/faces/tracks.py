@@ -70,8 +70,9 @@ def _only_match(shared: np.ndarray, face: int) -> int | None:
         return None
     place = int(shared[face].argmax())
     best = shared[face, place]
-    rivals = np.concatenate([np.delete(shared[face], place), np.delete(shared[:, place], face)])
-    if best < _SAME or rivals.max(initial=0.0) >= _RIVAL * best:
+    row, column = shared[face].tolist(), shared[:, place].tolist()
+    del row[place], column[face]
+    if best < _SAME or max(row + column, default=0.0) >= _RIVAL * best:
         return None
     return place
 
@@ -82,9 +83,10 @@ def overlap(one_xyxy: np.ndarray, other_xyxy: np.ndarray) -> float:
     >>> overlap(np.array([0, 0, 2, 2.0]), np.array([1, 0, 3, 2.0])).__round__(3)
     0.333
     """
-    low = np.maximum(one_xyxy[:2], other_xyxy[:2])
-    high = np.minimum(one_xyxy[2:], other_xyxy[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    areas = [float(np.prod(box[2:] - box[:2])) for box in (one_xyxy, other_xyxy)]
-    union = sum(areas) - shared
+    # Plain numbers: numpy's calls would take ten times as long.
+    (left, top, right, bottom), other = one_xyxy.tolist(), other_xyxy.tolist()
+    width = min(right, other[2]) - max(left, other[0])
+    height = min(bottom, other[3]) - max(top, other[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    union = (right - left) * (bottom - top) + (other[2] - other[0]) * (other[3] - other[1]) - shared
     return shared / union if union > 0 else 0.0

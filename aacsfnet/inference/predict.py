@@ -38,8 +38,6 @@ U = TypeVar("U")
 
 #: Faces that the network scores in one pass.
 _BATCH = 32
-#: Seconds after which a thread gives way to one that waits; a tenth of what a frame takes.
-_TURN_S = 5e-4
 #: Networks of fewer parameters score a batch by one thread sooner than its faces are found.
 _SMALL = 3_000_000
 
@@ -142,7 +140,7 @@ class Scorer:
     def rows(self, read: Iterable[Recording], told: Progress) -> Iterator[Row]:
         """Yield one row a face a frame, frames in order, faces by number."""
         extractor = FilmExtractor(self._crop, self._landmarks, everyone=self._everyone)
-        with extractor, _one_core_each(), _few_threads(self._predictor), _quick_turns():
+        with extractor, _one_core_each(), _few_threads(self._predictor):
             found = ((each.together, self._found(each, extractor, told)) for each in read)
             if self._neutral is None and self._predictor.context is None:
                 alone = chain.from_iterable(rows for _, rows in found)
@@ -251,21 +249,6 @@ def _few_threads(predictor: Predictor) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Let threads that wait for the interpreter have it soon.
-
-    By default one that comes back from native code, as from the face mesh at each frame, may wait
-    5 ms for another's Python, which is as long as a frame takes.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _rows_of(recording: Recording, extractor: FilmExtractor, told: Progress) -> Iterator[_Waiting]:
