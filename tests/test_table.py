@@ -13,7 +13,6 @@ from aacsfnet import tables
 from aacsfnet.augmentation.diffusion import provenance
 from aacsfnet.errors import DataError, WorkError
 from aacsfnet.files import replacing
-from aacsfnet.tables.png import Unpacker
 
 
 def crop_rows(count=2):
@@ -76,28 +75,15 @@ def test_pictures_are_read_a_few_at_a_time_and_decoded_together(tmp_path):
     parts = with_pictures(tmp_path / "a.parquet", files)
     assert max(len(names) for names, _ in parts) < 50
     assert [name for names, _ in parts for name in names] == [str(i) for i in range(100)]
-    unpacker, decoder = Unpacker(), tables.Decoder()
     for names, values in parts:
-        there = {int(name): value for name, value in zip(names, values, strict=True) if value}
-        for found in (
-            unpacker.pictures([value["bytes"] for value in there.values()]),
-            decoder.decode(list(there.values())),
-        ):
-            for number, picture in zip(there, found, strict=True):
-                np.testing.assert_array_equal(picture, a_picture(number))
+        for name, value in zip(names, values, strict=True):
+            if value:
+                np.testing.assert_array_equal(tables.decode_png(value), a_picture(int(name)))
 
 
-def test_files_of_others_and_of_several_sizes_are_decoded_too():
-    pictures = [a_picture(1), a_picture(2, 12), a_picture(3)]
-    files = [cv2.imencode(".png", picture[..., ::-1])[1].tobytes() for picture in pictures]
-    files.append(tables.encode_png(pictures[0], "x.png")["bytes"])
-    values = [{"bytes": file, "path": "x.png"} for file in files]
-    assert Unpacker().pictures(files[3:]) is not None
-    assert Unpacker().pictures(files[:1]) is None
-    for value, picture in zip(values, [*pictures, pictures[0]], strict=True):
-        for together in (values, [value]):
-            found = tables.Decoder().decode(together)[together.index(value)]
-            np.testing.assert_array_equal(found, picture)
+def test_files_of_others_are_decoded_too():
+    file = cv2.imencode(".png", a_picture(1)[..., ::-1])[1].tobytes()
+    np.testing.assert_array_equal(tables.decode_png({"bytes": file}), a_picture(1))
 
 
 @pytest.mark.parametrize("at", [20, 60, -30])  # the header's sizes, first and last pixels
@@ -105,7 +91,7 @@ def test_a_damaged_picture_is_refused(at):
     file = bytearray(tables.encode_png(a_picture(1), "x.png")["bytes"])
     file[at] ^= 1
     with pytest.raises(DataError, match=r"'x\.png' in a table cannot be decoded"):
-        tables.Decoder().decode([{"bytes": bytes(file), "path": "x.png"}])
+        tables.decode_png({"bytes": bytes(file), "path": "x.png"})
 
 
 @pytest.fixture

@@ -220,11 +220,10 @@ def _write_images(
         with temporary.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
 
             def put(shard: tuple[Path, str, pl.DataFrame]) -> None:
-                decoder = tables.Decoder()
                 for rows, values in _pictures(*shard):
                     small = np.empty((len(rows), size, size, 3), np.uint8)
-                    for at, picture in enumerate(decoder.decode(values)):
-                        small[at] = resized(picture, size, kept)
+                    for at, value in enumerate(values):
+                        small[at] = resized(tables.decode_png(value), size, kept)
                         digests[rows[at]] = hashlib.blake2b(small[at], digest_size=16).hexdigest()
                     for run in _runs(rows):
                         os.pwrite(file.fileno(), small[run].data, start + rows[run.start] * length)

@@ -17,7 +17,6 @@ from aacsfnet.tables.parquet import (
     write_rows,
 )
 from aacsfnet.tables.pictures import (
-    Decoder,
     decode_png,
     encode_png,
     export_pictures,
@@ -53,7 +52,6 @@ __all__ = [
     "SCHEMAS",
     "STATUSES",
     "VISIBLE",
-    "Decoder",
     "Fault",
     "carry",
     "decode_png",

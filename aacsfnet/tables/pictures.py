@@ -9,7 +9,7 @@ import numpy as np
 from aacsfnet.errors import DataError, WorkError
 from aacsfnet.files import replacing, safe_name
 from aacsfnet.tables.parquet import read
-from aacsfnet.tables.png import Unpacker, packed
+from aacsfnet.tables.png import packed
 
 
 def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:
@@ -24,18 +24,6 @@ def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:
     except KeyError:
         words = f"cannot encode a picture of shape {picture.shape}, {picture.dtype}"
         raise WorkError(words) from None
-
-
-class Decoder:
-    """Decodes the pictures of a table many at a time; each thread needs one of its own."""
-
-    def __init__(self) -> None:
-        self._unpacker = Unpacker()
-
-    def decode(self, values: list[dict[str, Any]]) -> list[np.ndarray]:
-        """Return pictures as `decode_png` does, each valid until the next call."""
-        together = self._unpacker.pictures([value["bytes"] for value in values])
-        return together or [decode_png(value) for value in values]
 
 
 def decode_png(value: dict[str, Any]) -> np.ndarray:
