@@ -93,8 +93,8 @@ class Claims:
         if "" not in subjects and subjects[0] != subjects[1]:
             raise self._contradiction(one, other, "belongs to the subjects", *subjects)
         (first, wrong), (second, also) = self.label_of(one), self.label_of(other)
-        lacking = self.is_unlabelled(one) or self.is_unlabelled(other)
-        if (not wrong and not also and first != second) or (lacking and not (wrong and also)):
+        lacking = self.is_unlabelled(one) != self.is_unlabelled(other)
+        if lacking or (not wrong and not also and first != second):
             texts = (self.sheet.columns["label"][row] for row in (one, other))
             raise self._contradiction(one, other, "has the labels", *texts)
 

@@ -217,12 +217,12 @@ class Manifest(Dataset):
         if not count:
             self.compared = told
             return
-        rows = [paths.index(path) for path in same]
-        other = next(row for row in rows if claims.subjects[row] != claims.subjects[rows[0]])
-        subjects = [repr(shorten(claims.subjects[row], 40)) for row in (rows[0], other)]
+        named = list(zip(paths, claims.subjects, strict=True))
+        one, other = (named.index(each) for each in same)
+        subjects = [repr(shorten(claims.subjects[row], 40)) for row in (one, other)]
         more = f" ({count} such pairs)" if count > 1 else ""
         raise DataError(
-            f"{claims.sheet.both(rows[0], other)}: {shorten(paths[rows[0]], 80)} and"
+            f"{claims.sheet.both(one, other)}: {shorten(paths[one], 80)} and"
             f" {shorten(paths[other], 80)} hold the same bytes, under the subjects {subjects[0]}"
             f" and {subjects[1]}{more}; one person under two names leaks between folds: correct the"
             " table"

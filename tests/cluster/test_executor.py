@@ -42,7 +42,11 @@ def test_in_the_end_it_waits_as_long_as_the_executor_itself(waits):
 
 
 def test_the_first_wait_is_the_profiles_own(waits):
-    assert [next(waits(first)) for first in (1, 2, 40)] == [1, 2, 40]
+    assert [next(waits(first)) for first in (1, 2, 15, 40)] == [1, 2, 15, 40]
+
+
+def test_it_waits_longer_from_nothing_on(waits):
+    assert list(islice(waits(0), 5))[-1] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from aacsfnet.datasets import identical, open_dataset
 from aacsfnet.datasets.files import DataFolder
+from aacsfnet.datasets.identical import same_bytes
 from aacsfnet.doctor import diagnose
 from aacsfnet.errors import DataError
 from aacsfnet.workflow import Workflow
@@ -196,3 +197,15 @@ def test_two_columns_of_the_label_may_say_the_same(make_manifest):
     rows = open_dataset(make_manifest(text, PICTURES, label="vas", label_high=10)).index()
     assert rows["label"].to_list() == [1, 2]
     assert rows.filter(pl.col("status") == "ok").height == 2
+
+
+def test_files_that_could_not_be_read_are_compared_again(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"x" * 100)
+    folder = DataFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(DataFolder, "digest", lambda self, name: "")
+        unread = same_bytes(folder, ["a", "b"], ["p", "q"], lambda _: True)
+    assert (unread.groups, unread.compared) == (0, "")
+    found = same_bytes(folder, ["a", "b"], ["p", "q"], lambda _: True, unread.compared)
+    assert (found.groups, found.pair) == (1, [("a", "p"), ("b", "q")])

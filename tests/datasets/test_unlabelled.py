@@ -155,3 +155,23 @@ def test_a_data_set_without_the_setting_keeps_its_rule():
         )
     )
     assert judge(table, Label("pspi", 0, 16, ""))["status"].to_list() == ["bad_label"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_copy_of_a_film_of_several_people_is_refused_whoever_stands_first(
+    film, tmp_path, make_video, turned
+):
+    make_video(tmp_path / "v.mp4", list(range(60, 132)), rate=24.0)
+    (tmp_path / "w.mp4").write_bytes((tmp_path / "v.mp4").read_bytes())
+    rows = ["v.mp4,p,1,0,1", "v.mp4,q,3,2.05,2.15"]
+    text = "\n".join([*(reversed(rows) if turned else rows), "w.mp4,p,1,0,1", ""])
+    with pytest.raises(DataError, match="hold the same bytes, under the subjects 'q' and 'p'"):
+        film(FILM + text)
+
+
+@pytest.mark.parametrize("other", ["99", "#REF!", "2"])
+def test_one_picture_without_a_label_and_with_another_is_refused(look, other):
+    for labels in (["", other], [other, ""]):
+        text = "".join(f"a.png,s,{label}\n" for label in labels)
+        with pytest.raises(DataError, match=r"a\.png has the labels"):
+            look(f"{HEAD}{text}b.png,s,1\n")

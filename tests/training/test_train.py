@@ -367,14 +367,13 @@ def without_pictures_of(merge, role):
     """Take the pictures of a role in fold 0 out of a merged folder."""
     splits = pl.read_parquet(merge / "splits.parquet").filter(pl.col("fold") == 0)
     people = splits.filter(pl.col("role") == role)["subject"].to_list()
-    index = pl.read_parquet(merge / "index.parquet")
+    index, notes = tables.read(merge / "index.parquet"), tables.notes(merge / "index.parquet")
     gone = pl.col("subject").is_in(people)
     index = index.filter(~gone).with_row_index("place")
     images = np.load(merge / "images.npy")[index["row"].to_numpy()]
     np.save(merge / "images.npy", images)
-    index.with_columns(pl.col("place").cast(pl.Int64).alias("row")).drop("place").write_parquet(
-        merge / "index.parquet"
-    )
+    index = index.with_columns(pl.col("place").cast(pl.Int64).alias("row")).drop("place")
+    tables.write(merge / "index.parquet", index, "merge", notes)
     return merge
 
 

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from aacsfnet.doctor.cluster.slurm import LONGEST_INTERVAL_S
+
 #: How much longer than the time before it waits where no job has ended meanwhile.
 _GROWTH = 1.125
 _STEP_S = 10  # the executor's own
+_LEAST_S = 0.25  # from 0 on, too
 _INTERVAL = "next_seconds_between_status_checks"
 _ARGUMENTS = "additional_general_args"
 
@@ -35,7 +38,7 @@ def hasten(executor: type) -> None:
 def _proportional(get: Any, put: Any) -> property:
     def grow(self: object, seconds: float) -> None:
         now = get(self)
-        grows = now < seconds <= now + _STEP_S
-        put(self, min(seconds, now * _GROWTH) if grows else seconds)
+        grows = now < seconds and seconds in (now + _STEP_S, LONGEST_INTERVAL_S)
+        put(self, min(seconds, max(now * _GROWTH, now + _LEAST_S)) if grows else seconds)
 
     return property(get, grow)
