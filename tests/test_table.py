@@ -81,6 +81,31 @@ def test_pictures_are_read_a_few_at_a_time_and_decoded_together(tmp_path):
                 np.testing.assert_array_equal(tables.decode_png(value), a_picture(int(name)))
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [
+        *(np.zeros((4, 4, channels), np.uint8) for channels in (1, 2, 4)),
+        *(np.zeros((4, 4), kind) for kind in (np.int8, np.int16, np.float16, np.float32)),
+        np.zeros((4, 4, 3), np.uint16),
+        np.zeros((4, 0, 3), np.uint8),
+        np.zeros((0, 4), np.uint8),
+    ],
+)
+def test_what_is_no_picture_is_not_encoded(picture):
+    with pytest.raises(WorkError, match="cannot encode a picture of shape"):
+        tables.encode_png(picture, "x.png")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (1, 1, 3), (5, 4, 3)])
+@pytest.mark.parametrize("kind", ["<u1", "<u2", ">u2"])
+def test_a_picture_of_any_size_and_order_comes_back(shape, kind):
+    picture = np.random.default_rng(1).integers(0, 256, shape).astype(kind)
+    if len(shape) == 3 and kind != "<u1":
+        pytest.skip("colour pictures are 8 bit")
+    for each in (picture, np.asfortranarray(picture), picture[::-1, ::-1]):
+        np.testing.assert_array_equal(tables.decode_png(tables.encode_png(each, "x.png")), each)
+
+
 def test_files_of_others_are_decoded_too():
     file = cv2.imencode(".png", a_picture(1)[..., ::-1])[1].tobytes()
     np.testing.assert_array_equal(tables.decode_png({"bytes": file}), a_picture(1))

@@ -21,7 +21,7 @@ def encode_png(picture: np.ndarray, name: str) -> dict[str, object]:
     """
     try:
         return {"bytes": packed(picture), "path": name}
-    except KeyError:
+    except (KeyError, ValueError):
         words = f"cannot encode a picture of shape {picture.shape}, {picture.dtype}"
         raise WorkError(words) from None
 

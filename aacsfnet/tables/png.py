@@ -14,7 +14,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _UP = 2  # the filter
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, kind of colour; 0 for what has one way
 _CHUNK = struct.Struct(">I4s")  # length, name; then as many bytes and their CRC
-_KINDS = {(2, 1): (8, 0), (2, 2): (16, 0), (3, 1): (8, 2)}  # by axes and bytes: bits, grey or RGB
+#: By what follows height and width, and the numbers' kind: bits, grey or RGB.
+_KINDS = {((), "u1"): (8, 0), ((), "u2"): (16, 0), ((3,), "u1"): (8, 2)}
 
 
 def packed(picture: np.ndarray) -> bytes:
@@ -22,9 +23,12 @@ def packed(picture: np.ndarray) -> bytes:
 
     Raises:
         KeyError: it is of another kind.
+        ValueError: it has no pixels.
     """
+    bits, colour = _KINDS[picture.shape[2:], picture.dtype.str[1:]]
     height, width = picture.shape[:2]
-    bits, colour = _KINDS[picture.ndim, picture.dtype.itemsize]
+    if not picture.size:
+        raise ValueError(f"a picture of {height} x {width} pixels")
     values = np.ascontiguousarray(picture, picture.dtype.newbyteorder(">")).view(np.uint8)
     values = values.reshape(height, -1)
     rows = np.empty((height, 1 + values.shape[1]), np.uint8)
