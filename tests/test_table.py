@@ -1,6 +1,7 @@
 import io
 import json
 import os
+from itertools import product
 
 import cv2
 import numpy as np
@@ -96,12 +97,15 @@ def test_what_is_no_picture_is_not_encoded(picture):
         tables.encode_png(picture, "x.png")
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (1, 1, 3), (5, 4, 3)])
-@pytest.mark.parametrize("kind", ["<u1", "<u2", ">u2"])
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        *product([(1, 1), (1, 7), (7, 1), (5, 4)], ["u1", "<u2", ">u2"]),
+        *product([(1, 1, 3), (5, 4, 3)], ["u1"]),
+    ],
+)
 def test_a_picture_of_any_size_and_order_comes_back(shape, kind):
     picture = np.random.default_rng(1).integers(0, 256, shape).astype(kind)
-    if len(shape) == 3 and kind != "<u1":
-        pytest.skip("colour pictures are 8 bit")
     for each in (picture, np.asfortranarray(picture), picture[::-1, ::-1]):
         np.testing.assert_array_equal(tables.decode_png(tables.encode_png(each, "x.png")), each)
 
