@@ -42,9 +42,7 @@ class Workflow:
         self.config = validate(dict(settings))
         self.layout = Layout(self.config)
         dataset = open_dataset(self.config)
-        left = _left(self.layout)
-        if left.get("settings") == _settings_hash(self.config):
-            dataset.compared = left.get("compared", "")
+        dataset.compared = _left(self.config, self.layout).get("compared", "")
         subjects = dataset.subjects()
         self.frames = sum(subjects.values())  # planned ones
         cut = self.config.index
@@ -72,8 +70,8 @@ class Workflow:
         """
         config = validate(dict(settings))
         layout = Layout(config)
-        left = _left(layout)
-        if left.get("settings") != _settings_hash(config):
+        left = _left(config, layout)
+        if not left:
             return cls(settings)
         plan = cls.__new__(cls)
         plan.config, plan.layout, plan.experiments = config, layout, layout.experiments
@@ -211,13 +209,14 @@ class Workflow:
         return self.layout.run.environment()
 
 
-def _left(layout: Layout) -> dict[str, Any]:
-    """Return what the last run left of its plan; nothing where that cannot be read."""
+def _left(config: Config, layout: Layout) -> dict[str, Any]:
+    """Return what the last run left of its plan; nothing where that was of other settings."""
     try:
         left = json.loads(layout.plan.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return left if isinstance(left, dict) else {}
+    mine = isinstance(left, dict) and left.get("settings") == _settings_hash(config)
+    return left if mine else {}
 
 
 def _settings_hash(config: Config) -> str:

@@ -49,9 +49,9 @@ def look_at_merged(results: Results, merged: Merged, given: bool) -> Iterator[Di
     refused = used.filter(~pl.col("status").is_in(tables.LOOKED_AT))["image_id"].sort()
     if len(refused):
         yield Discrepancy(where, f"holds pictures that are not ok: {some(refused)}")
-    unlabelled = results.index.filter(pl.col("status") == "unlabelled")["frame_id"].to_list()
-    without = pl.col("status") == "unlabelled"
-    wrong = used.filter(without != pl.col("frame_id").is_in(unlabelled))["image_id"].sort()
+    unlabelled = pl.col("status") == "unlabelled"
+    indexed = results.index.filter(unlabelled)["frame_id"].to_list()
+    wrong = used.filter(unlabelled != pl.col("frame_id").is_in(indexed))["image_id"].sort()
     if len(wrong):
         words = f"used with a label or without, other than the index says: {some(wrong)}"
         yield Discrepancy(where, words)
