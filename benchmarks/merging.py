@@ -28,7 +28,7 @@ from aacsfnet.config import Config, validate
 from aacsfnet.layout import Layout
 from aacsfnet.models.pictures import resized
 from benchmarks.records import record
-from benchmarks.scale import MERGED, measured, settings, write_data, write_shards
+from benchmarks.scale import MERGED, apart, measured, settings, write_data, write_shards
 
 #: Pictures by which the steps are timed.
 _SOME = 512
@@ -49,12 +49,11 @@ def packed(crop: np.ndarray) -> dict[str, object]:
 def study(folder: Path, asked: argparse.Namespace, pictures: list[dict[str, object]]) -> Layout:
     """Write the tables that `merge` reads, and return where they are."""
     folder.mkdir()
-    config = validate(settings(folder))
-    layout = Layout(config)
+    layout = Layout(validate(settings(folder)))
     write_data(folder, asked.people, asked.frames)
     options = ("--config", json.dumps(settings(folder)), "--output", str(layout.index))
     measured(folder, "-m", "aacsfnet", "index", *options)
-    write_shards(config, layout, pictures)
+    apart(write_shards, folder, pictures)
     return layout
 
 
