@@ -71,8 +71,7 @@ def pair(folder: Path) -> dict[str, dict[str, float]]:
         cluster.stop()
     if made(here) != made(there):
         raise SystemExit("the two runs made different files")
-    found["slurm"]["jobs of Slurm"] = len(jobs)
-    found["local"]["jobs"] = here.output.count("Finished jobid")
+    found["slurm"] |= {"jobs": there.output.count("Finished jobid"), "jobs of Slurm": len(jobs)}
     return found
 
 
