@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -13,6 +13,12 @@ class _End:
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
+
+
+def close(items: Iterable[Any]) -> None:
+    """Close a generator now, in this thread; other items need nothing."""
+    if isinstance(items, Generator):
+        items.close()
 
 
 def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
@@ -36,8 +42,7 @@ def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
                 room.acquire()
                 if stopped.is_set():
                     break
-            if (close := getattr(items, "close", None)) is not None:
-                close()
+            close(items)
         except BaseException as error:
             end = _End(error)
         made.put(end)

@@ -9,7 +9,7 @@ and the facial measures. The same could be done with any unlabelled pictures of 
 """
 
 import argparse
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from aacsfnet.faces.geometry import level, measure_all
 from aacsfnet.files import replacing
 from aacsfnet.models.pictures import resized
 from aacsfnet.training.augment import vary_look
-from aacsfnet.training.optimiser import optimiser_of
+from tools.by_time import steps
 
 NAME = "test_resnet"
 HELD_OUT = 480
@@ -96,25 +96,12 @@ def train(pictures: Tensor, targets: Tensor, minutes: float, batch: int = 32) ->
     model(ready(torch.arange(2), 0.0, 0))
     count = len(pictures) - HELD_OUT
     random = np.random.default_rng(1)
-    optimiser, schedule = optimiser_of(model, 2e-3, 0.02, 1000, 50)
     model.to(memory_format=torch.channels_last)
-    spent, started, step = 0.0, time.process_time(), 0
-    while spent < minutes * 60:
+    told = partial(explained, model, ready, targets)
+    for step, update in enumerate(steps(model, minutes, 2e-3, 200, told)):
         rows = torch.from_numpy(random.integers(count, size=batch))
         guesses = model(ready(rows, 0.6, step))
-        loss = sum(functional.smooth_l1_loss(guess, targets[rows], beta=0.5) for guess in guesses)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        spent = time.process_time() - started
-        # The schedule goes by time: warm up, then half a cosine to the end.
-        schedule.last_epoch = round(1000 * spent / (minutes * 60)) - 1
-        schedule.step()
-        step += 1
-        if step % 200 == 0:
-            print(f"{spent:.0f} s, step {step}: {explained(model, ready, targets)}", flush=True)
-    print(f"end, step {step}: {explained(model, ready, targets)}", flush=True)
+        update(sum(functional.smooth_l1_loss(guess, targets[rows], beta=0.5) for guess in guesses))
     return model
 
 

@@ -12,13 +12,13 @@ pain label is used. The last 480 faces are held out.
 
 import argparse
 import json
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aacsfnet.config import Merge
 from aacsfnet.config.network import DEMO_NETWORK
@@ -26,36 +26,24 @@ from aacsfnet.models import create_model
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.models.start import load_start, save_start
 from aacsfnet.training.augment import vary_look
-from aacsfnet.training.optimiser import optimiser_of
 from aacsfnet.training.pretraining import Geometry, stations_loss
 from tools.backbone import HELD_OUT, read, shifted
+from tools.by_time import steps
 
 
 def train(model: Geometry, pictures: Tensor, targets: Tensor, given: argparse.Namespace) -> None:
     """Train for so many minutes of processor time; print the variance explained."""
     count = len(pictures) - HELD_OUT
     random = np.random.default_rng(1)
-    optimiser, schedule = optimiser_of(model, given.rate, 0.02, 1000, 50)
     model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    spent, started, step = 0.0, time.process_time(), 0
-    while spent < given.minutes * 60:
+    told = partial(explained, model, pictures, targets)
+    for step, update in enumerate(steps(model, given.minutes, given.rate, 300, told)):
         rows = torch.from_numpy(random.integers(count, size=32))
         # Turning or mirroring would change what is learned.
         draws = torch.rand((len(rows), 10), generator=torch.Generator().manual_seed(step))
         varied = vary_look(shifted(_floats(pictures[rows]), step), 0.6, draws)
         guesses = model(varied.contiguous(memory_format=torch.channels_last))
-        optimiser.zero_grad()
-        stations_loss(guesses, targets[rows]).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        spent = time.process_time() - started
-        # The schedule goes by time: warm up, then half a cosine to the end.
-        schedule.last_epoch = round(1000 * spent / (given.minutes * 60)) - 1
-        schedule.step()
-        step += 1
-        if step % 300 == 0:
-            print(f"{spent:.0f} s, step {step}: {explained(model, pictures, targets)}", flush=True)
-    print(f"end, step {step}: {explained(model, pictures, targets)}", flush=True)
+        update(stations_loss(guesses, targets[rows]))
 
 
 def _floats(pictures: Tensor) -> Tensor:

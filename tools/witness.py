@@ -39,7 +39,7 @@ from aacsfnet.facs import HIGHEST, PSPI_UNITS
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import render
 from aacsfnet.seeds import seed_of
-from aacsfnet.training.optimiser import optimiser_of
+from tools.by_time import steps
 from tools.miniature.data import FRAME_SIZE, circumstances
 
 NAMESPACE = "witness"
@@ -198,7 +198,7 @@ def train(
 
     Args:
         faces: to train on.
-        minutes: by the clock.
+        minutes: of processor time.
         start_from: folder of a witness whose weights are trained further; None starts at random.
         groups_a_batch: each of `EXPRESSIONS` faces.
     """
@@ -207,12 +207,11 @@ def train(
     model = network().to(memory_format=torch.channels_last)
     if start_from:
         model.load_state_dict(load_file(start_from / WEIGHTS))
-    optimiser, schedule = optimiser_of(model, 2e-3, 0.02, 1000, 50)
     teaches = faces.people % CALIBRATE_EVERY != 0
     rows_of = [np.flatnonzero((faces.groups == g) & teaches) for g in np.unique(faces.groups)]
     rows_of = [rows for rows in rows_of if len(rows) >= EXPRESSIONS]
-    start, step, spent, losses = time.monotonic(), 0, 0.0, []
-    while spent < minutes * 60:
+    print(f"{len(rows_of)} groups", flush=True)
+    for update in steps(model, minutes, 2e-3):
         chosen = [rows_of[at] for at in random.choice(len(rows_of), groups_a_batch, replace=False)]
         rows = np.stack(
             [[g[0], *random.choice(g[1:], EXPRESSIONS - 1, replace=False)] for g in chosen]
@@ -225,18 +224,7 @@ def train(
         middle = functional.smooth_l1_loss(
             guess - guess.mean(1, keepdim=True), wanted - wanted.mean(1, keepdim=True), beta=0.1
         )
-        loss = changes + middle + 0.3 * functional.smooth_l1_loss(guess, wanted, beta=0.1)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        spent, step = time.monotonic() - start, step + 1
-        schedule.last_epoch = min(999, round(1000 * spent / (minutes * 60))) - 1
-        schedule.step()
-        losses.append(loss.item())
-        if step % 100 == 0:
-            print(f"{spent:.0f} s, step {step}: {np.mean(losses[-100:]):.4f}", flush=True)
-    print(f"{len(rows_of)} groups, {step} steps in {spent:.0f} s", flush=True)
+        update(changes + middle + 0.3 * functional.smooth_l1_loss(guess, wanted, beta=0.1))
     return model.eval()
 
 

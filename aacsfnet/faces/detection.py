@@ -84,8 +84,8 @@ class FaceFinder(Networks):
         self._held = (self._short, self._full)
         self._min_face = min_face
 
-    def searches(self, picture: np.ndarray, *, everyone: bool = False) -> Iterator[Level]:
-        """Yield what each level of the search finds, quickest level first.
+    def first(self, picture: np.ndarray, *, everyone: bool = False) -> Level:
+        """Return what the first level of the search finds.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
@@ -94,12 +94,25 @@ class FaceFinder(Networks):
         """
         side = max(picture.shape[:2])
         short = self._look(self._short, picture, 0, 0, side)
-        if everyone:
-            full = self._look(self._full, picture, 0, 0, side)
-            tiles, smallest = self._look_at_tiles(picture, side // 2), _SMALLEST_SHARE * side / 2
-            yield Level(distinct(short + full + tiles), True, smallest)
-        else:
-            yield Level(short, True, _QUICK_SHARE * side)
+        if not everyone:
+            return Level(short, True, _QUICK_SHARE * side)
+        full = self._look(self._full, picture, 0, 0, side)
+        tiles, smallest = self._look_at_tiles(picture, side // 2), _SMALLEST_SHARE * side / 2
+        return Level(distinct(short + full + tiles), True, smallest)
+
+    def searches(
+        self, picture: np.ndarray, first: Level | None = None, *, everyone: bool = False
+    ) -> Iterator[Level]:
+        """Yield what each level of the search finds, quickest level first.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            first: what `first` says of it, where that is known already.
+            everyone: as of `first`.
+        """
+        side = max(picture.shape[:2])
+        yield first or self.first(picture, everyone=everyone)
+        if not everyone:
             full = self._look(self._full, picture, 0, 0, side)
             yield Level(full, True, _SMALLEST_SHARE * side)
         margin = side // 2  # the picture then fills half of the square

@@ -5,8 +5,8 @@ picture by itself is a film of one frame. A frame waits until its crops can be s
 `crop.smoothing` says, and, where one face a frame is taken, until the frames near it can contradict
 it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
 
-Three threads share the work: one reads the pictures, one finds the faces, whoever asks for the
-frames cuts them out.
+Four threads share the work: one reads the pictures, one looks for faces where that is due, one
+follows them from frame to frame, whoever asks for the frames cuts them out.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
 from aacsfnet.tables import Fault
 
-#: Pictures, and frames whose faces were found, that wait at most for the next thread.
+#: Frames whose faces were found that wait at most to be cut out.
 _AHEAD = 2
 #: So many complete frames are described at once: the arithmetic of one takes as long.
 _TOGETHER = 16
@@ -78,20 +78,13 @@ class FilmExtractor(Networks):
             alone: each picture is a film by itself.
         """
         self._cutter.begin()
-        located = self._located(ahead(pictures, _AHEAD), alone=alone)
+        located = self._locator.sought(pictures, alone=alone)
         with closing(ahead(located, _AHEAD)) as sought:
             for each in sought:
                 yield from self._cutter.add(each)
                 if alone:
                     yield from self._cutter.finish()
         yield from self._cutter.finish()
-
-    def _located(self, pictures: Iterable[np.ndarray | Fault], *, alone: bool) -> Iterator[Sought]:
-        self._locator.begin()
-        for picture in pictures:
-            if alone:
-                self._locator.begin()
-            yield self._locator.locate(picture)
 
 
 class _Cutter(Networks):

@@ -1,11 +1,21 @@
-"""The faces of a film: followed from frame to frame where that is allowed, else sought."""
+"""The faces of a film: followed from frame to frame where that is allowed, else sought.
 
+Which frames the detectors must look at is known before anything is found, but for faces that are
+lost. So they look while the frames before are followed, in a thread of their own: nothing else of
+MediaPipe keeps a core of two busy.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
+from aacsfnet.ahead import ahead, close
 from aacsfnet.config import Crop
 from aacsfnet.faces.crop import REDETECT
+from aacsfnet.faces.detection import Level
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.networks import Networks
 from aacsfnet.tables import Fault
@@ -14,6 +24,8 @@ from aacsfnet.tables import Fault
 #: this. At those of `REDETECT` between them a glance does that finds nobody new and nobody gone, so
 #: that a newcomer too small for a glance (a tenth of the picture's longer side) is told that late.
 _SEARCH = 100
+#: Pictures that wait at most to be followed; a glance takes as long as following two.
+_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -43,38 +55,72 @@ class FilmLocator(Networks):
         self._settings, self._everyone = settings, everyone
         self._locator = FaceLocator(settings)
         self._held = (self._locator,)
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin another film."""
-        self._at = 0
         self._last: list[Located] = []  # of the frame before, where they may be followed
 
-    def locate(self, picture: np.ndarray | Fault) -> Sought:
-        """Return the faces of the next frame, `(H, W, 3)` uint8 RGB."""
-        at = self._at
-        self._at += 1
-        found = picture if isinstance(picture, Fault) else self._found(at, picture)
-        if isinstance(found, Fault):
-            self._last = []
-        return Sought(at, picture, found)
+    def sought(
+        self, pictures: Iterable[np.ndarray | Fault], *, alone: bool = False
+    ) -> Iterator[Sought]:
+        """Yield each frame of a film with its faces.
 
-    def _found(self, at: int, picture: np.ndarray) -> list[Located] | Fault:
+        Args:
+            pictures: `(H, W, 3)` uint8 RGB each, or what is wrong with it; read by another thread,
+                few at a time.
+            alone: each picture is a film by itself.
+        """
+        self._last = []
+        with (
+            ThreadPoolExecutor(1) as detecting,
+            closing(ahead(self._begun(pictures, detecting, alone=alone), _AHEAD)) as begun,
+        ):
+            for at, picture, level in begun:
+                found = picture if isinstance(picture, Fault) else self._found(at, picture, level)
+                if alone or isinstance(found, Fault):
+                    self._last = []
+                yield Sought(at, picture, found)
+
+    def _begun(
+        self, pictures: Iterable[np.ndarray | Fault], detecting: ThreadPoolExecutor, *, alone: bool
+    ) -> Iterator[tuple[int, np.ndarray | Fault, "Future[Level] | None"]]:
+        """Yield positions and pictures, with what the detectors are to say where they are due."""
+        try:
+            for number, picture in enumerate(pictures):
+                at = 0 if alone else number
+                level = None
+                if not isinstance(picture, Fault) and (look := self._due(at)) is not None:
+                    level = detecting.submit(look, picture)
+                yield at, picture, level
+        finally:
+            close(pictures)
+
+    def _due(self, at: int) -> Callable[[np.ndarray], Level] | None:
+        """Return how the detectors look at a frame, whatever is found before; None: not at all."""
+        if self._sought_anew(at):
+            return self._locator.first_of_all if self._everyone else self._locator.first
+        return self._locator.glance if at % REDETECT == 0 else None
+
+    def _sought_anew(self, at: int) -> bool:
         every = _SEARCH if self._everyone else REDETECT
+        return self._settings.mode != "video" or at % every == 0
+
+    def _found(
+        self, at: int, picture: np.ndarray, level: "Future[Level] | None"
+    ) -> list[Located] | Fault:
+        anew = self._sought_anew(at)
         if (
             self._last
-            and at % every
+            and not anew
             and (followed := self._follow(picture))
-            and (at % REDETECT or self._locator.as_known(picture, followed))
+            and (level is None or self._locator.are_known(level.result(), followed))
         ):
             self._last = followed
             return followed
+        first = level.result() if anew and level is not None else None
         if not self._everyone:
-            found = self._locator.locate(picture)
+            found = self._locator.locate(picture, first)
             if isinstance(found, Fault):
                 return found
             located = [found]
-        elif not (located := self._locator.locate_all(picture)):
+        elif not (located := self._locator.locate_all(picture, first)):
             least = f"of at least {self._settings.min_face} pixels"
             return Fault("no_face", f"neither detector found a face {least} at any scale")
         alone = self._everyone or (located[0].faces == 1 and self._settings.people != "refuse")

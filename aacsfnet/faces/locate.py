@@ -8,7 +8,7 @@ import numpy as np
 
 from aacsfnet.config import Crop
 from aacsfnet.faces.alignment import placement_of
-from aacsfnet.faces.detection import SURE, Face, FaceFinder, choose
+from aacsfnet.faces.detection import SURE, Face, FaceFinder, Level, choose
 from aacsfnet.faces.mesh import Mesh, look, look_until_settled, square_of_face
 from aacsfnet.faces.networks import FaceMesh, Networks
 from aacsfnet.faces.plausible import implausible
@@ -76,14 +76,31 @@ class FaceLocator(Networks):
         self._mesh = FaceMesh()
         self._held = (self._finder, self._mesh)
 
-    def locate(self, picture: np.ndarray) -> Located | Fault:
+    def first(self, picture: np.ndarray) -> Level:
+        """Return what the detectors see at first when `locate` is to search a picture."""
+        return self._finder.first(picture, everyone=self._settings.people != "largest")
+
+    def first_of_all(self, picture: np.ndarray) -> Level:
+        """Return what the detectors see at first when `locate_all` is to search a picture."""
+        return self._finder.first(picture, everyone=True)
+
+    def glance(self, picture: np.ndarray) -> Level:
+        """Return what the detectors see of a picture at a glance, for `are_known`.
+
+        At all of it, not at tiles: a fifth of the time of `first_of_all`.
+        """
+        return self._finder.glance(picture)
+
+    def locate(self, picture: np.ndarray, first: Level | None = None) -> Located | Fault:
         """Return the face to crop, or why there is none.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
+            first: what `first` says of it, where that is known already.
         """
         settings = self._settings
-        confirmed, doubtful = self._confirmed(picture, everyone=settings.people != "largest")
+        everyone = settings.people != "largest"
+        confirmed, doubtful = self._confirmed(picture, first, everyone=everyone)
         if not confirmed:
             if doubtful:
                 seen = max(doubtful, key=lambda it: it.face.score)
@@ -99,13 +116,14 @@ class FaceLocator(Networks):
             return Fault("small_face", f"{found}; crop.min_face is {settings.min_face}")
         return Located(it.mesh, placement, len(confirmed), it.face.score, it.visible)
 
-    def locate_all(self, picture: np.ndarray) -> list[Located]:
+    def locate_all(self, picture: np.ndarray, first: Level | None = None) -> list[Located]:
         """Return all faces of at least `min_face`, largest first, whatever `people` says.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
+            first: what `first_of_all` says of it, where that is known already.
         """
-        confirmed, _ = self._confirmed(picture, everyone=True)
+        confirmed, _ = self._confirmed(picture, first, everyone=True)
         found = [
             Located(
                 it.mesh, placement_of(it.mesh.points), len(confirmed), it.face.score, it.visible
@@ -146,17 +164,17 @@ class FaceLocator(Networks):
             return None
         return Located(mesh, placement_of(mesh.points), last.faces, None, visible, since)
 
-    def as_known(self, picture: np.ndarray, known: Sequence[Located]) -> bool:
+    @staticmethod
+    def are_known(glance: Level, known: Sequence[Located]) -> bool:
         """Return whether the detectors see the faces that are known, and no other.
 
-        They look at the whole picture, not at tiles of it: a fifth of the time of `locate_all`. A
-        known face that is too small for that passes.
+        A known face that is too small for a glance passes.
 
         Args:
-            picture: `(H, W, 3)` uint8 RGB.
+            glance: what `glance` says of a picture.
             known: its faces, followed from the frame before.
         """
-        faces, _, sees = self._finder.glance(picture)
+        faces, _, sees = glance
         placements = [each.placement for each in known]
         met = [
             [np.hypot(*(place[:2] - face.center_xy)) < place[2] / 2 for place in placements]
@@ -168,7 +186,7 @@ class FaceLocator(Networks):
         )
 
     def _confirmed(
-        self, picture: np.ndarray, *, everyone: bool
+        self, picture: np.ndarray, first: Level | None, *, everyone: bool
     ) -> tuple[list[_Candidate], list[_Candidate]]:
         """Return the faces that detector and mesh agree on, and what looked like one; maybe none.
 
@@ -177,7 +195,7 @@ class FaceLocator(Networks):
         sure: list[_Candidate] = []
         unsure: list[_Candidate] = []
         doubtful: list[_Candidate] = []
-        for level in self._finder.searches(picture, everyone=everyone):
+        for level in self._finder.searches(picture, first, everyone=everyone):
             found: list[_Candidate] = []
             for face in level.faces:
                 if any(face.repeats(it.face) for it in sure):

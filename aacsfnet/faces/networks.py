@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -60,13 +61,17 @@ _POOL, _CALLER = "executor {\n}\n", 'executor {\n  type: "ApplicationThreadExecu
 
 
 class _Graph:
-    """A MediaPipe graph that takes one picture and gives its output packets."""
+    """A MediaPipe graph that takes one picture and gives its output packets.
+
+    Threads may share it: it takes one picture after the other.
+    """
 
     def __init__(self, text: str, outputs: tuple[str, ...]) -> None:
         from mediapipe.python._framework_bindings import calculator_graph
 
         self._latest: dict[str, Any] = {}
         self._time = 0
+        self._lock = Lock()
         self._graph = calculator_graph.CalculatorGraph(graph_config=text)
         for name in outputs:
             self._graph.observe_output_stream(name, self._latest.__setitem__, True)
@@ -76,15 +81,16 @@ class _Graph:
         from mediapipe.python import packet_creator
         from mediapipe.python._framework_bindings import image_frame
 
-        self._time += 1
-        self._latest.clear()
         picture = packet_creator.create_image_frame(
             image_format=image_frame.ImageFormat.SRGB, data=np.ascontiguousarray(square)
         )
-        for name, packet in {"image": picture, **packets}.items():
-            self._graph.add_packet_to_input_stream(name, packet.at(self._time))
-        self._graph.wait_until_idle()
-        return dict(self._latest)
+        with self._lock:
+            self._time += 1
+            self._latest.clear()
+            for name, packet in {"image": picture, **packets}.items():
+                self._graph.add_packet_to_input_stream(name, packet.at(self._time))
+            self._graph.wait_until_idle()
+            return dict(self._latest)
 
     def close(self) -> None:
         self._graph.close_all_packet_sources()

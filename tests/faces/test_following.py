@@ -27,19 +27,16 @@ def twins(photograph):
 def test_a_newcomer_is_noticed_at_the_next_glance(followed, twins):
     alone = twins.copy()
     alone[:, 280:] = 120
-    followed.begin()
-    counts = [len(followed.locate(alone if at < 3 else twins).found) for at in range(REDETECT + 1)]
+    film = [alone if at < 3 else twins for at in range(REDETECT + 1)]
+    counts = [len(each.found) for each in followed.sought(film)]
     assert counts == [1] * REDETECT + [2]
 
 
 def test_a_cover_is_told_two_frames_late_at_most(followed):
     made = render(Person.from_seed(52), {}, Pose(face_height=0.6), size=224)
     masked = occlude(made.picture, made.landmarks_px, "mask", np.random.default_rng(5)).picture
-    followed.begin()
-    seen = [
-        followed.locate(picture).found[0].visible.regions["mouth"]
-        for picture in [made.picture, masked, masked, masked]
-    ]
+    film = [made.picture, masked, masked, masked]
+    seen = [each.found[0].visible.regions["mouth"] for each in followed.sought(film)]
     assert seen[0] > 0.9
     assert seen[3] < 0.5
 
@@ -47,6 +44,7 @@ def test_a_cover_is_told_two_frames_late_at_most(followed):
 def test_what_is_known_is_compared_with_what_is_there(locator: FaceLocator, twins):
     both = locator.locate_all(twins)
     assert len(both) == 2
-    assert locator.as_known(twins, both)
-    assert not locator.as_known(twins, both[:1])
-    assert not locator.as_known(np.full_like(twins, 120), both)
+    glance = locator.glance(twins)
+    assert locator.are_known(glance, both)
+    assert not locator.are_known(glance, both[:1])
+    assert not locator.are_known(locator.glance(np.full_like(twins, 120)), both)

@@ -1,6 +1,5 @@
 """The network and how it learns; its weights as `aacsfnet.faces.small_network` reads them."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from aacsfnet.faces.visibility import PARTS, SIDE
-from aacsfnet.training.optimiser import optimiser_of
+from tools.by_time import steps
 from tools.visibility.faces import KEPT
 from tools.visibility.views import nothing, smiling, varied
 
@@ -51,12 +50,12 @@ def train(
     start_from: Path | None = None,
     batch: int = 64,
 ) -> nn.Sequential:
-    """Return a network trained for so many minutes by the clock.
+    """Return a network trained for so many minutes of processor time.
 
     Args:
         views: `(n, 76, 76, 3)` uint8.
         shares: `(n, 6)` float32, how much of each part is seen.
-        minutes: to train.
+        minutes: of processor time.
         start_from: weights as `main` writes them for going on; None starts at random.
         batch: faces of a step.
     """
@@ -64,9 +63,7 @@ def train(
     random = np.random.default_rng(0)
     model = restored(start_from) if start_from else network()
     model = model.to(memory_format=torch.channels_last)
-    optimiser, schedule = optimiser_of(model, 1e-3 if start_from else 3e-3, 0.02, 1000, 50)
-    start, step, spent, losses = time.monotonic(), 0, 0.0, []
-    while spent < minutes * 60:
+    for update in steps(model, minutes, 1e-3 if start_from else 3e-3):
         rows = random.choice(len(views), batch, replace=False)
         seen, wanted = views[rows], torch.from_numpy(shares[rows])
         low, high = _TOLD
@@ -81,17 +78,7 @@ def train(
         pixels = torch.where(flipped.view(-1, 1, 1, 1), pixels.flip(-1), pixels)
         wanted = torch.where(flipped.view(-1, 1), wanted[:, _MIRRORED], wanted)
         guess = model(pixels.contiguous(memory_format=torch.channels_last))
-        loss = functional.binary_cross_entropy_with_logits(guess, wanted)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        spent, step = time.monotonic() - start, step + 1
-        schedule.last_epoch = min(999, round(1000 * spent / (minutes * 60))) - 1
-        schedule.step()
-        losses.append(loss.item())
-        if step % 100 == 0:
-            print(f"{spent:.0f} s, step {step}: {np.mean(losses[-100:]):.4f}", flush=True)
+        update(functional.binary_cross_entropy_with_logits(guess, wanted))
     return model.eval()
 
 
