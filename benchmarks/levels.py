@@ -1,14 +1,16 @@
 """Pictures of another level, measured after generation: what they show, and what the gate says.
 
     python -m benchmarks.levels draw --people 40
+    python -m benchmarks.levels observe --people 40
     python -m benchmarks.levels judge --people 40
 
 Each person is rendered at rest; the workflow's own functions give the face each unit of PSPI alone
 at 1 to 5 (AU43 0.5 and 1), ten of 50 mixtures, and a quarter of four strong expressions, and the
 bundled miniature draws them. `draw` keeps them in build/levels, a file a person, so it can be
-stopped. `judge` reads them with the observer that knows no mesh, with the pixel witness, and with
-the gate, which also gets wrong ones: asked for a PSPI of 8 and given a quarter, asked for brows and
-given lips, and mixtures under each other's label. Writes benchmarks/results/levels-<date>.json.
+stopped. `observe` reads them with the observer that knows no mesh. `judge` reads them likewise, and
+with the pixel witness, and with the gate, which also gets wrong ones: asked for a PSPI of 8 and
+given a quarter, asked for brows and given lips, and mixtures under each other's label. They write
+benchmarks/results/levels-<date>.json, or levels-observed-<date>.json.
 """
 
 import argparse
@@ -185,9 +187,40 @@ def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
     }
 
 
+def drawn_of(people: int, folder: Path) -> dict[int, Drawn]:
+    """Return by number the people whose pictures are there."""
+    found = {}
+    for number in range(FIRST, FIRST + people):
+        file = folder / f"{number}.npz"
+        if file.is_file():
+            with np.load(file) as stored:
+                found[number] = Drawn(**{name: stored[name] for name in Drawn.__annotations__})
+    return found
+
+
+def observe(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
+    """Return what the observer reads of the pictures that are there; nobody judges them."""
+    observer = load_or_train(observer_file)
+    nothing = np.full(len(PSPI_UNITS), np.nan)
+    seen: list[Seen] = []
+    everybody = drawn_of(people, folder)
+    for number, drawn in everybody.items():
+        changes = observer.changes(
+            np.broadcast_to(drawn.crop, drawn.pictures.shape), drawn.pictures
+        )
+        for units, true, found in zip(shown_by(number), drawn.true, changes, strict=True):
+            seen.append(Seen(units, true, found, nothing, nothing, False))
+    return {
+        "people": len(everybody),
+        "pictures": len(seen),
+        "strength": Generate().level_strength,
+        "observer_against_true_change": _observations(seen, "found"),
+    }
+
+
 def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
     """Return all figures of the pictures that are there."""
-    numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
+    everybody = drawn_of(people, folder)
     observer = load_or_train(observer_file)
     seen: list[Seen] = []
     right: list[list[str]] = []
@@ -197,9 +230,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
         def new_judge() -> Judge:
             return Judge(landmarker, None, None, Witness())
 
-        for number in numbers:
-            with np.load(folder / f"{number}.npz") as stored:
-                drawn = Drawn(**{name: stored[name] for name in Drawn.__annotations__})
+        for number, drawn in everybody.items():
             shown = shown_by(number)
             judged = verdicts(drawn, list(enumerate(shown)), new_judge())
             right += [reasons for reasons, _ in judged]
@@ -219,7 +250,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
                 seen.append(Seen(units, drawn.true[at], *changes, read_units, not reasons))
     refused_for = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)
     return {
-        "people": len(numbers),
+        "people": len(everybody),
         "pictures": len(right),
         "strength": Generate().level_strength,
         "observer_against_true_change": _observations(seen, "found"),
@@ -277,7 +308,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("draw", "judge"))
+    parser.add_argument("step", choices=("draw", "observe", "judge"))
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--folder", type=Path, default=Path("build/levels"))
     parser.add_argument("--observer", type=Path, default=Path("build/observer.safetensors"))
@@ -286,6 +317,10 @@ def main() -> None:
         draw(given.people, given.folder)
         return
     started = time.perf_counter()
+    if given.step == "observe":
+        results = observe(given.people, given.folder, given.observer)
+        record("levels observed", results, time.perf_counter() - started)
+        return
     results = judge(given.people, given.folder, given.observer)
     seconds = time.perf_counter() - started
     record("levels", results, seconds, gate=Quality().model_dump())
