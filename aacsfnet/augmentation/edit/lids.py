@@ -30,7 +30,7 @@ _WHITE = 0.12
 #: renderer's, which real eyes show as well.
 _SHADOW, _REACH = 0.5, 0.06
 #: How much lighter a closed lid gets at the crease, and darker at the rim.
-_LIGHT, _DARK = 0.22, 0.1
+_LIGHT, _DARK = 0.25, 0.1
 
 Points = NDArray[np.float32]
 
