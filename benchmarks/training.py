@@ -306,6 +306,7 @@ def network(_: argparse.Namespace) -> dict:
     for title, name, settings in (
         ("aacsfnet", "aacsfnet", {}),
         ("aacsfnet, convolution and positions", "aacsfnet", over_positions),
+        ("and without the module", "aacsfnet", over_positions | {"attention": ()}),
         ("published", "published", {"batch": 1}),
     ):
         with torch.device("meta"):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from aacsfnet.config import Merge
-from aacsfnet.config.network import DEMO_NETWORK
+from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 from aacsfnet.models import create_model
 from aacsfnet.models.network import AACSFNet
 from aacsfnet.models.start import load_start, save_start
@@ -76,7 +76,8 @@ def main() -> None:
     given = parser.parse_args()
     merge = Merge()
     pictures, targets = read(given.faces, merge.image_size, merge.kept)
-    settings: dict[str, Any] = DEMO_NETWORK.model_dump() | given.network
+    whole = {"attention": NetworkSettings().attention}  # which the demo leaves out
+    settings: dict[str, Any] = DEMO_NETWORK.model_dump() | whole | given.network
     torch.manual_seed(1)
     network = create_model(**settings, image_size=merge.image_size, pretrained="bundled")
     assert isinstance(network, AACSFNet)

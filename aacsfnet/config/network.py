@@ -81,12 +81,14 @@ class NetworkSettings(PublishedSettings):
         return self
 
 
-#: The network of the demo, small enough for a CPU; the package carries weights of all its parts.
+#: The network of the demo, small enough for a CPU; the package carries weights of all its parts,
+#: and of the hybrid attention module, which is off: it was not shown to pay.
 DEMO_NETWORK = NetworkSettings(
     backbone="test_resnet",
     feature_stride=16,
     context_width=64,
     context_depth=1,
+    attention=(),
     width=64,
     depth=1,
     heads=4,

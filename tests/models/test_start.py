@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from aacsfnet import create_model
-from aacsfnet.config.network import DEMO_NETWORK
+from aacsfnet.config.network import DEMO_NETWORK, NetworkSettings
 from aacsfnet.errors import ModelFileError
 from aacsfnet.models import create, load_model, save_model
 from aacsfnet.models.start import load_start, parts_of, save_start
@@ -89,10 +89,11 @@ def test_a_damaged_file_is_named(tmp_path):
         load_start(small(), path)
 
 
-BUNDLED = DEMO_NETWORK.model_dump()
+#: The demo's, with the module that it leaves out.
+BUNDLED = DEMO_NETWORK.model_dump() | {"attention": NetworkSettings().attention}
 
 
-def test_the_bundled_weights_are_of_every_part_of_the_demo_network():
+def test_the_bundled_weights_are_of_every_part_of_the_network():
     model = create_model(**BUNDLED, image_size=64, pretrained="bundled_network")
     assert model.start is not None
     assert not model.start["random"]
