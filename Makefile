@@ -50,7 +50,7 @@ audit: install
 	mkdir -p build
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-file build/sbom.json $(BIN)/python
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 # config.yaml and its JSON schema follow from the classes in aacsfnet/config/.
 schemas: install

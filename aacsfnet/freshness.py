@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
+import polars as pl
+
 from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets import Dataset
@@ -19,11 +21,13 @@ from aacsfnet.datasets.shards import (
     Rows,
     Source,
     exchanged,
+    looked_at_now,
     moved_on,
     noted_sources,
     rows_in,
     rows_of,
     sources_hash,
+    states_of,
 )
 from aacsfnet.errors import DataError
 from aacsfnet.evaluation.group_summary import words_hash
@@ -69,6 +73,7 @@ class Freshness:
         self._notes: dict[Path, Note] = {}
         self._made: dict[tuple[str, str], Note] = {}
         self._verified: dict[str, Source] = self._read_verified()
+        self._looked_at: dict[str, pl.DataFrame] = {}  # rows of a shard and their files, once seen
         self._roots: list[tuple[Path, str]] = []
         self._told: Counter[tuple[Path, str]] = Counter()
 
@@ -214,10 +219,12 @@ class Freshness:
         try:
             if rows_in(path).label_files != self._rows.label_files:
                 return "files of labels have changed"
-            stored = tables.read(path, ["path", "file_bytes", "file_modified"])
+            stored = tables.read(path, ["path", "shard", "file_bytes", "file_modified"])
         except DataError as error:
             return str(error)
-        moved = set(moved_on(self._dataset, stored))
+        seen = looked_at_now(self._dataset, stored)
+        self._looked_at = {name: rows for (name,), rows in seen.group_by("shard")}
+        moved = set(moved_on(self._dataset, seen))
         if moved:  # those of other times may hold what the crops were made from
             moved -= self._same_bytes(moved)
         return f"{_some(sorted(moved))} changed" if moved else ""
@@ -227,9 +234,8 @@ class Freshness:
         same: set[str] = set()
         for scope in self._layout.scopes("crop"):
             for path in self._layout.finished(scope, "crop", self._shards):
-                sources = {
-                    name: each for name, each in noted_sources(path).items() if name in files
-                }
+                noted = noted_sources(tables.notes(path))
+                sources = {name: each for name, each in noted.items() if name in files}
                 same |= sources.keys() - set(exchanged(self._dataset, sources, self._verified))
         return same
 
@@ -248,9 +254,14 @@ class Freshness:
                 return f"after {earlier}"
             wanted[earlier] = self._hash(self._layout.table(place, earlier, shard))
         if stage == "crop":
-            sources = noted_sources(path)
+            notes = tables.notes(path)
+            note = notes.get("made_from")
+            self._notes[path] = note if isinstance(note, dict) else {}
+            sources = noted_sources(notes)
             wanted["files"] = sources_hash(sources)
-            if other := exchanged(self._dataset, sources, self._verified):
+            seen = self._looked_at.pop(shard, None)
+            known = {} if seen is None else states_of(self._dataset, seen)
+            if other := exchanged(self._dataset, sources, self._verified, known):
                 return f"{_some(other)}: other bytes than were read"
         return self._differs(path, wanted)
 

@@ -3,8 +3,10 @@
 import errno
 import os
 import socket
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +23,7 @@ _SECONDS = 1
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_Hook = Callable[[threading.ExceptHookArgs], object]
 
 
 @contextmanager
@@ -40,6 +43,8 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         WorkError: its run is over, the disk is full, or the output may not be written.
     """
     limit_threads()
+    unhandled = threading.excepthook
+    threading.excepthook = _briefly(stage, output, unhandled)
     try:
         # The first line also takes the room in the log that a later word on a full disk needs.
         print(f"{stage}: {output}", flush=True)  # noqa: T201 the job's log
@@ -56,6 +61,23 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _FORBIDDEN:
             raise WorkError(f"{stage}: {error.filename or output}: {error.strerror}") from error
         raise
+    finally:
+        threading.excepthook = unhandled
+
+
+def _briefly(stage: str, output: Path, otherwise: _Hook) -> _Hook:
+    """Return a hook that tells of a full disk in one line where a thread ends by it.
+
+    TensorBoard writes in a thread, and passes its error on to the stage besides.
+    """
+
+    def hook(ended: threading.ExceptHookArgs) -> None:
+        if lacks_space(ended.exc_value):
+            print(NoSpaceError(output.parent).in_words(stage), file=sys.stderr)  # noqa: T201
+        else:
+            otherwise(ended)
+
+    return hook
 
 
 def limit_threads() -> None:

@@ -15,6 +15,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -23,12 +25,13 @@ import polars as pl
 
 from aacsfnet import tables
 from aacsfnet.cohort.splits import split
-from aacsfnet.config import Config, validate
+from aacsfnet.config import validate
 from aacsfnet.datasets import open_dataset
 from aacsfnet.datasets.shards import files_of, noted_rows, sources_hash, sources_of
 from aacsfnet.layout import Layout
 from aacsfnet.made import from_tables, hash_in, made_from
 from aacsfnet.stages import SHARDED, STAGES
+from aacsfnet.workflow import Workflow
 from benchmarks.records import record
 
 ROOT = Path(__file__).parent.parent
@@ -81,8 +84,10 @@ def crops(count: int) -> list[dict[str, object]]:
     return [tables.encode_png(each, "crop.png") for each in pictures]
 
 
-def write_shards(config: Config, layout: Layout, pictures: list[dict[str, object]]) -> None:
+def write_shards(folder: Path, pictures: list[dict[str, object]]) -> None:
     """Write the tables from crop to quality with the notes that their stages write."""
+    config = validate(settings(folder))
+    layout = Layout(config)
     dataset = open_dataset(config)
     index = tables.read(layout.index)
     made = dict.fromkeys(tables.MEASURES, 0.3)
@@ -125,8 +130,10 @@ def _write(path: Path, stage: str, rows: pl.DataFrame, values: dict, notes: dict
     tables.write(path, pl.DataFrame(columns), stage, notes)
 
 
-def write_trained(config: Config, layout: Layout) -> None:
+def write_trained(folder: Path) -> None:
     """Write what training leaves: predictions of the held-out people, and what they came from."""
+    config = validate(settings(folder))
+    layout = Layout(config)
     merged = layout.merged("")
     rows = pl.read_parquet(merged.index).filter(pl.col("row").is_not_null())
     splits = pl.read_parquet(merged.splits)
@@ -152,6 +159,34 @@ def write_trained(config: Config, layout: Layout) -> None:
         about = {"format": 1, "name": "aacsfnet", "settings": {}, "parameters": 1, "seconds": 1.0}
         about |= {"made_from": made_from(config, "train", **note)}
         trained.description.write_text(json.dumps(about))
+
+
+def write_split_seconds(folder: Path) -> None:
+    """Deal people into folds of one, and write how long that took."""
+    merged = Layout(validate(settings(folder))).merged("")
+    labels = pl.read_parquet(merged.index, columns=["subject", "label"]).partition_by("subject")
+    people = [each["subject"][0] for each in labels]
+    began = time.process_time()
+    dealt = split(people, [each["label"].to_numpy() for each in labels], "loso", 2, 1)
+    took = {"cpu_s": round(time.process_time() - began, 2), "rows": len(dealt)}
+    (folder / "splits.json").write_text(json.dumps(took))
+
+
+def write_plan(folder: Path) -> None:
+    """Write what each run leaves for the next plan."""
+    Workflow(settings(folder)).hold().close()
+
+
+def apart(function: Callable[..., None], *arguments: object) -> None:
+    """Run a function in a process of its own: what is measured later starts from a small one.
+
+    The system counts a process's peak memory from that of the one which started it.
+    """
+    process = get_context("spawn").Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{function.__name__}: failed")
 
 
 def measured(folder: Path, *command: str) -> dict[str, float | str]:
@@ -193,7 +228,7 @@ def main() -> None:
     layout = Layout(config)
     text = json.dumps(settings(folder))
     (folder / "study.json").write_text(text)
-    write_data(folder, asked.people, asked.frames)
+    apart(write_data, folder, asked.people, asked.frames)
     plan = ["-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     plan += ["--configfile", str(folder / "study.json"), "--cores", "2", "-n", "--quiet"]
 
@@ -208,7 +243,7 @@ def main() -> None:
     if asked.begin:
         record(what, found, time.monotonic() - began)
         return
-    write_shards(config, layout, crops(asked.crops))
+    apart(write_shards, folder, crops(asked.crops))
     folders = [(f"--{each}", layout.stage("", each)) for each in SHARDED if each in MERGED]
     options = [each for pair in folders for each in pair]
     merged = layout.merged("")
@@ -219,25 +254,15 @@ def main() -> None:
     }
     for name, size in pixels.items():
         found["merge"][f"mb_of_{name}_per_cpu_s"] = round(size / 1e6 / found["merge"]["cpu_s"])
-    labels = pl.read_parquet(merged.index, columns=["subject", "label"]).partition_by("subject")
-    began_splits = time.process_time()
-    dealt = split(
-        [each["subject"][0] for each in labels],
-        [each["label"].to_numpy() for each in labels],
-        "loso",
-        2,
-        1,
-    )
-    found["splits, leave one out"] = {
-        "cpu_s": round(time.process_time() - began_splits, 2),
-        "rows": len(dealt),
-    }
-    write_trained(config, layout)
+    apart(write_split_seconds, folder)
+    found["splits, leave one out"] = json.loads((folder / "splits.json").read_text())
+    apart(write_trained, folder)
     options = ["--index", layout.index, "--merge", merged.folder]
     options += ["--output", layout.experiment("full").folder]
     options += [layout.trained("full", 1, fold).predictions for fold in range(FOLDS)]
     found["evaluate"] = stage("evaluate", *options)
     found["report"] = stage("report", "--results", layout.folder, "--output", layout.report)
+    apart(write_plan, folder)
     found["plan of finished results"] = measured(folder, *plan, "all")
     record(what, found, time.monotonic() - began)
 

@@ -1,8 +1,10 @@
 """Jobs and their runs, in processes of their own."""
 
+import errno
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -167,3 +169,24 @@ def test_a_number_of_threads_that_is_none_is_refused(tmp_path, monkeypatch):
     refused = pytest.raises(SettingsError, match="AACSFNET_THREADS = '0': expected a number")
     with refused, working_on("crop", tmp_path / "a.parquet"):
         pass
+
+
+def test_a_thread_that_ends_by_a_full_disk_says_so_in_one_line(tmp_path, monkeypatch, capsys):
+    others = []
+    monkeypatch.setattr(threading, "excepthook", others.append)
+    other = ValueError("other")
+
+    def fail(error):
+        raise error
+
+    with working_on("train", tmp_path / "fold-0"):
+        for error in (OSError(errno.ENOSPC, "No space left on device"), other):
+            thread = threading.Thread(target=fail, args=[error])
+            thread.start()
+            thread.join()
+            if error is not other:
+                assert not others
+    said = capsys.readouterr().err
+    assert said == f"no space left in {tmp_path}: more is needed for train\n"
+    assert [each.exc_value for each in others] == [other]
+    assert threading.excepthook == others.append

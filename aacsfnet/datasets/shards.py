@@ -14,6 +14,7 @@ import polars as pl
 from aacsfnet import tables
 from aacsfnet.config import Config
 from aacsfnet.datasets.base import Dataset, shards_by_subject
+from aacsfnet.datasets.files import State
 from aacsfnet.errors import DataError
 from aacsfnet.made import hash_of
 from aacsfnet.stages import STAGES
@@ -22,6 +23,8 @@ from aacsfnet.stages import STAGES
 #: where there was none.
 Source = tuple[int | None, int | None, str]
 _NOTHING = (None, None)
+#: Columns of the index that hold the size and the time of each row's file.
+_STATE = ("file_bytes", "file_modified")
 #: Bytes of a file that is looked into though its frames cannot be used; larger ones may be endless.
 _SMALL = 2**26
 #: Rows of an index whose files are looked at together, as a million of them take memory.
@@ -143,7 +146,10 @@ def sources_of(dataset: Dataset, files: Mapping[str, bool]) -> dict[str, Source]
 
 
 def exchanged(
-    dataset: Dataset, sources: Mapping[str, Source], verified: dict[str, Source] | None = None
+    dataset: Dataset,
+    sources: Mapping[str, Source],
+    verified: dict[str, Source] | None = None,
+    known: Mapping[str, State] | None = None,
 ) -> list[str]:
     """Return the files that hold other bytes than those that were read, or came, or are gone.
 
@@ -153,9 +159,10 @@ def exchanged(
         dataset: the data set.
         sources: the files as they were.
         verified: files that were read again before, as they were then; it is added to.
+        known: how files are now; the others are looked at.
     """
-    verified = {} if verified is None else verified
-    states = dataset.states(sources)
+    verified, known = {} if verified is None else verified, known or {}
+    states = {**known, **dataset.states(file for file in sources if file not in known)}
     found = []
     for file, was in sources.items():
         now = states.get(file, _NOTHING)
@@ -184,9 +191,9 @@ def altered(dataset: Dataset, sources: Mapping[str, Source]) -> list[str]:
     ]
 
 
-def noted_sources(path: Path) -> dict[str, Source]:
-    """Return the files that a crop table was made from, as it notes them."""
-    return {name: tuple(each) for name, each in tables.notes(path).get("sources", {}).items()}
+def noted_sources(notes: Mapping[str, Any]) -> dict[str, Source]:
+    """Return the files that a crop table was made from, as its notes tell them."""
+    return {name: tuple(each) for name, each in notes.get("sources", {}).items()}
 
 
 def sources_hash(sources: Mapping[str, Source]) -> str:
@@ -206,13 +213,22 @@ def with_states(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     return table.with_columns(sizes, times)
 
 
-def moved_on(dataset: Dataset, index: pl.DataFrame) -> list[str]:
-    """Return the files that are not as the index says: columns `path` and those of `with_states`.
+def looked_at_now(dataset: Dataset, index: pl.DataFrame) -> pl.DataFrame:
+    """Return an index, columns `path` and those of `with_states`, with its files' states now.
 
-    Only size and time are compared.
+    These are columns of the same names and `_now`.
     """
     now = with_states(index, dataset)
-    columns = ("file_bytes", "file_modified")
-    differs = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_now")) for n in columns)
-    both = index.with_columns(now[n].alias(f"{n}_now") for n in columns).filter(differs)
-    return list(dict.fromkeys(dataset.file_of(path) for path in both["path"]))
+    return index.with_columns(now[name].alias(f"{name}_now") for name in _STATE)
+
+
+def moved_on(dataset: Dataset, looked_at: pl.DataFrame) -> list[str]:
+    """Return the files of another size or time than the index says, given `looked_at_now`."""
+    differs = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_now")) for n in _STATE)
+    return list(dict.fromkeys(dataset.file_of(path) for path in looked_at.filter(differs)["path"]))
+
+
+def states_of(dataset: Dataset, looked_at: pl.DataFrame) -> dict[str, State]:
+    """Return the files of rows that were there, as they were then, given `looked_at_now`."""
+    rows = looked_at.select("path", *(f"{name}_now" for name in _STATE)).drop_nulls()
+    return {dataset.file_of(path): State(*state) for path, *state in rows.iter_rows()}

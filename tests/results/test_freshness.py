@@ -1,9 +1,11 @@
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from aacsfnet.config import load
+from aacsfnet.datasets.files import DataFolder
 from aacsfnet.evaluation.audit import audit
 from aacsfnet.stages import SHARDED
 from tests.pretended_run import AFTER, Study
@@ -15,6 +17,18 @@ def shards_of(jobs, stage):
 
 def test_moved_with_data_and_table_nothing_runs_again(study):
     assert study.due() == []
+
+
+def test_the_state_of_each_file_is_asked_for_once(study, monkeypatch):
+    looked_at, states = Counter(), DataFolder.states
+
+    def counted(folder, names):
+        looked_at.update(names := list(names))
+        return states(folder, names)
+
+    monkeypatch.setattr(DataFolder, "states", counted)
+    assert study.due() == []
+    assert looked_at == {path.name: 1 for path in study.table.parent.glob("*.png")}
 
 
 def test_a_picture_exchanged_under_its_name_redoes_its_shard_and_what_follows(study):

@@ -1,15 +1,16 @@
 # What all rules share: the plan of the run, the folders, and small functions of wildcards.
 import gc
-import inspect
 import logging
 import os
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
+import snakemake.common
+import snakemake.rules
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
@@ -105,10 +106,9 @@ shell.prefix(
 )
 
 
-def asked(function):
-    """The same function, whose parameters Snakemake need not find out again for every job."""
-    function.__signature__ = inspect.signature(function)
-    return function
+# Snakemake finds the parameters of a function out again at each call: two dozen times a job.
+snakemake.common.get_function_params = lru_cache(snakemake.common.get_function_params)
+snakemake.rules.get_function_params = snakemake.common.get_function_params
 
 
 @cache
@@ -151,7 +151,6 @@ def needed(stage, files):
     again run it. Otherwise it is forced.
     """
 
-    @asked
     def inputs(wildcards):
         found = files(wildcards)
         if not why(stage, wildcards):
@@ -171,14 +170,12 @@ def first(stage):
 
     Snakemake passes over a job that waits for the index through results that stand.
     """
-    return asked(
-        lambda wildcards: (
-            [str(LAYOUT.index)]
-            if workflow.is_main_process
-            and why("index", wildcards)
-            and why(stage, wildcards)
-            else []
-        )
+    return lambda wildcards: (
+        [str(LAYOUT.index)]
+        if workflow.is_main_process
+        and why("index", wildcards)
+        and why(stage, wildcards)
+        else []
     )
 
 
@@ -204,14 +201,12 @@ def ask_slurm():
 
 def growing(amount):
     """An amount of memory or time that each further attempt of a job has more of."""
-    return asked(lambda wildcards, attempt: round(amount) * attempt)
+    return lambda wildcards, attempt: round(amount) * attempt
 
 
 def settings(stage):
     """The settings that reach a stage, as JSON text: a change re-runs this stage and those after."""
-    return asked(
-        lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)
-    )
+    return lambda wildcards: LAYOUT.settings(getattr(wildcards, "scope", ""), stage)
 
 
 def scope(wildcards, stage):

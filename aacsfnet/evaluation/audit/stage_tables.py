@@ -69,7 +69,8 @@ def _shard(results: Results, stage: str, shard: str, path: Path) -> Iterator[Dis
 
 def look_at_files(config: Config, path: Path, where: str) -> Iterator[Discrepancy]:
     """Yield files of the data set that hold other bytes than those that a crop table came from."""
-    if (sources := noted_sources(path)) and (others := altered(open_dataset(config), sources)):
+    sources = noted_sources(tables.notes(path))
+    if sources and (others := altered(open_dataset(config), sources)):
         yield Discrepancy(where, f"made from other bytes than are there now: {some(others)}")
 
 
