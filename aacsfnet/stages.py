@@ -35,12 +35,12 @@ STAGES = {
         ("index", "landmarks"),
         sharded=True,
     ),
-    "depth": Stage(4, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
+    "depth": Stage(5, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
     "generate": Stage(
-        4, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
+        5, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        9,
+        10,
         ("data", "landmarks", "quality"),
         ("index", "crop", "landmarks", "generate"),
         sharded=True,

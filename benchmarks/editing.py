@@ -119,12 +119,16 @@ class Reader:
         return Face(crop, self._landmarker.find(crop).points)
 
     def values(self, crop: np.ndarray) -> np.ndarray:
-        """Return the measures `(measures,)` on a picture, NaN where no face is found."""
+        """Return the measures `(measures,)` on a picture, NaN where no face is found.
+
+        They are the mean of several looks, as the gate takes them.
+        """
         mesh = self._landmarker.find(crop)
         if not self._landmarker.accepts(mesh):
             self.lost += 1
             return np.full(len(MEASURES), np.nan)
-        return _values(mesh.points)
+        looks = self._landmarker.looks(crop, mesh.points)
+        return np.mean([_values(points) for points in looks], axis=0)
 
 
 def person(number: int, units: Units, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,18 @@
 """Pictures of another level, measured after generation: what they show, and what the gate says.
 
     python -m benchmarks.levels draw --people 40
+    python -m benchmarks.levels observe --people 40
     python -m benchmarks.levels judge --people 40
+    python -m benchmarks.levels draw --first 3100 --units au7 au43 --folder build/lids
 
 Each person is rendered at rest; the workflow's own functions give the face each unit of PSPI alone
 at 1 to 5 (AU43 0.5 and 1), ten of 50 mixtures, and a quarter of four strong expressions, and the
 bundled miniature draws them. `draw` keeps them in build/levels, a file a person, so it can be
-stopped. `judge` reads them with the observer that knows no mesh, with the pixel witness, and with
-the gate, which also gets wrong ones: asked for a PSPI of 8 and given a quarter, asked for brows and
-given lips, and mixtures under each other's label. Writes benchmarks/results/levels-<date>.json.
+stopped; with `--units` only the ladder of those, each alone. `observe` reads them with the observer
+that knows no mesh. `judge` reads them likewise, and with the pixel witness, and with the gate,
+which also gets wrong ones: asked for a PSPI of 8 and given a quarter, asked for brows and given
+lips, and mixtures under each other's label. They write benchmarks/results/levels-<date>.json, or
+levels-observed-<units>-<date>.json.
 """
 
 import argparse
@@ -96,12 +100,17 @@ class Seen(NamedTuple):
     accepted: bool
 
 
-def shown_by(number: int) -> list[Units]:
-    """Return what a person shall show: the ladder, mixtures, a quarter of what is strong."""
+def shown_by(number: int, units: Sequence[str] = ()) -> list[Units]:
+    """Return what a person shall show: the ladder, mixtures, a quarter of what is strong.
+
+    Where units are named, it is only the ladder of each alone.
+    """
+    if units:
+        return [each for each in ALONE if set(each) <= set(units)]
     every = mixtures(50)
     mixed = [every[(number * MIXTURES_EACH + at) % len(every)] for at in range(MIXTURES_EACH)]
     weak = [
-        {unit: value / 4 for unit, value in strong(number, at).items()} for at in range(WEAK_EACH)
+        {unit: each / 4 for unit, each in strong(number, at).items()} for at in range(WEAK_EACH)
     ]
     return [*ALONE, *mixed, *weak]
 
@@ -111,21 +120,22 @@ def row_of(units: Units) -> dict[str, Any]:
     return {"kind": "level", "units": REST | dict(units), "source_units": REST}
 
 
-def draw(people: int, folder: Path) -> None:
-    """Make pictures of so many people; those that are there are not made again."""
+def draw(numbers: range, folder: Path, only: Sequence[str] = ()) -> None:
+    """Make pictures of people; those that are there are not made again."""
     folder.mkdir(parents=True, exist_ok=True)
     settings, size, negative = Generate(), Crop().size, Prompts().negative
     generator = generator_of(settings)
     with CropLandmarker(0.5) as landmarker:
-        for number in range(FIRST, FIRST + people):
+        for number in numbers:
             file = folder / f"{number}.npz"
             if file.is_file():
                 continue
+            shown = shown_by(number, only)
             crop, rest = person(number, {}, size)
             points = landmarker.find(crop).points
             someone = Person.from_seed(seed_of("editing", number))
             tasks, true = [], []
-            for at, units in enumerate(shown_by(number)):
+            for at, units in enumerate(shown):
                 start = start_of(row_of(units), crop, points)
                 depth = mesh_depth(start.points, size, size)
                 prompt = prompt_of(someone, dict(units), pose_of(start.points))
@@ -138,7 +148,7 @@ def draw(people: int, folder: Path) -> None:
             made = [result.picture for batch in generator.generate(tasks) for result in batch]
             pictures = [
                 finished_of(row_of(units), picture, points)
-                for units, picture in zip(shown_by(number), made, strict=True)
+                for units, picture in zip(shown, made, strict=True)
                 if picture is not None
             ]
             np.savez(file, crop=crop, points=points, pictures=pictures, true=true)
@@ -185,9 +195,43 @@ def wrong_of(number: int) -> dict[str, list[tuple[int, Units]]]:
     }
 
 
-def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
+def drawn_of(numbers: range, folder: Path) -> dict[int, Drawn]:
+    """Return by number the people whose pictures are there."""
+    found = {}
+    for number in numbers:
+        file = folder / f"{number}.npz"
+        if file.is_file():
+            with np.load(file) as stored:
+                found[number] = Drawn(**{name: stored[name] for name in Drawn.__annotations__})
+    return found
+
+
+def observe(
+    numbers: range, folder: Path, observer_file: Path, only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what the observer reads of the pictures that are there; nobody judges them."""
+    observer = load_or_train(observer_file)
+    nothing = np.full(len(PSPI_UNITS), np.nan)
+    seen: list[Seen] = []
+    everybody = drawn_of(numbers, folder)
+    for number, drawn in everybody.items():
+        changes = observer.changes(
+            np.broadcast_to(drawn.crop, drawn.pictures.shape), drawn.pictures
+        )
+        for units, true, found in zip(shown_by(number, only), drawn.true, changes, strict=True):
+            seen.append(Seen(units, true, found, nothing, nothing, False))
+    return {
+        "first": numbers.start,
+        "people": len(everybody),
+        "pictures": len(seen),
+        "strength": Generate().level_strength,
+        "observer_against_true_change": _observations(seen, "found"),
+    }
+
+
+def judge(numbers: range, folder: Path, observer_file: Path) -> dict[str, Any]:
     """Return all figures of the pictures that are there."""
-    numbers = [n for n in range(FIRST, FIRST + people) if (folder / f"{n}.npz").is_file()]
+    everybody = drawn_of(numbers, folder)
     observer = load_or_train(observer_file)
     seen: list[Seen] = []
     right: list[list[str]] = []
@@ -197,9 +241,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
         def new_judge() -> Judge:
             return Judge(landmarker, None, None, Witness())
 
-        for number in numbers:
-            with np.load(folder / f"{number}.npz") as stored:
-                drawn = Drawn(**{name: stored[name] for name in Drawn.__annotations__})
+        for number, drawn in everybody.items():
             shown = shown_by(number)
             judged = verdicts(drawn, list(enumerate(shown)), new_judge())
             right += [reasons for reasons, _ in judged]
@@ -219,7 +261,7 @@ def judge(people: int, folder: Path, observer_file: Path) -> dict[str, Any]:
                 seen.append(Seen(units, drawn.true[at], *changes, read_units, not reasons))
     refused_for = Counter(_FIGURE.split(reason)[0] for each in right for reason in each)
     return {
-        "people": len(numbers),
+        "people": len(everybody),
         "pictures": len(right),
         "strength": Generate().level_strength,
         "observer_against_true_change": _observations(seen, "found"),
@@ -256,9 +298,12 @@ def _observations(seen: list[Seen], which: str) -> dict[str, dict]:
         true, found = (np.array(values) for values in zip(*rows, strict=True))
         return fit(true[:, TRUE_MEASURES.index(name)], found[:, OBSERVED.index(name)])
 
+    mixed = any(_mixed(each.units) for each in seen)
     return {
-        unit: {"alone": fitted(name, _alone(unit)), "mixtures": fitted(name, _mixed)}
+        unit: {"alone": fitted(name, _alone(unit))}
+        | ({"mixtures": fitted(name, _mixed)} if mixed else {})
         for unit, name in SHOWS.items()
+        if any(unit in each.units for each in seen)
     } | {name: {"all": fitted(name, lambda _: True)} for name in OBSERVED}
 
 
@@ -277,16 +322,23 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("draw", "judge"))
+    parser.add_argument("step", choices=("draw", "observe", "judge"))
     parser.add_argument("--people", type=int, default=40)
+    parser.add_argument("--first", type=int, default=FIRST, help="number of the first person")
+    parser.add_argument("--units", nargs="+", default=(), choices=PSPI_UNITS, help="draw, observe")
     parser.add_argument("--folder", type=Path, default=Path("build/levels"))
     parser.add_argument("--observer", type=Path, default=Path("build/observer.safetensors"))
     given = parser.parse_args()
+    numbers = range(given.first, given.first + given.people)
     if given.step == "draw":
-        draw(given.people, given.folder)
+        draw(numbers, given.folder, given.units)
         return
     started = time.perf_counter()
-    results = judge(given.people, given.folder, given.observer)
+    if given.step == "observe":
+        results = observe(numbers, given.folder, given.observer, given.units)
+        record(" ".join(["levels observed", *given.units]), results, time.perf_counter() - started)
+        return
+    results = judge(numbers, given.folder, given.observer)
     seconds = time.perf_counter() - started
     record("levels", results, seconds, gate=Quality().model_dump())
 

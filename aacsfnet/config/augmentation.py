@@ -122,7 +122,7 @@ class Generate(Block):
         0.5, gt=0.0, le=1.0, description="image-to-image strength; about strength x steps are run"
     )
     level_strength: float = Field(
-        0.2,
+        0.15,
         gt=0.0,
         le=1.0,
         description="likewise of pictures given another level (kind level); one step at least",

@@ -2,7 +2,8 @@
 
 Farther triangles are drawn first, so what the head hides stays hidden. Beyond the face's outline
 the movement fades to nothing. Lids slide over the eye: between their rim and the crease above,
-skin is stretched, while the lashes keep their width. What opens between the lips is dark.
+skin is stretched, while the lashes keep their width, and light and shadow follow (`lids`). What
+opens between the lips is dark.
 """
 
 from functools import cache
@@ -12,43 +13,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet import landmark_sets as sets
+from aacsfnet.augmentation.edit import lids
+from aacsfnet.faces.geometry import eye_distance
 from aacsfnet.rendering import mesh, raster
 
 #: Where the movement has faded out, as a multiple of the outline's distance from its middle.
 _FAR = 1.45
-#: Share of the way from the rim of the upper lid to the crease that the lashes take.
-_LASHES = 0.3
-#: Share of the opening by which the found rims may lie within the white of the eye.
-_WHITE = 0.2
 #: Brightness of the inside of a mouth beside the skin's, RGB.
 _CAVITY = np.array([0.28, 0.17, 0.16])
 
-_CREASES = (sets.RIGHT_UPPER_CREASE, sets.mirrored(sets.RIGHT_UPPER_CREASE))
-_UPPER = (sets.RIGHT_UPPER_LID, sets.LEFT_UPPER_LID)
-_LOWER = (sets.RIGHT_LOWER_LID, sets.LEFT_LOWER_LID)
-_LID, _LIP, _OUTLINE = len(_UPPER[0]), len(sets.UPPER_LIP_INNER), len(sets.FACE_OUTLINE)
-#: Rows of vertices behind the face's 468: lashes, eyes, mouth, and what surrounds the face.
-_LASH_ROWS = mesh.FACE + _LID * np.arange(2)
-_EYE_ROWS = mesh.FACE + 2 * _LID + 2 * _LID * np.arange(2)
-_MOUTH_ROW = mesh.FACE + 6 * _LID
+_LIP, _OUTLINE = len(sets.UPPER_LIP_INNER), len(sets.FACE_OUTLINE)
+#: Rows of vertices behind the face's 468: lashes and edges of the upper lids, eyes, mouth, and what
+#: surrounds the face.
+_LASH_ROWS = mesh.FACE + lids.COUNT * np.arange(2)
+_EDGE_ROWS = _LASH_ROWS + 2 * lids.COUNT
+_EYE_ROWS = mesh.FACE + 4 * lids.COUNT + 2 * lids.COUNT * np.arange(2)
+_MOUTH_ROW = mesh.FACE + 8 * lids.COUNT
 _FAR_ROW = _MOUTH_ROW + 2 * _LIP
+#: Triangles of both eyes, and of the mouth behind them.
+_EYES, _MOUTH = 4 * (lids.COUNT - 1), 2 * (_LIP - 1)
 
 
 @cache
 def _triangles() -> tuple[mesh.Indices, mesh.Indices]:
     """Return all triangles `(T, 3)` and how far behind each counts: 0 skin, 1 eye or mouth, 2 rim.
 
-    The mouth's come last.
+    The eyes' and then the mouth's come last.
     """
     skin = mesh.canonical()[2]
     strips, inside = [], []
     for side in (0, 1):
-        lid = np.isin(skin, _CREASES[side] + _UPPER[side]).all(axis=1)
+        lid = np.isin(skin, lids.CREASES[side] + lids.UPPER[side]).all(axis=1)
         skin = skin[~lid]
-        lashes = _LASH_ROWS[side] + np.arange(_LID)
-        rows = np.array([_CREASES[side], lashes, _UPPER[side]])
-        strips.append(rows.ravel()[mesh.grid_triangles(3, _LID)])
-        inside.append(_EYE_ROWS[side] + mesh.grid_triangles(2, _LID))
+        row = np.arange(lids.COUNT)
+        lashes, edge = _LASH_ROWS[side] + row, _EDGE_ROWS[side] + row
+        rows = np.array([lids.CREASES[side], lashes, lids.UPPER[side], edge])
+        strips.append(rows.ravel()[mesh.grid_triangles(4, lids.COUNT)])
+        inside.append(_EYE_ROWS[side] + mesh.grid_triangles(2, lids.COUNT))
     mouth = _MOUTH_ROW + mesh.grid_triangles(2, _LIP)
     round_face = np.concatenate([sets.FACE_OUTLINE, _FAR_ROW + np.arange(_OUTLINE)])
     rim = round_face[mesh.grid_triangles(2, _OUTLINE, closed=True)]
@@ -89,7 +90,8 @@ def warped(
     drawn: NDArray[np.uint8] = cv2.remap(  # type: ignore[assignment]
         picture, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    opened = seen > len(triangles) - 2 * (_LIP - 1)
+    drawn = _with_light(drawn, seen, goal, source, target)
+    opened = seen > len(triangles) - _MOUTH
     return _with_cavity(drawn, opened, source, picture) if opened.any() else drawn
 
 
@@ -97,22 +99,16 @@ def _vertices(
     source: NDArray[np.float32], target: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return all vertices `(V, 3)` where they are and where they go."""
-    lashes, eyes = [], []
     skin = source.copy()
-    for crease, upper, lower in (
-        [list(ring) for ring in rings] for rings in zip(_CREASES, _UPPER, _LOWER, strict=True)
-    ):
-        gap = source[lower] - source[upper]
-        closing = 1 - _across(target[lower] - target[upper]) / np.maximum(_across(gap), 1e-6)
-        away = _WHITE * np.clip(closing, 0, 1) * gap
-        skin[upper[1:-1]] -= away[1:-1]
-        skin[lower[1:-1]] += away[1:-1]
-        up = skin[crease] - skin[upper]
-        # As wide as they were, even where the skin above is stretched or folded away.
-        new_up = target[crease] - target[upper]
-        share = _LASHES * np.minimum(_across(up) / np.maximum(_across(new_up), 1e-6), 1)
-        lashes.append((skin[upper] + _LASHES * up, target[upper] + share * new_up))
+    lashes, edges, eyes = [], [], []
+    for side in (0, 1):
+        upper, lower = list(lids.UPPER[side]), list(lids.LOWER[side])
+        was, goes = lids.lids_of(source, target, side)
+        skin[upper], skin[lower] = was.upper, was.lower
+        lashes.append((was.lashes, goes.lashes))
+        edges.append((was.edge, goes.edge))
         # The eye stays; what opens wider than it was is filled by stretching it.
+        gap = source[lower] - source[upper]
         wider = ((target[upper] - source[upper]) * gap).sum(1, keepdims=True) < 0
         deeper = ((target[lower] - source[lower]) * gap).sum(1, keepdims=True) > 0
         eyes.append((source[upper], np.where(wider, target[upper], source[upper])))
@@ -120,16 +116,40 @@ def _vertices(
     lips = target[list(sets.UPPER_LIP_INNER + sets.LOWER_LIP_INNER)]  # teeth stay as well
     edge = source[list(sets.FACE_OUTLINE)]
     far = edge.mean(axis=0) + _FAR * (edge - edge.mean(axis=0))
-    added = [*lashes, *eyes, (lips, lips), (far, far)]
+    added = [*lashes, *edges, *eyes, (lips, lips), (far, far)]
     return (
         np.concatenate([skin, *(before for before, _ in added)]),
         np.concatenate([target, *(after for _, after in added)]),
     )
 
 
-def _across(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return lengths in the picture's plane, `(N, 1)`."""
-    return np.asarray(np.linalg.norm(vectors[:, :2], axis=1, keepdims=True))
+def _with_light(
+    drawn: NDArray[np.uint8],
+    seen: mesh.Indices,
+    goal: NDArray[np.float32],
+    source: NDArray[np.float32],
+    target: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """Return a picture with the light on closing lids, and their shadow on the eyes."""
+    closing = [lids.closing(source, target, side) for side in (0, 1)]
+    if not any(share.any() for share in closing):
+        return drawn
+    triangles = _triangles()[0]
+    light = np.zeros((len(goal), 3), np.float32)  # gained; depth in the lid's shadow before, after
+    row = np.arange(lids.COUNT)
+    for side in (0, 1):
+        lit = lids.lit(closing[side])
+        light[list(lids.CREASES[side]), :1] = lit.crease
+        light[list(lids.UPPER[side]), :1] = lit.upper
+        light[_LASH_ROWS[side] + row, :1] = lit.lashes
+        light[_EDGE_ROWS[side] + row, :1] = lit.edge
+        light[_EYE_ROWS[side] + row, 1:], light[_EYE_ROWS[side] + lids.COUNT + row, 1:] = (
+            lids.depths(source, target, side)
+        )
+    gained, before, after = raster.evaluate(seen, raster.planes(goal[:, :2], triangles, light))
+    eye = (seen > len(triangles) - _EYES - _MOUTH) & (seen <= len(triangles) - _MOUTH)
+    factor = np.where(eye, lids.shadow(before, after, float(eye_distance(source))), 1 + gained)
+    return np.asarray(np.clip(np.rint(drawn * factor[..., None]), 0, 255), np.uint8)
 
 
 def _farthest_first(

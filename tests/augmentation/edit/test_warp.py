@@ -8,6 +8,7 @@ from aacsfnet.landmark_sets import LIP_PAIRS
 from aacsfnet.rendering.render import Pose, Rendering, render
 from aacsfnet.rendering.sequences import person_of
 
+BROWS = (52, 53, 55, 65, 282, 283, 285, 295)
 NO_MOUTH = {"au4": 5.0, "au6": 4.0, "au7": 3.0, "au43": 0.5}
 
 
@@ -34,7 +35,8 @@ def test_far_from_what_moves_the_picture_is_untouched(neutral: Rendering) -> Non
 def test_a_constant_picture_stays_constant(neutral: Rendering) -> None:
     grey = np.full((192, 192, 3), (90, 120, 33), np.uint8)
     points = neutral.landmarks_px
-    np.testing.assert_array_equal(warped(grey, points, edited(points, NO_MOUTH, {})), grey)
+    target = points + np.where(np.isin(np.arange(478), BROWS), 4, 0)[:, None] * (0.0, 1.0, 0.0)
+    np.testing.assert_array_equal(warped(grey, points, target), grey)
 
 
 def test_a_landmark_takes_its_pixels_along(neutral: Rendering) -> None:
@@ -72,6 +74,44 @@ def test_closed_lids_cover_the_eye(neutral: Rendering) -> None:
     )
     red = [int((each[..., 0] > 180).sum()) for each in (picture, halfway, closed)]
     assert red[0] > red[1] > red[2] == 0
+
+
+@pytest.mark.parametrize("units", [{"au7": 5.0}, {"au43": 1.0}])
+def test_a_lid_that_comes_down_catches_light_and_shades_the_eye(
+    neutral: Rendering, units: dict[str, float]
+) -> None:
+    points = neutral.landmarks_px
+    target = edited(points, units, {})
+    grey = np.full((192, 192, 3), 100, np.uint8)
+    made = warped(grey, points, target)[..., 0].astype(int)
+    assert (made > 100).any()
+    for crease, upper, lower in ((27, 159, 145), (257, 386, 374)):
+        across = np.linspace(target[crease, :2], target[upper, :2], 5)[1]
+        x, y = np.rint(across).astype(int)
+        assert made[y, x] > 101
+        x, y = np.rint(target[upper, :2]).astype(int)
+        assert made[y, x] < 99
+        if "au7" in units:
+            x, y = np.rint(0.6 * target[upper, :2] + 0.4 * target[lower, :2]).astype(int)
+            assert made[y, x] < 98
+    wider = warped(grey, target, points)
+    np.testing.assert_array_equal(wider, grey)
+
+
+def test_the_edge_of_a_lid_moves_with_it(neutral: Rendering) -> None:
+    points = neutral.landmarks_px.astype(np.float64)
+    target = edited(points, {"au7": 5.0}, {})
+    y = np.mgrid[:192, :192][0]
+    for upper, lower in ((159, 145), (386, 374)):
+        below = points[upper, 1] + 0.12 * (points[lower, 1] - points[upper, 1])
+        line = np.rint(200 - 150 * np.exp(-((y - below) ** 2) / 2)).astype(np.uint8)
+        made = warped(np.repeat(line[..., None], 3, axis=2), points, target)[..., 0]
+        x = round(target[upper, 0])
+        darkest = int(made[int(points[upper, 1]) - 6 : int(points[lower, 1]), x].argmin())
+        found = int(points[upper, 1]) - 6 + darkest
+        moved = target[upper, 1] - points[upper, 1]
+        assert moved > 1.0
+        assert abs(found - (below + moved)) <= 1.0
 
 
 def test_opened_lips_show_dark_but_an_open_mouth_keeps_its_teeth(neutral: Rendering) -> None:

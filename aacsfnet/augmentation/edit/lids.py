@@ -1,0 +1,135 @@
+"""Lids of a face that is warped: where their parts lie, go, and how the light on them changes.
+
+On a picture a lid's edge is no line: lashes and the shadow under them lie within the found opening,
+so a little of it moves with the upper lid. A lid that comes down takes its shadow on the eye along,
+turns its upper part to the light and its rim away from it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aacsfnet import landmark_sets as sets
+
+#: Vertices along a lid, corners included.
+COUNT = len(sets.RIGHT_UPPER_LID)
+UPPER = (sets.RIGHT_UPPER_LID, sets.LEFT_UPPER_LID)
+LOWER = (sets.RIGHT_LOWER_LID, sets.LEFT_LOWER_LID)
+CREASES = (sets.RIGHT_UPPER_CREASE, sets.mirrored(sets.RIGHT_UPPER_CREASE))
+
+#: Share of the way from the rim of the upper lid to the crease that the lashes take.
+_LASHES = 0.3
+#: Share of the eye's height that moves with the upper lid, as far as the opening has room for it:
+#: on rendered people the rim is found so far above the true one.
+_EDGE, _ROOM = 0.15, 0.45
+#: Share of the opening by which the found rims may lie within the white of the eye. It counts from
+#: half closed on, since a lid loses its own edge by it.
+_WHITE = 0.12
+#: How dark the upper lid's shadow is, and how far below the lid's edge it ends, eye distances: the
+#: renderer's, which real eyes show as well.
+_SHADOW, _REACH = 0.5, 0.06
+#: How much lighter a closed lid gets at the crease, and darker at the rim.
+_LIGHT, _DARK = 0.25, 0.1
+
+Points = NDArray[np.float32]
+
+
+class Lids(NamedTuple):
+    """The lids of one eye, on the face as it is or as it shall be; each `(COUNT, 3)`, pixels.
+
+    Attributes:
+        crease: above the upper lid.
+        lashes: where they end, between crease and rim.
+        upper: rim of the upper lid.
+        edge: what moves with it, within the opening.
+        lower: rim of the lower lid.
+    """
+
+    crease: Points
+    lashes: Points
+    upper: Points
+    edge: Points
+    lower: Points
+
+
+def lids_of(source: Points, target: Points, side: int) -> tuple[Lids, Lids]:
+    """Return the lids of an eye where they are and where they go.
+
+    Args:
+        source: `(468, 3)`, pixels.
+        target: `(468, 3)`, another expression of the same head in the same pose.
+        side: 0 right, 1 left.
+    """
+    crease, upper, lower = (list(ring[side]) for ring in (CREASES, UPPER, LOWER))
+    gap, new_gap = (points[lower] - points[upper] for points in (source, target))
+    height, new_height = across(gap), across(new_gap)
+    away = _WHITE * np.clip(2 * closing(source, target, side) - 1, 0, 1) * gap
+    away[[0, -1]] = 0
+    top = source[upper] - away
+    up, new_up = source[crease] - top, target[crease] - target[upper]
+    # As wide as they were, even where the skin above is stretched or folded away.
+    share = _LASHES * np.minimum(across(up) / across(new_up), 1)
+    edge = np.minimum(_EDGE * height.max(), _ROOM * height)
+    new_edge = np.minimum(edge, _ROOM * new_height)
+    was = Lids(
+        source[crease], top + _LASHES * up, top,
+        source[upper] + edge * gap / height, source[lower] + away,
+    )  # fmt: skip
+    goes = Lids(
+        target[crease], target[upper] + share * new_up, target[upper],
+        target[upper] + new_edge * new_gap / new_height, target[lower],
+    )  # fmt: skip
+    return was, goes
+
+
+def closing(source: Points, target: Points, side: int) -> Points:
+    """Return how far an eye closes, `(COUNT, 1)`: 0 not at all, or wider; 1 entirely."""
+    gap, new_gap = (
+        points[list(LOWER[side])] - points[list(UPPER[side])] for points in (source, target)
+    )
+    share = np.clip(1 - across(new_gap) / across(gap), 0, 1)
+    share[[0, -1]] = 0
+    return np.asarray(share, np.float32)
+
+
+def lit(share: Points) -> Lids:
+    """Return by what share skin gets lighter, of lids that close so far, `(COUNT, 1)` each."""
+    dark = -_DARK * share
+    return Lids(_LIGHT * share, dark, dark, dark, 0 * share)
+
+
+def depths(source: Points, target: Points, side: int) -> tuple[Points, Points]:
+    """Return how far the eye lies below the upper lid's edge, before and after it comes down.
+
+    Returns:
+        at the rim of the open upper lid, and at that of the lower one: `(COUNT, 2)` pixels each.
+    """
+    upper, lower = list(UPPER[side]), list(LOWER[side])
+    gap = source[lower] - source[upper]
+    height = across(gap)
+    down = ((target[upper] - source[upper]) * gap)[:, :2].sum(axis=1, keepdims=True) / height
+    edge = _EDGE * height.max()
+    both = np.concatenate([np.zeros_like(down), -np.maximum(down, 0)], axis=1) - edge
+    return np.asarray(both, np.float32), np.asarray(both + height, np.float32)
+
+
+def shadow(before: Points, after: Points, eye_distance: float) -> NDArray[np.float32]:
+    """Return how many times as light the eye is under the lid's new shadow as under its old one.
+
+    Args:
+        before: how far it lay below the lid's edge, pixels.
+        after: how far it lies below it now; as many.
+        eye_distance: pixels.
+    """
+
+    def light(below: Points) -> Points:
+        share = np.clip(below / (_REACH * eye_distance), 0, 1)
+        return np.asarray(1 - _SHADOW + _SHADOW * share * share * (3 - 2 * share), np.float32)
+
+    return light(after) / light(before)
+
+
+def across(vectors: Points) -> Points:
+    """Return lengths in the picture's plane, `(N, 1)`; never quite 0."""
+    return np.asarray(np.maximum(np.linalg.norm(vectors[:, :2], axis=1, keepdims=True), 1e-6))
