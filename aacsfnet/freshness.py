@@ -234,7 +234,10 @@ class Freshness:
         same: set[str] = set()
         for scope in self._layout.scopes("crop"):
             for path in self._layout.finished(scope, "crop", self._shards):
-                noted = noted_sources(tables.notes(path))
+                try:
+                    noted = noted_sources(tables.notes(path))
+                except DataError:  # it is made again
+                    continue
                 sources = {name: each for name, each in noted.items() if name in files}
                 same |= sources.keys() - set(exchanged(self._dataset, sources, self._verified))
         return same
@@ -254,7 +257,10 @@ class Freshness:
                 return f"after {earlier}"
             wanted[earlier] = self._hash(self._layout.table(place, earlier, shard))
         if stage == "crop":
-            notes = tables.notes(path)
+            try:
+                notes = tables.notes(path)
+            except DataError:
+                return "damaged"
             note = notes.get("made_from")
             self._notes[path] = note if isinstance(note, dict) else {}
             sources = noted_sources(notes)

@@ -304,7 +304,11 @@ def _observations(seen: list[Seen], which: str) -> dict[str, dict]:
         | ({"mixtures": fitted(name, _mixed)} if mixed else {})
         for unit, name in SHOWS.items()
         if any(unit in each.units for each in seen)
-    } | {name: {"all": fitted(name, lambda _: True)} for name in OBSERVED}
+    } | {
+        name: {"all": fitted(name, lambda _: True)}
+        for name in OBSERVED
+        if any(each.true[TRUE_MEASURES.index(name)] for each in seen)
+    }
 
 
 def _read(seen: list[Seen], unit: str, chosen: Callable[[Units], bool]) -> dict[str, float]:

@@ -18,6 +18,8 @@ from aacsfnet.tables.schemas import CARRIED, PICTURE, SCHEMAS, STATUSES
 
 #: `PICTURE` as the `datasets` library takes it for an Image: with 32-bit offsets, so the pictures
 #: of one slice of rows must have less than 2 GB. The largest crops have 12 MB.
+#: What Polars makes of files that are no Parquet, or a damaged one.
+_DAMAGED = (pl.exceptions.ComputeError, pl.exceptions.PanicException)
 _PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _SLICE = 128
 #: Rows that are read or passed over together: a shard's rows of a large index are few of these.
@@ -253,10 +255,9 @@ def notes(path: str | Path) -> dict[str, Any]:
         DataError: there is no such file, or no stage wrote it.
     """
     try:  # by polars: a plan asks thousands, and Arrow takes many times as long for one
-        metadata = pl.read_parquet_metadata(path)
-    except (FileNotFoundError, pl.exceptions.ComputeError):
-        metadata = {}
-    if "aacsfnet" not in metadata:
+        found = json.loads(pl.read_parquet_metadata(path)["aacsfnet"])
+    except (FileNotFoundError, KeyError, ValueError, *_DAMAGED):
+        found = None
+    if not isinstance(found, dict):
         raise DataError(f"{path}: no table that a stage wrote; run the stage again")
-    found: dict[str, Any] = json.loads(metadata["aacsfnet"])
     return found

@@ -1,5 +1,7 @@
 """Faces followed from frame to frame: when a newcomer, a loss and a cover are noticed."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,23 @@ def test_a_cover_is_told_two_frames_late_at_most(followed):
     seen = [each.found[0].visible.regions["mouth"] for each in followed.sought(film)]
     assert seen[0] > 0.9
     assert seen[3] < 0.5
+
+
+def test_pictures_are_closed_by_the_thread_that_reads_them(followed, twins):
+    closed = []
+
+    def pictures():
+        try:
+            while True:
+                yield twins
+        finally:
+            closed.append(threading.current_thread())
+
+    film = followed.sought(pictures())
+    assert next(film).at == 0
+    film.close()
+    assert len(closed) == 1
+    assert closed[0] is not threading.main_thread()
 
 
 def test_what_is_known_is_compared_with_what_is_there(locator: FaceLocator, twins):

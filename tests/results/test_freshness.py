@@ -153,6 +153,14 @@ def test_a_table_of_an_earlier_version_is_made_again(study, monkeypatch):
     assert set(study.counts()) == {*SHARDED[1:], *AFTER}
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
+def test_a_damaged_table_is_made_again(study, content):
+    (study.folder / "results/manifest/crop/s05.00.parquet").write_bytes(content)
+    assert study.counts() == dict.fromkeys(SHARDED, 1) | AFTER
+    study.picture("s03", 77)
+    assert study.counts()["crop"] == 2
+
+
 def test_a_lost_table_and_what_was_made_from_it_are_made_again(study):
     (study.folder / "results/manifest/landmarks/s05.00.parquet").unlink()
     assert study.counts() == dict.fromkeys(SHARDED[1:], 1) | AFTER

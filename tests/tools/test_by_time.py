@@ -29,6 +29,13 @@ def test_steps_until_the_time_is_used_up(clock, capsys):
     assert lines[-1] == "end, step 120: so far"
 
 
+def test_each_step_goes_by_its_own_loss(clock):
+    model = nn.Linear(1, 1, bias=False)
+    for step, update in enumerate(by_time.steps(model, minutes=1.0, rate=0.05)):
+        update(model.weight.sum() * (-1) ** step)
+        assert model.weight.grad.item() == pytest.approx((-1) ** step, abs=1e-3)
+
+
 def test_the_rate_has_fallen_to_nothing_at_the_end(clock):
     model = nn.Linear(1, 1, bias=False)
     moves = []

@@ -29,6 +29,8 @@ _WHITE = 0.12
 #: How dark the upper lid's shadow is, and how far below the lid's edge it ends, eye distances: the
 #: renderer's, which real eyes show as well.
 _SHADOW, _REACH = 0.5, 0.06
+#: Height of an eye over its width up to which it is shut, and from which it is open.
+_OPEN = (0.05, 0.1)
 #: How much lighter a closed lid gets at the crease, and darker at the rim.
 _LIGHT, _DARK = 0.25, 0.1
 
@@ -84,13 +86,19 @@ def lids_of(source: Points, target: Points, side: int) -> tuple[Lids, Lids]:
 
 
 def closing(source: Points, target: Points, side: int) -> Points:
-    """Return how far an eye closes, `(COUNT, 1)`: 0 not at all, or wider; 1 entirely."""
+    """Return how far an eye closes, `(COUNT, 1)`: 0 not at all, or wider; 1 entirely.
+
+    An eye that is shut already closes no further, whatever its rims do by some tenth of a pixel.
+    """
     gap, new_gap = (
         points[list(LOWER[side])] - points[list(UPPER[side])] for points in (source, target)
     )
     share = np.clip(1 - across(new_gap) / across(gap), 0, 1)
     share[[0, -1]] = 0
-    return np.asarray(share, np.float32)
+    ring = source[list(UPPER[side])]
+    opening = across(gap).max() / across(ring[-1:] - ring[:1]).max()
+    shut, open_ = _OPEN
+    return np.asarray(share * np.clip((opening - shut) / (open_ - shut), 0, 1), np.float32)
 
 
 def lit(share: Points) -> Lids:
