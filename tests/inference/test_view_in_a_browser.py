@@ -172,7 +172,7 @@ def test_a_marked_stretch_is_saved_as_the_command_reads_it(browser, tmp_path):
     saved = None
     for _ in range(100):
         saved = next(browser.downloads.glob("*.csv"), None)
-        if saved:
+        if saved and saved.stat().st_size:  # the name is taken before the bytes come
             break
         browser.run("new Promise((done) => setTimeout(done, 50))")
     (stretch,) = read_stretches(saved)
