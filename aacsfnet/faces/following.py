@@ -1,8 +1,7 @@
 """The faces of a film: followed from frame to frame where that is allowed, else sought.
 
 Which frames the detectors must look at is known before anything is found, but for faces that are
-lost. So they look while the frames before are followed, in a thread of their own: nothing else of
-MediaPipe keeps a core of two busy.
+lost. So they look while the frames before are followed, in a thread of their own.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -114,7 +113,7 @@ class FilmLocator(Networks):
         ):
             self._last = followed
             return followed
-        first = level.result() if anew and level is not None else None
+        first = level.result() if anew and level else None
         if not self._everyone:
             found = self._locator.locate(picture, first)
             if isinstance(found, Fault):
