@@ -18,7 +18,7 @@ install: $(VENV)/installed
 
 $(VENV)/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV); this takes some minutes"
+	@echo "Installing into $(VENV); this takes some minutes and 8 GB of disk"
 	@$(PIP) --editable '.[$(EXTRAS)]' $(TOLD)
 # mediapipe brings an OpenCV that needs libGL; the headless one, laid over it, does not.
 	@$(PIP) --no-deps --force-reinstall opencv-python-headless $(TOLD)
