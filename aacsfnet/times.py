@@ -1,6 +1,7 @@
 """What a job of a run took: time, memory, bytes read and written."""
 
 import os
+import re
 import resource
 import sys
 import time
@@ -13,6 +14,7 @@ from aacsfnet.files import replacing
 #: its children's too; MiB at the most and moved to and from disks.
 COLUMNS = ("seconds", "cpu_seconds", "memory_mib", "read_mib", "written_mib")
 _MIB = 1 << 20
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 def file_of(results: Path, output: Path) -> Path:
@@ -35,10 +37,29 @@ def keep(path: Path) -> None:
 def _taken() -> tuple[float, ...]:
     own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu = sum(each.ru_utime + each.ru_stime for each in (own, children))
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    memory = max(own.ru_maxrss, children.ru_maxrss) * unit / _MIB
+    memory = max(peak_mib(), children.ru_maxrss * _unit() / _MIB)
     moved = ((each * 512) / _MIB for each in (own.ru_inblock, own.ru_oublock))
     return _age(), cpu, memory, *moved
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has held, MiB.
+
+    Linux counts to a program's `ru_maxrss` what the process that started it had held, however
+    little the program takes itself; VmHWM is the program's own.
+    """
+    try:
+        found = _PEAK.search(Path("/proc/self/status").read_text(encoding="ascii"))
+    except OSError:
+        found = None
+    if found is not None:
+        return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _unit() / _MIB
+
+
+def _unit() -> int:
+    """Return how many bytes `ru_maxrss` counts in."""
+    return 1 if sys.platform == "darwin" else 1024
 
 
 def _age() -> float:

@@ -11,7 +11,6 @@ Each writes benchmarks/results/faces-<what>-<date>.json with machine, versions a
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Lens, Light, Pose, Rendering, render
 from aacsfnet.rendering.sequences import frames_of, person_of
 from aacsfnet.tables import Fault
+from aacsfnet.times import peak_mib
 from benchmarks.records import record
 
 #: Seeds of people start here; the demo data set's are hashes, so nobody is met twice.
@@ -433,7 +433,7 @@ def peak_of(config: Config, folder: Path, shard: str) -> float:
     """Return this process's peak memory after both stages of a shard, MiB."""
     crop(config, folder / "index", shard, folder / "crop")
     landmarks(config, folder / "crop", folder / "landmarks")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib()
 
 
 WHAT: dict[str, Callable[[argparse.Namespace], dict]] = {

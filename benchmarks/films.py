@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import tempfile
 import time
@@ -35,6 +34,7 @@ from aacsfnet.rendering.render import render
 from aacsfnet.rendering.sequences import frames_of, person_of
 from aacsfnet.software import commit, versions
 from aacsfnet.tables import Fault
+from aacsfnet.times import peak_mib
 
 RESULTS = Path(__file__).parent / "results"
 _SHOWN = "-f lavfi -i testsrc2=size=320x240:rate=25:duration=2"
@@ -324,7 +324,7 @@ def peak_of(film: Path, model: Path) -> dict:
     predict([film], model, output, mode="video", device="cpu")
     rows = sum(1 for _ in output.open()) - 1
     output.unlink()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mib()
     return {"peak_mib": peak, "rows": rows, "seconds": round(time.perf_counter() - started)}
 
 

@@ -19,6 +19,16 @@ DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_PREAMBLE = 60
 
 
+#: What files begin with that are no text, whatever they are called.
+_NO_TEXT = {
+    b"PK\x03\x04": "a spreadsheet or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of old Excel",
+    b"\x1f\x8b": "compressed by gzip",
+    b"PAR1": "a Parquet table without the suffix .parquet",
+    b"%PDF": "a PDF",
+}
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How a text is split into fields, and where its header stands."""
@@ -31,7 +41,14 @@ class Dialect:
 
 
 def decode(data: bytes, name: str) -> tuple[str, dict[str, int]]:
-    """Return text from UTF-8 with or without BOM, UTF-16 with BOM, or Latin-1 line by line."""
+    """Return text from UTF-8 with or without BOM, UTF-16 with BOM, or Latin-1 line by line.
+
+    Raises:
+        DataError: the bytes are not text.
+    """
+    for start, what in _NO_TEXT.items():
+        if data.startswith(start):
+            raise DataError(f"{name}: no text but {what}; save the table as CSV UTF-8")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return data.decode("utf-16"), {}

@@ -77,7 +77,8 @@ def person_key(subject: str) -> str:
     with suppress(UnicodeError):
         name = name.encode("cp1252").decode("utf-8")  # UTF-8 that was once read as Latin-1
     name = unicodedata.normalize("NFKC", name).casefold().translate(_DASHES)
-    name = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    kinds = {letter: unicodedata.category(letter) for letter in name}
+    name = "".join(" " if kinds[a] == "Cc" else a for a in name if kinds[a] != "Cf")
     name = " ".join(name.split()).strip("'\"“”‘’` ") or name
     name = re.sub(r"^[0-9]{1,3}(,[0-9]{3})+$", lambda found: found[0].replace(",", ""), name)
     name = re.sub(r"^([0-9]+),0+$", r"\1", name)

@@ -1,13 +1,12 @@
 """What is written beside a trained network, so that its numbers can be defended."""
 
 import platform
-import resource
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from aacsfnet import devices
+from aacsfnet import devices, times
 from aacsfnet.cohort.selection import shares
 from aacsfnet.cohort.splits import ROLES
 from aacsfnet.config import Config
@@ -57,7 +56,7 @@ def environment(device: torch.device) -> dict[str, str | None]:
 
 def peak_memory_mb() -> dict[str, int]:
     """Return the most memory that this process has held, on the host and on the GPU."""
-    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    peak = {"host": round(times.peak_mib())}
     if torch.cuda.is_available():
         peak["device"] = torch.cuda.max_memory_allocated() >> 20
     return peak

@@ -39,17 +39,15 @@ NOTE = (
 )
 
 
-#: Runs a command and tells its peak memory in kB. What the system tells the parent counts the
-#: parent's own memory too, from before the new program began.
+#: Runs a command and tells its peak memory in MiB.
 MEASURED = """
-import re, sys
-from pathlib import Path
+import sys
 from aacsfnet.cli import main
+from aacsfnet.times import peak_mib
 try:
     main(sys.argv[1:])
 finally:
-    peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-    sys.stderr.write(f"\\n{peak}\\n")
+    sys.stderr.write(f"\\n{peak_mib()}\\n")
 """
 
 
@@ -216,7 +214,7 @@ def measured(stage: str, config: Config, *arguments: str) -> dict[str, Any]:
         "frames": len(tables.read(output, ["frame_id"])),
         "wall_seconds": time.perf_counter() - started,
         "cpu_seconds": used.ru_utime + used.ru_stime,
-        "peak_mib": int(words.splitlines()[-1]) / 1024,
+        "peak_mib": float(words.splitlines()[-1]),
     }
 
 

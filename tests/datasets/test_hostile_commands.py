@@ -17,17 +17,17 @@ from tests.datasets.hostile import CONTENTS, PLACES, SECRET, TABLES, bad_table
 
 #: Runs a command and writes down every file that Python opens meanwhile.
 WATCHED = """
-import re, sys
+import sys
 from pathlib import Path
 opened = []
 sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
 from aacsfnet.cli import main
+from aacsfnet.times import peak_mib
 try:
     main(sys.argv[2:])
 finally:
     names = list(opened)
-    peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-    Path(sys.argv[1]).write_text("\\n".join([peak, *names]))
+    Path(sys.argv[1]).write_text("\\n".join([str(peak_mib()), *names]))
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
@@ -44,7 +44,7 @@ def run(folder, *arguments):
     )
     _, words = process.communicate()
     peak, *opened = log.read_text().splitlines()
-    return process.returncode, words, opened, 1024 * int(peak)
+    return process.returncode, words, opened, float(peak) * 2**20
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A user's table in the forms that people write; the truth is what the test wrote."""
 
+import gzip
+
 import numpy as np
 import polars as pl
 import pytest
@@ -166,7 +168,11 @@ def test_a_bad_row_keeps_its_place(make_manifest, row, status, words):
         ('path,subject,label\n"' + "x" * 200_000, "row 2: field larger than field limit"),
         ("path,subject,label,au4,AU04\na.png,s,1,1,1\n", "two columns hold au4"),
         (b"\xff\xfea\x00b", "not UTF-16"),
-        (b"PK\x03\x04" + bytes(range(256)) * 4, "NUL characters: no text"),
+        (b"\x89PNG\x04" + bytes(range(256)) * 4, "NUL characters: no text"),
+        (b"PK\x03\x04" + bytes(range(256)) * 4, "no text but a spreadsheet or a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "no text but a spreadsheet of old Excel"),
+        (gzip.compress(b"path,subject,label\na.png,s,1\n"), "no text but compressed by gzip"),
+        (b"PAR1" + bytes(100) + b"PAR1", "a Parquet table without the suffix .parquet"),
     ],
 )
 def test_a_useless_table_is_one_line(make_manifest, text, words):

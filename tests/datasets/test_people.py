@@ -40,6 +40,7 @@ def rows_of(*subjects):
         ("+7", "7"),
         ("anna\u00a0b", "anna b"),
         ("anna\u200b", "anna"),
+        ("an\0na", "anna"),
         ("s-1", "s\u20131"),
         ("'s1'", "s1"),
         ("José", "JosÃ©"),  # UTF-8 read as Latin-1 by another program
