@@ -29,9 +29,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-import torch
 from PIL import Image
-from torchvision.io import decode_png
 
 from aacsfnet import tables
 from aacsfnet.config import Config, validate
@@ -92,6 +90,9 @@ def unpack(table: Path) -> None:
 
 def decoders(files: list[bytes]) -> dict[str, Callable[[], list[np.ndarray]]]:
     """Return how libraries decode some files, by their names; each in its own order of colours."""
+    import torch  # late: the memory of processes counts from that of the one which starts them
+    from torchvision.io import decode_png
+
     tensors = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
     arrays = [np.frombuffer(file, np.uint8) for file in files]
     return {
