@@ -16,6 +16,7 @@ from aacsfnet import runs, times
 from aacsfnet.errors import SettingsError, WorkError
 from aacsfnet.files import is_left
 from aacsfnet.space import NoSpaceError, lacks_space
+from aacsfnet.surroundings import scarce
 
 #: Between two tries for an output that another process writes.
 _SECONDS = 1
@@ -56,8 +57,7 @@ def working_on(stage: str, output: Path) -> Iterator[None]:
             times.keep(times.file_of(Path(run.lock).parent, output.resolve()))
     except Exception as error:
         if lacks_space(error):
-            found = error if isinstance(error, NoSpaceError) else NoSpaceError(output.parent)
-            raise WorkError(found.in_words(stage)) from error
+            raise WorkError(_no_space(error, output).in_words(stage)) from error
         if isinstance(error, OSError) and error.errno in _FORBIDDEN:
             raise WorkError(f"{stage}: {error.filename or output}: {error.strerror}") from error
         raise
@@ -73,11 +73,25 @@ def _briefly(stage: str, output: Path, otherwise: _Hook) -> _Hook:
 
     def hook(ended: threading.ExceptHookArgs) -> None:
         if lacks_space(ended.exc_value):
-            print(NoSpaceError(output.parent).in_words(stage), file=sys.stderr)  # noqa: T201
+            words = _no_space(ended.exc_value, output).in_words(stage)
+            print(words, file=sys.stderr)  # noqa: T201
         else:
             otherwise(ended)
 
     return hook
+
+
+def _no_space(error: BaseException | None, output: Path) -> NoSpaceError:
+    """Return which disk is full: the one that an error names, or else the one that is full now."""
+    if isinstance(error, NoSpaceError):
+        return error
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        return NoSpaceError(Path(error.filename).absolute().parent)
+    for folder in (output.parent, Path(os.environ.get("TMPDIR") or "/tmp"), Path("/dev/shm")):  # noqa: S108
+        with suppress(OSError):
+            if scarce(folder):
+                return NoSpaceError(folder)
+    return NoSpaceError(output.parent)
 
 
 def limit_threads() -> None:

@@ -7,6 +7,11 @@ them as the stages write them (`aacsfnet/tables/png.py`), the other's as PNG fil
 themselves, which is how earlier versions wrote them and others still do. The merged pictures of
 both must be the same bytes. "Written" counts the bytes of `images.npy`, "read" the bytes of the
 crops' pixels; a megabyte is a million. Steps are told for one thread, by picture.
+
+The floor is what steps take that no `merge` can do without, each alone in a loop of its own:
+decoding by the quickest library that is installed, resampling and writing; then besides these the
+unpacking of the table's column by Arrow, and the hash. A merge's own time is that of its process
+less that of one which only loads what it needs.
 """
 
 import argparse
@@ -17,11 +22,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
 
 from aacsfnet import tables
 from aacsfnet.config import Config, validate
@@ -66,24 +74,55 @@ def merged(folder: Path, layout: Layout) -> dict[str, float | str]:
     return measured(folder, "-m", "aacsfnet", "merge", *options)
 
 
-def steps(config: Config, table: Path) -> dict[str, float]:
+def read(table: Path) -> list[dict[str, object]]:
+    """Return some pictures of a table as `merge` reads them."""
+    parts = (values for _, values in tables.read_pictures(table, "frame_id"))
+    values = (value for part in parts for value in part if value is not None)
+    return list(islice(values, _SOME))
+
+
+def unpack(table: Path) -> None:
+    """Read the column of a table's pictures, and do nothing with it."""
+    with pq.ParquetFile(table) as file:
+        for _ in islice(file.iter_batches(16, columns=["image"], use_threads=False), _SOME // 16):
+            pass
+
+
+def decoders(files: list[bytes]) -> dict[str, Callable[[], list[np.ndarray]]]:
+    """Return how libraries decode some files, by their names; each in its own order of colours."""
+    import torch  # late: the memory of processes counts from that of the one which starts them
+    from torchvision.io import decode_png
+
+    tensors = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
+    arrays = [np.frombuffer(file, np.uint8) for file in files]
+    return {
+        "OpenCV": lambda: [cv2.imdecode(each, cv2.IMREAD_UNCHANGED) for each in arrays],
+        "Pillow": lambda: [np.asarray(Image.open(BytesIO(file))) for file in files],
+        "torchvision": lambda: [decode_png(each).permute(1, 2, 0).numpy() for each in tensors],
+    }
+
+
+def steps(config: Config, table: Path, folder: Path) -> dict[str, float]:
     """Return the microseconds of processor time that each step takes of one picture."""
     size, kept = config.merge.image_size, config.merge.kept
-
-    def read() -> list[dict[str, object]]:
-        parts = (values for _, values in tables.read_pictures(table, "frame_id"))
-        values = (value for part in parts for value in part if value is not None)
-        return list(islice(values, _SOME))
-
-    values = read()
+    values = read(table)
     crops = [tables.decode_png(value) for value in values]
-    small = [resized(crop, size, kept) for crop in crops]
+    small = np.stack([resized(crop, size, kept) for crop in crops])
     todo: dict[str, Callable[[], object]] = {
-        "read and unpack": read,
+        "read and unpack": lambda: read(table),
+        "unpack alone": lambda: unpack(table),
         "decode": lambda: [tables.decode_png(value) for value in values],
         "resample": lambda: [resized(crop, size, kept) for crop in crops],
         "hash": lambda: [hashlib.blake2b(each, digest_size=16).hexdigest() for each in small],
+        "write": lambda: (folder / "written").write_bytes(small.data),
     }
+    for name, decode in decoders([bytes(value["bytes"]) for value in values]).items():
+        turned = slice(None, None, -1 if name == "OpenCV" else 1)
+        if any(
+            (found[..., turned] != crop).any() for found, crop in zip(decode(), crops, strict=True)
+        ):
+            raise SystemExit(f"{name} decodes other pixels")
+        todo[f"decode alone, {name}"] = decode
     found = {}
     for name, work in todo.items():
         taken = []
@@ -92,7 +131,27 @@ def steps(config: Config, table: Path) -> dict[str, float]:
             work()
             taken.append(time.process_time() - began)
         found[name] = round(statistics.median(taken) / len(values) * 1e6, 1)
+    (folder / "written").unlink()
     return found
+
+
+def floors(taken: dict[str, float], merge: float) -> dict[str, float]:
+    """Return what steps take together that no merge can do without, us, and how far it is off.
+
+    Args:
+        taken: by `steps`.
+        merge: the microseconds that `merge` takes of a picture.
+    """
+    decode = min(value for name, value in taken.items() if name.startswith("decode alone"))
+    least = decode + taken["resample"] + taken["write"]
+    whole = least + taken["unpack alone"] + taken["hash"]
+    return {
+        "merge": round(merge, 1),
+        "decode, resample, write": round(least, 1),
+        "merge to these": round(merge / least, 2),
+        "unpack, decode, resample, hash, write": round(whole, 1),
+        "merge to all these": round(merge / whole, 2),
+    }
 
 
 def disk(folder: Path, size: int) -> float:
@@ -144,7 +203,12 @@ def main() -> None:
             name: of_rounds([each[name] for each in rounds], written, read) for name in encoders
         }
         config = validate(settings(folders["plain"]))
-        found["us of a picture, plain"] = steps(config, first)
+        load = ("-c", "import cv2, aacsfnet.cohort.merge")
+        starts = [measured(folders["plain"], *load)["cpu_s"] for _ in range(asked.rounds)]
+        found["start, cpu_s"] = start = statistics.median(starts)
+        found["us of a picture, plain"] = taken = steps(config, first, folders["plain"])
+        own = (found["plain"]["cpu_s"] - start) / count * 1e6
+        found["us of a picture, floor"] = floors(taken, own)
         found["disk, MB/s"] = disk(Path(place), images[0].stat().st_size)
     found["rounds"] = rounds
     record("merging", found, time.monotonic() - began)

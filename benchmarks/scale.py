@@ -12,6 +12,7 @@ Processor seconds, wall seconds and peak memory are of a process of its own for 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -162,13 +163,14 @@ def write_trained(folder: Path) -> None:
 
 
 def write_split_seconds(folder: Path) -> None:
-    """Deal people into folds of one, and write how long that took."""
+    """Deal people into folds of one; write how long that took, and the process's peak memory."""
     merged = Layout(validate(settings(folder))).merged("")
     labels = pl.read_parquet(merged.index, columns=["subject", "label"]).partition_by("subject")
     people = [each["subject"][0] for each in labels]
     began = time.process_time()
     dealt = split(people, [each["label"].to_numpy() for each in labels], "loso", 2, 1)
     took = {"cpu_s": round(time.process_time() - began, 2), "rows": len(dealt)}
+    took["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     (folder / "splits.json").write_text(json.dumps(took))
 
 

@@ -3,6 +3,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import torch
 from aacsfnet import tables
 from aacsfnet.cohort import merge
 from aacsfnet.files import replacing
+from aacsfnet.jobs import working_on
 from aacsfnet.space import NoSpaceError, allocate, lacks_space
 from aacsfnet.training.state import AtomicCheckpoints
 from tests.small_disk import fill, mounted
@@ -60,6 +62,23 @@ def test_a_checkpoint_does_not_pass_through_the_temporary_folder(disk, tmp_path,
     fill(disk, 0)
     AtomicCheckpoints().save_checkpoint({"w": torch.zeros(10**6)}, tmp_path / "last.ckpt")
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["w"].shape == (10**6,)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_thread_tells_which_disk_is_full(disk, tmp_path, monkeypatch, capsys, named):
+    monkeypatch.setenv("TMPDIR", str(disk))
+    fill(disk, 0)
+    error = OSError(errno.ENOSPC, "No space left on device", *[f"{disk}/events"] * named)
+
+    def fail():
+        raise error
+
+    (tmp_path / "results").mkdir()
+    with working_on("train", tmp_path / "results" / "fold-0"):
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    assert capsys.readouterr().err == f"no space left in {disk}: more is needed for train\n"
 
 
 def test_a_limit_on_files_is_told_in_one_line(tmp_path):

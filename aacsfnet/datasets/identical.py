@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +55,7 @@ def same_bytes(
     table = pl.DataFrame({"path": paths, "person": people}, schema_overrides=_TEXTS)
     table = table.filter(pl.col("path") != "", pl.col("person") != "")
     table = table.unique(["path", "person"], keep="first", maintain_order=True)
-    numbers = (each for found in folder.changes(table["path"]) for each in found)
+    numbers = chain.from_iterable(folder.changes(table["path"]))
     sizes, times = np.fromiter(numbers, np.int64, 2 * len(table)).reshape(-1, 2).T
     table = table.with_columns(pl.Series("size", sizes), pl.Series("changed", times))
     table = _of_several(table.filter(pl.col("size") > 0), ["size"])

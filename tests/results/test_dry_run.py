@@ -21,15 +21,20 @@ def shards(stages, count=1):
     return {f"{stage}_shard": count for stage in stages}
 
 
-def planned(study, *options):
-    """Return the jobs of a dry run by rule."""
+def dry_run(study, *options):
+    """Return what a dry run says."""
     study.write()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(study.folder), "--configfile", f"{study.folder}/study.yaml"]
     command += ["--cores", "1", "--dry-run", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    table = re.findall(r"^ ?(\w[\w ]*?) +(\d+) *$", done.stdout + done.stderr, re.MULTILINE)
+    return done.stdout + done.stderr
+
+
+def planned(study, *options):
+    """Return the jobs of a dry run by rule."""
+    table = re.findall(r"^ ?(\w[\w ]*?) +(\d+) *$", dry_run(study, *options), re.MULTILINE)
     return {rule.replace(" ", "_"): int(count) for rule, count in table if rule != "total"}
 
 
@@ -103,3 +108,19 @@ def test_a_target_runs_no_later_stage(study):
 def test_a_forced_rule_runs_with_what_follows(study):
     expected = shards(["depth", "generate", "quality"], 25) | AFTER
     assert planned(study, "--forcerun", "depth_shard") == expected
+
+
+@pytest.mark.parametrize("options", [["--verbose"], ["--workflow-profile", "none"]])
+def test_jobs_are_told_one_by_one_to_who_asks(study, options):
+    """With --verbose, and by loggers that always do: each with its message and its reason."""
+    study.picture("s07", 1000)
+    told = dry_run(study, *options, "landmarks")
+    assert "Cropping the faces of s07.00" in told
+    assert told.count("Reason: ") == 4
+
+
+def test_else_a_dry_run_tells_how_many_jobs_of_a_rule_there_are_and_why(study):
+    study.picture("s07", 1000)
+    told = dry_run(study, "landmarks")
+    assert "Cropping the faces of" not in told
+    assert "crop_shard" in told.partition("Reasons:")[2]

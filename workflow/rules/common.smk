@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 import snakemake.common
+import snakemake.jobs
 import snakemake.rules
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -109,6 +110,11 @@ shell.prefix(
 # Snakemake finds the parameters of a function out again at each call: two dozen times a job.
 snakemake.common.get_function_params = lru_cache(snakemake.common.get_function_params)
 snakemake.rules.get_function_params = snakemake.common.get_function_params
+
+# It also words message and command of each job of a dry run, which this logger shows only if asked.
+shown = workflow.output_settings
+if shown.dryrun and not shown.verbose and set(shown.log_handler_settings) == {"rich"}:
+    snakemake.jobs.Job.log_info = lambda job, **options: None
 
 
 @cache
