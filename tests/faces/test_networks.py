@@ -84,7 +84,9 @@ def test_a_detector_returns_nothing_below_its_least_score(photograph: np.ndarray
 def test_nothing_is_printed() -> None:
     code = (
         "from aacsfnet.faces.networks import FaceMesh, FaceDetector\n"
-        "with FaceMesh(), FaceDetector('short', 0.5), FaceDetector('full', 0.5): pass"
+        "for made in (FaceMesh(), FaceDetector('short', 0.5), FaceDetector('full', 0.5)):\n"
+        "    made.start()\n"
+        "    made.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
