@@ -82,8 +82,8 @@ _POOL, _CALLER = "executor {\n}\n", 'executor {\n  type: "ApplicationThreadExecu
 class _Graph:
     """A MediaPipe graph that takes one picture and gives its output packets.
 
-    It starts when it is first needed: most pictures do without the dense detector, which takes as
-    long to start as five pictures take. Threads may share it: it takes one picture after the other.
+    It starts when it is first needed: most pictures do without the dense detector, which takes
+    longer to start than a picture takes. Threads may share it: it takes pictures one by one.
 
     Args:
         text: gives the graph's text.
@@ -101,8 +101,12 @@ class _Graph:
         self._time = 0
         self._lock = Lock()
 
+    @property
+    def started(self) -> bool:
+        return self._graph is not None
+
     def start(self) -> None:
-        """Start it now; what native code says of that would hold back other threads' messages."""
+        """Start it now, where it has not started."""
         with self._lock:
             self._start()
 
@@ -113,7 +117,7 @@ class _Graph:
             return self._packets_of(square)
 
     def _start(self) -> None:
-        if self._graph is not None:
+        if self.started:
             return
         from mediapipe.python._framework_bindings import calculator_graph
 
@@ -141,7 +145,7 @@ class _Graph:
         return dict(self._latest)
 
     def close(self) -> None:
-        if self._graph is not None:
+        if self.started:
             self._graph.close_all_packet_sources()
             self._graph.wait_until_done()
 
