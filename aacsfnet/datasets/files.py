@@ -152,7 +152,8 @@ class DataFolder:
                     return Fault(
                         "unreadable", f"{shorten(name)} has {size} bytes, the limit is {limit}"
                     )
-                return file.read(limit)
+                # Not `limit`: room for as much would be made first, and given back.
+                return file.read(size)
         except OSError as error:
             return _fault(name, error)
 

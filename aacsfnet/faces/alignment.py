@@ -42,9 +42,9 @@ def placement_of(points: np.ndarray) -> np.ndarray:
     right, left, mouth = points[_EYES_AND_MOUTH].reshape(3, 2, 3).sum(axis=1) / 2
     across, middle = left - right, (left + right) / 2
     down = mouth - middle
-    height = (
-        _HEIGHT_PER_EYES * np.linalg.norm(across) + _HEIGHT_PER_MOUTH * np.linalg.norm(down)
-    ) / 2
+    # Not numpy's norm, which takes several times as long for three numbers.
+    apart, below = np.sqrt(across.dot(across)), np.sqrt(down.dot(down))
+    height = (_HEIGHT_PER_EYES * apart + _HEIGHT_PER_MOUTH * below) / 2
     x, y = (middle + _MIDDLE * down)[:2]
     return np.array([x, y, height, np.arctan2(across[1], across[0])])
 
@@ -118,7 +118,7 @@ def _robust_lines_at_zero(
         with np.errstate(divide="ignore", invalid="ignore"):
             robust = in_time[:, None] * np.maximum(1 - (residuals / scale) ** 2, 0) ** 2
         # A column that lies on its line, or would keep too few points, keeps its weights.
-        steady = (scale > 0) & (np.count_nonzero(robust > 0, axis=0) >= 3)
+        steady = (scale > 0) & ((robust > 0).sum(axis=0) >= 3)
         weights = np.where(steady, robust, weights)
     return _weighted_lines(basis, values, weights)[0]
 

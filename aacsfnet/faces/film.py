@@ -66,6 +66,7 @@ class FilmExtractor(Networks):
         self._locator = FilmLocator(settings, everyone=everyone)
         self._cutter = _Cutter(settings, landmarks, everyone=everyone)
         self._held = (self._locator, self._cutter)
+        self.start()  # before the threads that share the work
 
     def frames(
         self, pictures: Iterable[np.ndarray | Fault], *, alone: bool = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+import cv2
 import numpy as np
 
 from aacsfnet.faces.detection import Face, FaceFinder, distinct
@@ -125,7 +126,7 @@ def _both(network: FaceMesh, picture: np.ndarray, square: Square) -> tuple[np.nd
 
 def _mirrored(network: FaceMesh, seen: np.ndarray) -> Mesh:
     """Return the mesh that the network finds on a square's mirror image, in the square's pixels."""
-    points, presence = network(np.ascontiguousarray(seen[:, ::-1]))
+    points, presence = network(cv2.flip(seen, 1))
     points = points[MIRROR]
     points[:, 0] = MESH_SIDE - 1 - points[:, 0]
     return Mesh(points, presence)

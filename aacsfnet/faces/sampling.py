@@ -4,6 +4,8 @@ Convention: a point is x right, y down, pixel centres at integers. A square is g
 matrix that takes its pixel centres to the picture's: `picture_xy = matrix @ (x, y, 1)`.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -23,21 +25,20 @@ def square_matrix(center_xy: np.ndarray, side: float, angle: float, pixels: int)
     >>> square_matrix(np.array([4.5, 4.5]), 10.0, 0.0, 5).tolist()
     [[2.0, -0.0, 0.5], [0.0, 2.0, 0.5]]
     """
-    scale = side / pixels
+    scale, middle = side / pixels, (pixels - 1) / 2
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[cosine, -sine], [sine, cosine]])
-    middle = np.full(2, (pixels - 1) / 2)
-    matrix: np.ndarray = np.column_stack([linear, center_xy - linear @ middle])
+    matrix = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
+    matrix[:, 2] = center_xy - matrix[:, :2] @ np.array([middle, middle])
     return matrix
 
 
 def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return points `(n, 2)` or `(n, 3)` moved by a 2x3 similarity; z is scaled with x and y."""
-    moved: np.ndarray = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    if points.shape[1] == 2:
-        return moved
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    return np.column_stack([moved, points[:, 2] * scale])
+    moved = np.empty(points.shape)
+    moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    if points.shape[1] == 3:
+        moved[:, 2] = points[:, 2] * float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    return moved
 
 
 def bounds(points: np.ndarray) -> np.ndarray:
@@ -85,15 +86,17 @@ def patch(
         `(h, w, 3)` uint8, and the 2x3 matrix from its pixel centres to the picture's.
     """
     height, width = picture.shape[:2]
-    last = pixels - 1
-    corners = transform(matrix, np.array([[0, 0], [last, 0], [0, last], [last, last]], float))
+    last = float(pixels - 1)
+    corners = transform(matrix, np.array([[0, 0], [last, 0], [0, last], [last, last]]))
     scale = max(1.0, float(np.hypot(matrix[0, 0], matrix[1, 0])))
     border = 2 * scale + 1
-    # A square wholly outside keeps the nearest pixels, which its border then repeats.
-    left, top = np.clip(np.floor(corners.min(axis=0) - border), 0, (width - 1, height - 1))
-    right, bottom = np.clip(np.ceil(corners.max(axis=0) + border) + 1, 1, (width, height))
-    left, top = min(left, right - 1), min(top, bottom - 1)
-    part = picture[int(top) : int(bottom), int(left) : int(right)]
+    # A square wholly outside keeps the nearest pixels, which its border then repeats. In Python's
+    # own numbers: for so few numpy takes several times as long.
+    (left, right), (top, bottom) = (
+        _reach(min(along) - border, max(along) + border, length)
+        for along, length in zip(corners.T.tolist(), (width, height), strict=True)
+    )
+    part = picture[top:bottom, left:right]
     to_picture = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
     while scale >= 2 and min(part.shape[:2]) >= 2:
         rows, columns = (side // 2 for side in part.shape[:2])
@@ -103,6 +106,16 @@ def patch(
         rows, columns = (max(1, round(side / scale)) for side in part.shape[:2])
         part, to_picture = _shrunk(part, (columns, rows), to_picture)
     return part, to_picture
+
+
+def _reach(low: float, high: float, length: int) -> tuple[int, int]:
+    """Return the first pixel of a row that lies in a stretch, and the one after the last.
+
+    >>> _reach(-2.5, 3.2, 10), _reach(12.0, 15.0, 10)
+    ((0, 5), (9, 10))
+    """
+    end = min(max(math.ceil(high) + 1, 1), length)
+    return min(max(math.floor(low), 0), length - 1, end - 1), end
 
 
 def _shrunk(

@@ -5,6 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from aacsfnet.faces import networks
+from aacsfnet.faces.detection import FaceFinder
 from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh, points_of
 from aacsfnet.landmark_sets import MIRROR
 
@@ -26,6 +28,34 @@ def test_mesh_points_lie_on_the_face(square: np.ndarray) -> None:
         assert np.abs(points[point, :2] - (np.array([x, y]) - (120, 20)) * scale).max() < 5
     assert points[1, 2] < points[468, 2]  # the nose is nearer than the eyes
     assert np.array_equal(points, again)
+
+
+def test_the_mesh_takes_a_square_as_mediapipe_resamples_it(
+    square: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MediaPipe resamples the square at its own resolution, which changes no pixel."""
+    noise = np.random.default_rng(2).integers(0, 256, square.shape, dtype=np.uint8)
+    squares = [square, cv2.flip(square, 1), noise]
+    with FaceMesh() as mesh:
+        found = [mesh(each) for each in squares]
+    monkeypatch.setattr(networks, "_AS_IT_IS", r"\g<0>")
+    with FaceMesh() as resampling:
+        for each, (points, presence) in zip(squares, found, strict=True):
+            own_points, own_presence = resampling(each)
+            assert np.array_equal(points, own_points)
+            assert presence == own_presence
+
+
+def test_the_dense_detector_starts_when_a_picture_asks_for_it(photograph: np.ndarray) -> None:
+    with FaceFinder(0.5, 32) as finder:
+        levels = finder.searches(photograph)
+        assert next(levels).faces
+        assert [network._graph.started for network in finder._held] == [True, False]
+        next(levels)
+        assert [network._graph.started for network in finder._held] == [True, True]
+    with FaceFinder(0.5, 32) as finder:  # closed without a picture
+        finder.start()
+        assert all(network._graph.started for network in finder._held)
 
 
 def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
@@ -84,7 +114,9 @@ def test_a_detector_returns_nothing_below_its_least_score(photograph: np.ndarray
 def test_nothing_is_printed() -> None:
     code = (
         "from aacsfnet.faces.networks import FaceMesh, FaceDetector\n"
-        "with FaceMesh(), FaceDetector('short', 0.5), FaceDetector('full', 0.5): pass"
+        "for made in (FaceMesh(), FaceDetector('short', 0.5), FaceDetector('full', 0.5)):\n"
+        "    made.start()\n"
+        "    made.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
