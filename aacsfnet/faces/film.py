@@ -6,7 +6,8 @@ picture by itself is a film of one frame. A frame waits until its crops can be s
 it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
 
 Four threads share the work: one reads the pictures, one looks for faces where that is due, one
-follows them from frame to frame, whoever asks for the frames cuts them out.
+follows them from frame to frame, whoever asks for the frames cuts them out. More would gain
+nothing: of a film that is scored, threads that pass Python's lock on cost more than they share.
 """
 
 from collections import deque
@@ -29,8 +30,9 @@ from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
 from aacsfnet.tables import Fault
 
-#: Frames whose faces were found that wait at most to be cut out.
-_AHEAD = 2
+#: Frames whose faces were found that wait at most to be cut out. So many are found while whoever
+#: asks for them scores a batch of 32 faces.
+_AHEAD = 12
 #: So many complete frames are described at once: the arithmetic of one takes as long.
 _TOGETHER = 16
 

@@ -24,7 +24,7 @@ from aacsfnet.tables import Fault
 #: that a newcomer too small for a glance (a tenth of the picture's longer side) is told that late.
 _SEARCH = 100
 #: Pictures that wait at most to be followed; a glance takes as long as following two.
-_AHEAD = 8
+_AHEAD = 4
 
 
 @dataclass(frozen=True)

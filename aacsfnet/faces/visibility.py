@@ -150,7 +150,8 @@ def hidden_measures(regions: Iterable[str]) -> frozenset[str]:
     >>> sorted(hidden_measures(["nose"]))
     ['asymmetry', 'cheek_raise', 'nose_wrinkle', 'upper_lip_raise']
     """
-    hidden = set(regions)
+    if not (hidden := set(regions)):
+        return frozenset()  # as of most faces
     return frozenset(name for name, needed in RESTS_ON.items() if hidden.intersection(needed))
 
 
