@@ -5,7 +5,15 @@ import cv2
 import numpy as np
 import pytest
 
-from aacsfnet.faces.networks import MESH_SIDE, POINTS, FaceDetector, FaceMesh, points_of
+from aacsfnet.faces.networks import (
+    _MESH,
+    MESH_SIDE,
+    POINTS,
+    FaceDetector,
+    FaceMesh,
+    _Graph,
+    points_of,
+)
 from aacsfnet.landmark_sets import MIRROR
 
 
@@ -26,6 +34,22 @@ def test_mesh_points_lie_on_the_face(square: np.ndarray) -> None:
         assert np.abs(points[point, :2] - (np.array([x, y]) - (120, 20)) * scale).max() < 5
     assert points[1, 2] < points[468, 2]  # the nose is nearer than the eyes
     assert np.array_equal(points, again)
+
+
+def test_a_whole_square_is_seen_as_the_library_sees_it(square: np.ndarray) -> None:
+    """MediaPipe's own graph warps the square onto itself first; to the bit that changes nothing."""
+    from mediapipe.framework.formats import rect_pb2
+    from mediapipe.python import packet_creator, packet_getter
+
+    whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
+    warps = _Graph(_MESH, ("landmarks",), whole=packet_creator.create_proto(whole))
+    with FaceMesh() as mesh:
+        for seen in (square, square[:, ::-1], square // 3, np.roll(square, 9, axis=1)):
+            points, presence = mesh(seen)
+            assert presence > 0.5, "MediaPipe's own graph tells no others"
+            told = packet_getter.get_proto(warps.run(seen)["landmarks"])
+            assert np.array_equal(points, points_of(told) * MESH_SIDE - (0.5, 0.5, 0))
+    warps.close()
 
 
 def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
