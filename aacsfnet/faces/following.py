@@ -23,8 +23,9 @@ from aacsfnet.tables import Fault
 #: this. At those of `REDETECT` between them a glance does that finds nobody new and nobody gone, so
 #: that a newcomer too small for a glance (a tenth of the picture's longer side) is told that late.
 _SEARCH = 100
-#: Pictures that wait at most to be followed; a glance takes as long as following two.
-_AHEAD = 4
+#: Pictures that wait at most to be followed: a glance takes as long as following two, a search as
+#: long as following eight.
+_AHEAD = 8
 
 
 @dataclass(frozen=True)
