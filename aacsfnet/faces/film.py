@@ -5,9 +5,10 @@ picture by itself is a film of one frame. A frame waits until its crops can be s
 `crop.smoothing` says, and, where one face a frame is taken, until the frames near it can contradict
 it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
 
-Four threads share the work: one reads the pictures, one looks for faces where that is due, one
-follows them from frame to frame, whoever asks for the frames cuts them out. More would gain
-nothing: of a film that is scored, threads that pass Python's lock on cost more than they share.
+Five threads share the work: one reads the pictures, one looks for faces where that is due, one
+follows them from frame to frame, one looks at how much is seen of them, whoever asks for the frames
+cuts them out. That one also scores them: a sixth thread costs more than it shares, since each waits
+for Python's lock.
 """
 
 from collections import deque
