@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from queue import SimpleQueue
-from threading import Event, Semaphore, Thread
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,14 +32,18 @@ def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
         most: so many wait at most to be asked for.
     """
     made: SimpleQueue[T | _End] = SimpleQueue()
-    room, stopped = Semaphore(most - 1), Event()
+    # The free places: a queue is native code, a semaphore Python, which holds other threads up.
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(most - 1):
+        room.put(None)
+    stopped = Event()
 
     def make() -> None:
         end = _End()
         try:
             for item in items:
                 made.put(item)
-                room.acquire()
+                room.get()
                 if stopped.is_set():
                     break
             close(items)
@@ -51,11 +55,11 @@ def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
     thread.start()
     try:
         while not isinstance(item := made.get(), _End):
-            room.release()
+            room.put(None)
             yield item
         if item.error is not None:
             raise item.error
     finally:
         stopped.set()
-        room.release()
+        room.put(None)
         thread.join()

@@ -225,7 +225,10 @@ def by_reader(path: Path, step: int) -> Iterator[np.ndarray]:
 
 
 def in_turn(works: dict[str, Callable[[], Any]], frames: int, rounds: int) -> dict:
-    """Return medians of milliseconds a frame, by the clock and of this process, and the ratio."""
+    """Return medians of milliseconds a frame, by the clock and of this process, and of the ratios.
+
+    Of the ratios by the clock also the quartiles.
+    """
     taken: dict[str, list[tuple[float, float]]] = {label: [] for label in works}
     for round_ in range(rounds + 1):  # the first only loads libraries
         for label, work in works.items():
@@ -243,7 +246,7 @@ def in_turn(works: dict[str, Callable[[], Any]], frames: int, rounds: int) -> di
         ratios = np.divide(taken[label], taken[first])
         found[f"{label} / {first}"] = dict(
             zip(("wall", "cpu"), np.median(ratios, axis=0), strict=True)
-        )
+        ) | {"wall, quartiles": np.percentile(ratios[:, 0], (25, 75)).tolist()}
     return found
 
 
@@ -300,7 +303,8 @@ def predicting(model: Path, frames: int = 1000, rounds: int = 5) -> dict:
             key: found["aacsfnet predict --mode video"]["wall_ms"] / found[key]["wall_ms"]
             for key in list(works)[:2]
         }
-    return found | {"ratios": ratios, "frames a second": 1e3 / wall, "real time": 40 / wall}
+    speed = {"frames a second": 1e3 / wall, "real time": 40 / wall}
+    return {"frames": frames, "rounds": rounds} | found | {"ratios": ratios} | speed
 
 
 def memory(model: Path, size: tuple[int, int]) -> dict:
@@ -347,13 +351,15 @@ def main() -> None:
     given = parser.parse_args()
     if given.what in ("predict", "memory") and given.model is None:
         parser.error("--model is needed")
-    started, load = time.perf_counter(), os.getloadavg()[0]
+    started, load = time.perf_counter(), f"load {os.getloadavg()[0]:.1f} at the start"
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        load += ", which this process is scheduled before (chrt)"
     found = WHAT[given.what](given)
     packages = ("av", "mediapipe", "numpy", "opencv-python-headless", "torch")
     report = {
         "what": f"films {given.what}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {load}",
         "versions": versions(*packages) | {"python": platform.python_version()},
         "commit": commit(),
         "seconds": round(time.perf_counter() - started),

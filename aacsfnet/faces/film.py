@@ -5,8 +5,10 @@ picture by itself is a film of one frame. A frame waits until its crops can be s
 `crop.smoothing` says, and, where one face a frame is taken, until the frames near it can contradict
 it (`aacsfnet.faces.neighbours`), so it comes out that many frames later.
 
-Four threads share the work: one reads the pictures, one looks for faces where that is due, one
-follows them from frame to frame, whoever asks for the frames cuts them out.
+Five threads share the work: one reads the pictures, one looks for faces where that is due, one
+follows them from frame to frame, one looks at how much is seen of them, whoever asks for the frames
+cuts them out. That one also scores them: a sixth thread costs more than it shares, since each waits
+for Python's lock.
 """
 
 from collections import deque
@@ -29,8 +31,9 @@ from aacsfnet.faces.sequence import Cut, SequenceCropper
 from aacsfnet.faces.tracks import Tracks
 from aacsfnet.tables import Fault
 
-#: Frames whose faces were found that wait at most to be cut out.
-_AHEAD = 2
+#: Frames whose faces were found that wait at most to be cut out. So many are found while whoever
+#: asks for them scores a batch of 32 faces.
+_AHEAD = 12
 #: So many complete frames are described at once: the arithmetic of one takes as long.
 _TOGETHER = 16
 

@@ -1,13 +1,16 @@
 """The faces of a film: followed from frame to frame where that is allowed, else sought.
 
 Which frames the detectors must look at is known before anything is found, but for faces that are
-lost. So they look while the frames before are followed, in a thread of their own.
+lost. So they look while the frames before are followed, in a thread of their own. What is seen of
+a face that is followed, where that is due, is looked at by yet another thread while the face is
+followed to the next frame; where it turns out that too little is seen, both frames are done again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -17,14 +20,16 @@ from aacsfnet.faces.crop import REDETECT
 from aacsfnet.faces.detection import Level
 from aacsfnet.faces.locate import FaceLocator, Located
 from aacsfnet.faces.networks import Networks
+from aacsfnet.faces.visibility import Visible, look_at
 from aacsfnet.tables import Fault
 
 #: Where everybody is wanted, all faces are sought at each frame whose position is a multiple of
 #: this. At those of `REDETECT` between them a glance does that finds nobody new and nobody gone, so
 #: that a newcomer too small for a glance (a tenth of the picture's longer side) is told that late.
 _SEARCH = 100
-#: Pictures that wait at most to be followed; a glance takes as long as following two.
-_AHEAD = 4
+#: Pictures that wait at most to be followed: a glance takes as long as following two, a search as
+#: long as following eight.
+_AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,22 @@ class Sought:
     at: int
     picture: np.ndarray | Fault
     found: list[Located] | Fault
+
+
+class _Frame(NamedTuple):
+    """A frame, with what the detectors are to say of it where they are due."""
+
+    at: int
+    picture: np.ndarray | Fault
+    level: "Future[Level] | None" = None
+
+
+class _Unsettled(NamedTuple):
+    """A frame whose faces were followed, and what is to be told of how much is seen of each."""
+
+    frame: _Frame
+    faces: list[Located]
+    looks: "list[Future[Visible]]"
 
 
 class FilmLocator(Networks):
@@ -69,25 +90,42 @@ class FilmLocator(Networks):
         self._last = []
         with (
             ThreadPoolExecutor(1) as detecting,
+            ThreadPoolExecutor(1) as looking,
             closing(ahead(self._begun(pictures, detecting, alone=alone), _AHEAD)) as begun,
         ):
-            for at, picture, level in begun:
-                found = picture if isinstance(picture, Fault) else self._found(at, picture, level)
-                if alone or isinstance(found, Fault):
-                    self._last = []
-                yield Sought(at, picture, found)
+            earlier: _Unsettled | None = None
+            for frame in begun:
+                found = self._found(frame)
+                if earlier is not None:
+                    before = self._settled(earlier)
+                    yield Sought(earlier.frame.at, earlier.frame.picture, before)
+                    if not _followed(before):  # so this one cannot be from there
+                        found = self._found(frame)
+                    elif _followed(found):
+                        pairs = zip(found, before, strict=True)
+                        found = [replace(now, visible=was.visible) for now, was in pairs]
+                        self._last = found
+                    earlier = None
+                if _followed(found) and not found[0].since:
+                    assert isinstance(frame.picture, np.ndarray)
+                    looks = [looking.submit(look_at, frame.picture, it.mesh.points) for it in found]
+                    earlier = _Unsettled(frame, found, looks)
+                else:
+                    yield Sought(frame.at, frame.picture, found)
+            if earlier is not None:
+                yield Sought(earlier.frame.at, earlier.frame.picture, self._settled(earlier))
 
     def _begun(
         self, pictures: Iterable[np.ndarray | Fault], detecting: ThreadPoolExecutor, *, alone: bool
-    ) -> Iterator[tuple[int, np.ndarray | Fault, "Future[Level] | None"]]:
-        """Yield positions and pictures, with what the detectors are to say where they are due."""
+    ) -> Iterator[_Frame]:
+        """Yield the frames of a film."""
         try:
             for number, picture in enumerate(pictures):
                 at = 0 if alone else number
                 level = None
                 if not isinstance(picture, Fault) and (look := self._due(at)) is not None:
                     level = detecting.submit(look, picture)
-                yield at, picture, level
+                yield _Frame(at, picture, level)
         finally:
             close(pictures)
 
@@ -101,7 +139,28 @@ class FilmLocator(Networks):
         every = _SEARCH if self._everyone else REDETECT
         return self._settings.mode != "video" or at % every == 0
 
-    def _found(
+    def _settled(self, earlier: _Unsettled) -> list[Located] | Fault:
+        """Return the faces of a frame as they are seen now; sought, if one is seen too little."""
+        looked = zip(earlier.faces, earlier.looks, strict=True)
+        faces = [face.seen_as(look.result()) for face, look in looked]
+        seen = [face for face in faces if face is not None]
+        if len(seen) == len(faces):
+            return seen
+        self._last = []
+        return self._found(earlier.frame)
+
+    def _found(self, frame: _Frame) -> list[Located] | Fault:
+        """Return the faces of a frame: followed, if that is allowed, else sought.
+
+        What is seen of those that are followed is as before, see `FaceLocator.follow_mesh`.
+        """
+        at, picture, level = frame
+        found = picture if isinstance(picture, Fault) else self._faces(at, picture, level)
+        if isinstance(found, Fault):
+            self._last = []
+        return found
+
+    def _faces(
         self, at: int, picture: np.ndarray, level: "Future[Level] | None"
     ) -> list[Located] | Fault:
         anew = self._sought_anew(at)
@@ -130,7 +189,7 @@ class FilmLocator(Networks):
         """Return all faces of the frame before in this one; none where one must be sought."""
         followed: list[Located] = []
         for each in self._last:
-            now = self._locator.follow(picture, each)
+            now = self._locator.follow_mesh(picture, each)
             if now is None:
                 return []
             for other in followed:  # two that slid onto one face
@@ -139,3 +198,8 @@ class FilmLocator(Networks):
                     return []
             followed.append(now)
         return followed
+
+
+def _followed(found: list[Located] | Fault) -> TypeGuard[list[Located]]:
+    """Return whether there are faces, followed from the frame before: no detector scored them."""
+    return not isinstance(found, Fault) and found[0].confidence is None

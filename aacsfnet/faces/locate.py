@@ -1,7 +1,7 @@
 """One face in a picture, by both detectors and the mesh, under a policy for several people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,10 @@ class Located:
     confidence: float | None
     visible: Visible
     since: int = 0
+
+    def seen_as(self, visible: Visible) -> "Located | None":
+        """Return it with what is seen of it now; None where that is too little for a face."""
+        return replace(self, visible=visible) if visible.face >= LEAST_SEEN else None
 
 
 class _Candidate(NamedTuple):
@@ -144,7 +148,21 @@ class FaceLocator(Networks):
         """Return the face that was found on the frame before, or None where it must be sought.
 
         One look at the place where it was, by the mesh alone. A look that is not sure, lands
-        elsewhere or sees another size has lost it.
+        elsewhere or sees another size has lost it; so has one that sees too little of it.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            last: of the frame before.
+        """
+        now = self.follow_mesh(picture, last)
+        if now is None or now.since:
+            return now
+        return now.seen_as(look_at(picture, now.mesh.points))
+
+    def follow_mesh(self, picture: np.ndarray, last: Located) -> Located | None:
+        """Return what `follow` does, but with what was seen of the face before.
+
+        Where its `since` is 0 that has stood long enough: `look_at` it again, `Located.seen_as`.
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
@@ -159,10 +177,7 @@ class FaceLocator(Networks):
         if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
             return None
         since = (last.since + 1) % _LOOK_AGAIN
-        visible = last.visible if since else look_at(picture, mesh.points)
-        if visible.face < LEAST_SEEN:
-            return None
-        return Located(mesh, placement_of(mesh.points), last.faces, None, visible, since)
+        return Located(mesh, placement_of(mesh.points), last.faces, None, last.visible, since)
 
     @staticmethod
     def are_known(glance: Level, known: Sequence[Located]) -> bool:

@@ -37,8 +37,14 @@ node {{
 
 _MESH = """
 input_stream: "image"
-input_stream: "roi"
+input_side_packet: "whole"
 output_stream: "landmarks"
+node {
+  calculator: "SidePacketToStreamCalculator"
+  input_stream: "TICK:image"
+  input_side_packet: "whole"
+  output_stream: "AT_TICK:roi"
+}
 node {
   calculator: "ConstantSidePacketCalculator"
   output_side_packet: "PACKET:with_attention"
@@ -89,13 +95,13 @@ class _Graph:
         text: gives the graph's text.
         outputs: the streams that are wanted.
         side: of the squares that it takes, pixels.
-        packets: what goes in with each square, by stream.
+        shared: side packets, the same for all squares, by name.
     """
 
     def __init__(
-        self, text: Callable[[], str], outputs: tuple[str, ...], side: int, **packets: Any
+        self, text: Callable[[], str], outputs: tuple[str, ...], side: int, **shared: Any
     ) -> None:
-        self._text, self._outputs, self._side, self._packets = text, outputs, side, packets
+        self._text, self._outputs, self._side, self._shared = text, outputs, side, shared
         self._graph: Any = None
         self._latest: dict[str, Any] = {}
         self._time = 0
@@ -125,7 +131,7 @@ class _Graph:
             graph = calculator_graph.CalculatorGraph(graph_config=self._text())
             for name in self._outputs:
                 graph.observe_output_stream(name, self._latest.__setitem__, True)
-            graph.start_run()
+            graph.start_run(self._shared)
             self._graph = graph
             # The first picture makes native code talk, too.
             self._packets_of(np.zeros((self._side, self._side, 3), np.uint8))
@@ -139,8 +145,7 @@ class _Graph:
         )
         self._time += 1
         self._latest.clear()
-        for name, packet in {"image": picture, **self._packets}.items():
-            self._graph.add_packet_to_input_stream(name, packet.at(self._time))
+        self._graph.add_packet_to_input_stream("image", picture.at(self._time))
         self._graph.wait_until_idle()
         return dict(self._latest)
 
@@ -229,8 +234,8 @@ class FaceMesh(Networks):
         from mediapipe.python import packet_creator
 
         whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
-        roi = packet_creator.create_proto(whole)
-        self._graph = _Graph(self._text, ("landmarks", _PRESENCE), MESH_SIDE, roi=roi)
+        region = packet_creator.create_proto(whole)
+        self._graph = _Graph(self._text, ("landmarks", _PRESENCE), MESH_SIDE, whole=region)
         self._held = (self._graph,)
 
     @staticmethod

@@ -82,7 +82,9 @@ class SequenceCropper:
         matrix[:, 2] -= matrix[:, :2] @ np.full(2, shift)
         part, part_to_frame = patch(frame, matrix, int(np.ceil(larger)))
         size_wh = frame.shape[1], frame.shape[0]
-        self._waiting.append(_Waiting(key, time, part.copy(), part_to_frame, size_wh))
+        if part.base is not None:  # still a view of the frame, which is not kept
+            part = part.copy()
+        self._waiting.append(_Waiting(key, time, part, part_to_frame, size_wh))
         self._placements.append(placement)
         self._times.append(time)
         while self._waiting and self._waiting[0].time <= time - self._window:
@@ -117,6 +119,9 @@ def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) 
     corners = np.array([[-0.5, -0.5], [last, -0.5], [last, last], [-0.5, last]])
     crop = transform(to_frame, corners).astype(np.float32)
     right, bottom = (side - 0.5 for side in frame_size)
+    x, y = crop.T.tolist()
+    if min(*x, *y) >= -0.5 and max(x) <= right and max(y) <= bottom:
+        return 1.0
     frame = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]], np.float32)
     shared, _ = cv2.intersectConvexConvex(crop, frame)
     return round(min(1.0, float(shared) / cv2.contourArea(crop)), 4)

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,7 +109,7 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
         points: `(478, 3)` in its pixels. What lies outside the picture is not seen.
     """
     view = evened(view_of(picture, points))
-    own, mirrored = _network()(np.stack([view, cv2.flip(view, 1)])).astype(np.float64)
+    own, mirrored = _network()(np.stack([view, view[:, ::-1]])).astype(np.float64)
     logits = (own + mirrored[_MIRRORED]) / 2
     shares = 1 / (1 + np.exp(-logits))
     height, width = picture.shape[:2]
@@ -151,7 +150,8 @@ def hidden_measures(regions: Iterable[str]) -> frozenset[str]:
     >>> sorted(hidden_measures(["nose"]))
     ['asymmetry', 'cheek_raise', 'nose_wrinkle', 'upper_lip_raise']
     """
-    hidden = set(regions)
+    if not (hidden := set(regions)):
+        return frozenset()  # as of most faces
     return frozenset(name for name, needed in RESTS_ON.items() if hidden.intersection(needed))
 
 

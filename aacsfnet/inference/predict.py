@@ -3,7 +3,6 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
@@ -178,20 +177,15 @@ class Scorer:
     def _batched(self, given: Iterable[T], work: Callable[[list[T]], list[U]]) -> Iterator[U]:
         """Yield what becomes of items, of which the network takes many at a time.
 
-        One batch is scored while the faces of the next one are found.
+        The faces of the next ones are found meanwhile, see `aacsfnet.faces.film`.
         """
         waiting: list[T] = []
-        working: Future[list[U]] | None = None
-        with ThreadPoolExecutor(1) as network:
-            for each in given:
-                waiting.append(each)
-                if len(waiting) >= _BATCH:
-                    if working is not None:
-                        yield from working.result()
-                    working, waiting = network.submit(work, waiting), []
-            if working is not None:
-                yield from working.result()
-            yield from work(waiting)
+        for each in given:
+            waiting.append(each)
+            if len(waiting) >= _BATCH:
+                yield from work(waiting)
+                waiting = []
+        yield from work(waiting)
 
     def _complete(self, waiting: list[_Waiting]) -> list[Row]:
         judged = self._predictor.judge_faces([each.face for each in waiting if each.face])
