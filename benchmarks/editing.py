@@ -2,6 +2,7 @@
 
     python -m benchmarks.editing gains --people 8
     python -m benchmarks.editing rendered --people 20
+    python -m benchmarks.editing eyes --people 12
     python -m benchmarks.editing generated --people 3
     python -m benchmarks.editing photographs --folder PHOTOGRAPHS --montage twelve.png
     python -m benchmarks.editing speed
@@ -36,9 +37,10 @@ from aacsfnet.augmentation.edit.warp import warped
 from aacsfnet.config import Crop, Generate, Prompts
 from aacsfnet.faces.alignment import crop_matrix, placement_of
 from aacsfnet.faces.find import FaceExtractor
-from aacsfnet.faces.geometry import measure_all
+from aacsfnet.faces.geometry import eye_distance, measure_all
 from aacsfnet.faces.mesh import CropLandmarker
 from aacsfnet.faces.sampling import sample
+from aacsfnet.landmark_sets import LEFT_EYE, RIGHT_EYE
 from aacsfnet.rendering.people import Person
 from aacsfnet.rendering.render import Rendering, render
 from aacsfnet.rendering.sequences import frames_of
@@ -60,6 +62,7 @@ SHOWS = {
 MEASURES = tuple(dict.fromkeys(name for names in SHOWS.values() for name in names))
 _OPENING = MEASURES.index("lid_opening")
 _OF_LIDS = np.array([name in SHOWS["au7"] for name in MEASURES])
+_EYES = RIGHT_EYE + LEFT_EYE
 #: Side of a photograph's crop, pixels.
 _PHOTOGRAPH = 512
 ALONE: tuple[Units, ...] = (
@@ -337,6 +340,50 @@ def photographs(folder: Path, people: int, montage: Path | None) -> dict:
     }
 
 
+def eyes(people: int) -> dict:
+    """How much of what a rendering changes round the eyes an edited picture changes as well.
+
+    No landmark is read: of the grey values, `slope` is the share of the renderer's change that is
+    shown and `error` what differs from it, as a share of it. Coarse pixels and fine ones.
+    """
+    told: dict[str, dict] = {}
+    ladder = [units for units in ALONE if units.keys() & {"au7", "au43"}]
+    with CropLandmarker(0.5) as landmarker:
+        for size in (128, 512):
+            sums: dict[str, list[np.ndarray]] = {}
+            for number in range(2020, 2020 + people):
+                face = Reader(landmarker).face(person(number, {}, size)[0])
+                for units in ladder:
+                    target = edited(face.points, units, {})
+                    shown = _round_eyes(face, drawn(face, target, units))
+                    true = _round_eyes(face, person(number, units, size)[0])
+                    off = true - shown
+                    values = np.array([(true * shown).sum(), (true**2).sum(), (off**2).sum()])
+                    sums.setdefault(" ".join(f"{u} {v:g}" for u, v in units.items()), []).append(
+                        values / np.square(face.crop.mean())
+                    )
+            told[f"{size} pixels"] = {
+                name: {
+                    "slope": round(float(both / own), 3),
+                    "error": round(float(np.sqrt(off / own)), 3),
+                }
+                for name, (both, own, off) in ((k, np.sum(v, axis=0)) for k, v in sums.items())
+            }
+    return {"people": people, "shown_against_the_renderers_pixels": told}
+
+
+def _round_eyes(face: Face, picture: np.ndarray) -> np.ndarray:
+    """Return how grey values round the eyes of a neutral face change on another picture of it."""
+    middle = face.points[list(_EYES), :2].mean(axis=0)
+    reach = np.array([0.75, 0.3]) * float(eye_distance(face.points))
+    (left, top), (right, bottom) = (np.rint(middle + side * reach).astype(int) for side in (-1, 1))
+    before, after = (
+        cv2.cvtColor(each[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(float)
+        for each in (face.crop, picture)
+    )
+    return np.asarray(after - before)
+
+
 def _text(column: str) -> Callable[[dict[str, Any]], str]:
     return lambda one: str(one[column])
 
@@ -394,7 +441,9 @@ def main() -> None:
     """Run what the command line asks for and keep the figures."""
     cv2.setNumThreads(1)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("gains", "rendered", "generated", "photographs", "speed"))
+    parser.add_argument(
+        "what", choices=("gains", "rendered", "eyes", "generated", "photographs", "speed")
+    )
     parser.add_argument("--people", type=int, default=20, help="rendered ones")
     parser.add_argument("--folder", type=Path, help="of photographs")
     parser.add_argument("--montage", type=Path, help="picture of twelve photographs to write")
@@ -404,6 +453,7 @@ def main() -> None:
     work = {
         "gains": lambda: gains(given.people),
         "rendered": lambda: rendered(given.people),
+        "eyes": lambda: eyes(given.people),
         "generated": lambda: generated(given.people),
         "photographs": lambda: photographs(given.folder, given.people, given.montage),
         "speed": speed,
