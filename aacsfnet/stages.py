@@ -35,9 +35,9 @@ STAGES = {
         ("index", "landmarks"),
         sharded=True,
     ),
-    "depth": Stage(5, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
+    "depth": Stage(6, ("depth",), ("crop", "landmarks", "prompts"), sharded=True),
     "generate": Stage(
-        5, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
+        6, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
         10,

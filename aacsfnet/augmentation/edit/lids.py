@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet import landmark_sets as sets
+from aacsfnet.faces.geometry import eye_distance
 
 #: Vertices along a lid, corners included.
 COUNT = len(sets.RIGHT_UPPER_LID)
@@ -31,8 +32,14 @@ _WHITE = 0.12
 _SHADOW, _REACH = 0.5, 0.06
 #: Height of an eye over its width up to which it is shut, and from which it is open.
 _OPEN = (0.05, 0.1)
-#: How much lighter a closed lid gets at the crease, and darker at the rim.
-_LIGHT, _DARK = 0.25, 0.1
+#: How much lighter the middle of a closed lid's crease gets, and how much darker the rim: the
+#: renderer's. Towards the corners, where the lid turns away again, it gets no lighter.
+_LIGHT, _DARK = 0.15, 0.1
+_BULGE = 1 - np.linspace(-1, 1, COUNT, dtype=np.float32)[:, None] ** 2
+#: How much darker a lower lid's rim gets when it rises, for the whole height of the eye, where the
+#: eyes are so many pixels apart; the less, the finer the pixels. A rim is as wide as a pixel and
+#: holds as much eye as skin, and the eye behind a risen lid lies in shade.
+_RIM, _PIXELS = 0.7, 28.0
 
 Points = NDArray[np.float32]
 
@@ -101,10 +108,22 @@ def closing(source: Points, target: Points, side: int) -> Points:
     return np.asarray(share * np.clip((opening - shut) / (open_ - shut), 0, 1), np.float32)
 
 
-def lit(share: Points) -> Lids:
-    """Return by what share skin gets lighter, of lids that close so far, `(COUNT, 1)` each."""
+def lit(source: Points, target: Points, side: int) -> Lids:
+    """Return by what share the skin of closing lids gets lighter, `(COUNT, 1)` each.
+
+    Args:
+        source: `(468, 3)`, pixels.
+        target: `(468, 3)`, another expression of the same head in the same pose.
+        side: 0 right, 1 left.
+    """
+    share = closing(source, target, side)
+    upper, lower = list(UPPER[side]), list(LOWER[side])
+    gap = source[lower] - source[upper]
+    risen = -((target[lower] - source[lower]) * gap)[:, :2].sum(axis=1, keepdims=True)
+    risen = np.clip(risen / across(gap) ** 2, 0, share)
+    rim = _RIM * min(1.0, _PIXELS / float(eye_distance(source)))
     dark = -_DARK * share
-    return Lids(_LIGHT * share, dark, dark, dark, 0 * share)
+    return Lids(_LIGHT * _BULGE * share, 0 * share, dark, dark, -rim * risen)
 
 
 def depths(source: Points, target: Points, side: int) -> tuple[Points, Points]:
@@ -122,17 +141,17 @@ def depths(source: Points, target: Points, side: int) -> tuple[Points, Points]:
     return np.asarray(both, np.float32), np.asarray(both + height, np.float32)
 
 
-def shadow(before: Points, after: Points, eye_distance: float) -> NDArray[np.float32]:
+def shadow(before: Points, after: Points, apart: float) -> NDArray[np.float32]:
     """Return how many times as light the eye is under the lid's new shadow as under its old one.
 
     Args:
         before: how far it lay below the lid's edge, pixels.
         after: how far it lies below it now; as many.
-        eye_distance: pixels.
+        apart: distance of the eyes, pixels.
     """
 
     def light(below: Points) -> Points:
-        share = np.clip(below / (_REACH * eye_distance), 0, 1)
+        share = np.clip(below / (_REACH * apart), 0, 1)
         return np.asarray(1 - _SHADOW + _SHADOW * share * share * (3 - 2 * share), np.float32)
 
     return light(after) / light(before)

@@ -131,18 +131,18 @@ def _with_light(
     target: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
     """Return a picture with the light on closing lids, and their shadow on the eyes."""
-    closing = [lids.closing(source, target, side) for side in (0, 1)]
-    if not any(share.any() for share in closing):
+    if not any(lids.closing(source, target, side).any() for side in (0, 1)):
         return drawn
     triangles = _triangles()[0]
     light = np.zeros((len(goal), 3), np.float32)  # gained; depth in the lid's shadow before, after
     row = np.arange(lids.COUNT)
     for side in (0, 1):
-        lit = lids.lit(closing[side])
+        lit = lids.lit(source, target, side)
         light[list(lids.CREASES[side]), :1] = lit.crease
         light[list(lids.UPPER[side]), :1] = lit.upper
         light[_LASH_ROWS[side] + row, :1] = lit.lashes
         light[_EDGE_ROWS[side] + row, :1] = lit.edge
+        light[list(lids.LOWER[side]), :1] = lit.lower
         light[_EYE_ROWS[side] + row, 1:], light[_EYE_ROWS[side] + lids.COUNT + row, 1:] = (
             lids.depths(source, target, side)
         )

@@ -102,6 +102,28 @@ def test_a_lid_that_comes_down_catches_light_and_shades_the_eye(
     np.testing.assert_array_equal(wider, grey)
 
 
+def test_a_lower_lid_that_rises_gets_a_dark_rim_the_more_the_coarser_the_pixels() -> None:
+    darker = []
+    for size in (128, 512):
+        points = render(person_of(62, 3), {}, Pose(), size=size).landmarks_px
+        target = edited(points, {"au7": 5.0}, {})
+        made = warped(np.full((size, size, 3), 200, np.uint8), points, target)
+        x, y = np.rint(target[145, :2] + (0, 0.5)).astype(int)
+        darker.append(200 - int(made[y, x, 0]))
+        far = np.rint(target[23, :2]).astype(int)
+        assert abs(int(made[far[1], far[0], 0]) - 200) <= 2
+    assert darker[0] > 2 * darker[1] > 0
+
+
+def test_the_corners_of_a_closing_lid_get_little_light(neutral: Rendering) -> None:
+    points = neutral.landmarks_px.astype(np.float32)
+    closed = edited(points, {"au43": 1.0}, {}).astype(np.float32)
+    crease = lids.lit(points, closed, 0).crease[:, 0]
+    assert crease[4] > 0.1
+    assert (crease[[1, 7]] < crease[4] / 2).all()
+    assert (crease[[0, 8]] == 0).all()
+
+
 def test_the_light_on_an_eye_that_is_shut_stays(neutral: Rendering) -> None:
     shut = edited(neutral.landmarks_px.astype(np.float64), {"au43": 1.0}, {})
     grey = np.full((192, 192, 3), 100, np.uint8)
