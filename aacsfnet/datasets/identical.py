@@ -54,7 +54,8 @@ def same_bytes(
     """
     table = pl.DataFrame({"path": paths, "person": people}, schema_overrides=_TEXTS)
     table = table.filter(pl.col("path") != "", pl.col("person") != "")
-    table = table.unique(["path", "person"], keep="first", maintain_order=True)
+    if table["path"].hash().is_duplicated().any():  # seldom, and a lot of memory
+        table = table.unique(["path", "person"], keep="first", maintain_order=True)
     numbers = chain.from_iterable(folder.changes(table["path"]))
     sizes, times = np.fromiter(numbers, np.int64, 2 * len(table)).reshape(-1, 2).T
     table = table.with_columns(pl.Series("size", sizes), pl.Series("changed", times))
