@@ -45,9 +45,11 @@ class RegionTokens(nn.Module):
         """Return `(B, channels)` of maps `(B, C, H, W)`, one of each branch."""
         tokens = self.codes
         for value, each in zip(self.values, maps, strict=True):
-            weights = region_weights(*each.shape[-2:], each)  # (regions, H*W)
+            rows, columns = each.shape[-2:]
+            weights = region_weights(rows, columns, each)  # (regions, H*W)
             tokens = tokens + value(weights @ each.flatten(2).transpose(1, 2))
-        return self.narrow(tokens).flatten(1)  # type: ignore[no-any-return]
+        narrowed: Tensor = self.narrow(tokens)  # (B, regions, width / 4)
+        return narrowed.flatten(1)
 
 
 def region_weights(rows: int, columns: int, like: Tensor) -> Tensor:
@@ -66,4 +68,5 @@ def region_weights(rows: int, columns: int, like: Tensor) -> Tensor:
         down = (torch.arange(rows, device=like.device) + 0.5) / rows
         reach = max(REACH, 0.5 / min(rows, columns))
         squares = ((down - y) ** 2).unsqueeze(2) + ((across - x) ** 2).unsqueeze(1)
-        return (squares.flatten(1) / (-2.0 * reach**2)).softmax(dim=1).to(like.dtype)
+        weights: Tensor = (squares.flatten(1) / (-2.0 * reach**2)).softmax(dim=1)
+        return weights.to(like.dtype)
