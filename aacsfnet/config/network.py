@@ -53,6 +53,9 @@ class NetworkSettings(PublishedSettings):
     fusion_width: int = Field(
         64, ge=8, le=1024, multiple_of=4, description="token width of a branch in the fusion"
     )
+    regions: bool = Field(
+        False, description="features of brows, lids, nose and lips beside the fused ones"
+    )
     branch_dropout: float = Field(
         0.5, ge=0.0, lt=1.0, description="probability that training drops the spatial branch"
     )

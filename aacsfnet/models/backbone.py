@@ -23,6 +23,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: of the map.
+        finest_channels: of the last of `maps`.
         origin: where the weights come from, if that is a package.
         pixels: pixel means and deviations that timm names for its weights; None where they are not
             timm's.
@@ -49,6 +50,7 @@ class Backbone(nn.Module):
         stride: int = 32,
         pretrained: bool | str | Path = False,
         image_size: int | None = None,
+        finer: bool = False,
     ) -> None:
         super().__init__()
         settings = check_weights(name, pretrained)
@@ -66,8 +68,12 @@ class Backbone(nn.Module):
             raise SettingsError(
                 f"feature_stride = {stride}: {name} has maps of stride {sorted(set(reductions))}"
             )
-        level = len(reductions) - 1 - reductions[::-1].index(stride)
-        body: Any = timm.create_model(name, features_only=True, out_indices=(level,), **settings)
+        levels = [
+            len(reductions) - 1 - reductions[::-1].index(each)
+            for each in ((stride // 2, stride) if finer else (stride,))
+            if each in reductions
+        ]
+        body: Any = timm.create_model(name, features_only=True, out_indices=levels, **settings)
         # Timm keeps what it was given: the weights would be held, and copied, twice.
         body.pretrained_cfg.pop("state_dict", None)
         told = body.pretrained_cfg
@@ -76,14 +82,21 @@ class Backbone(nn.Module):
         )
         self.origin = origin() if pretrained == "package" else None
         self.body = body
-        self.channels: int = body.feature_info.channels()[-1]
+        self._counts: list[int] = body.feature_info.channels()
+        self.finest_channels, self.channels = self._counts[0], self._counts[-1]
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the feature map `(B, C, H/stride, W/stride)` of `(B, 3, H, W)`."""
-        features: Tensor = self.body(pictures)[-1]
-        if features.shape[1] != self.channels:  # some transformers put channels last
-            features = features.permute(0, 3, 1, 2)
-        return features
+        return self.maps(pictures)[0]
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """Return the feature map, and after it the finer one where that was asked for."""
+        found: list[Tensor] = [
+            # Some transformers put channels last.
+            each if each.shape[1] == count else each.permute(0, 3, 1, 2)
+            for each, count in zip(self.body(pictures), self._counts, strict=True)
+        ]
+        return found[::-1]
 
 
 def _is_built_for_one_size(name: str) -> bool:

@@ -20,20 +20,25 @@ class ChannelNetwork(nn.Module):
         self.backbone = backbone
         self.attention = attention
         self.channels = channels
-
         self.map_channels = (channels,)
+        self.finest_channels = backbone.finest_channels
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Return the vector `(B, channels)` and the map, of normalised pictures `(B, 3, H, W)`."""
-        vector, refined = self.attention(self.backbone(pictures))
-        return vector, refined
+        """Return the vector `(B, channels)` and the map, of normalised pictures `(B, 3, H, W)`.
+
+        After them comes the backbone's finer map, where it gives one.
+        """
+        coarse, *finer = self.backbone.maps(pictures)
+        vector, refined = self.attention(coarse)
+        return vector, refined, *finer
 
 
 def build(
     settings: NetworkSettings, image_size: int, pretrained: bool | str | Path
 ) -> ChannelNetwork:
     """Return the branch; the backbone's weights as `Backbone` takes them."""
-    backbone = Backbone(settings.backbone, settings.feature_stride, pretrained, image_size)
+    stride, finer = settings.feature_stride, settings.regions
+    backbone = Backbone(settings.backbone, stride, pretrained, image_size, finer)
     stages: list[nn.Module] = []
     channels, width = backbone.channels, settings.context_width
     if "channel" in settings.attention:

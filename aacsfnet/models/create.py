@@ -23,6 +23,7 @@ from aacsfnet.models.fusion import (
 from aacsfnet.models.head import GaussianHead, OrdinalHead, RegressionHead
 from aacsfnet.models.network import AACSFNet, Network
 from aacsfnet.models.published import Published
+from aacsfnet.models.regions import RegionTokens
 from aacsfnet.models.start import BUNDLED_NETWORK, load_start
 
 Fusion = AttentionFusion | PositionFusion | Concatenation | GatedFusion
@@ -85,14 +86,20 @@ def aacsfnet(
     whole = settings.model_dump(mode="json") | {"image_size": image_size, "head": head}
     whole |= {"label_range": list(label_range), "levels": levels}
     steps = (*label_range, levels) if head == "ordinal" else ()
-    scored = HEADS[head](fused.channels, *steps, dropout=settings.dropout)
+    regions = (
+        RegionTokens([branch.finest_channels for branch in parts.values()], settings.fusion_width)
+        if settings.regions
+        else None
+    )
+    features = fused.channels + (regions.channels if regions else 0)
+    scored = HEADS[head](features, *steps, dropout=settings.dropout)
     # Last, so that all other random weights are those of the network without it.
     context = (
         None
         if settings.context == "none"
-        else ContextFusion(fused.channels, settings.context, settings.context_frames)
+        else ContextFusion(features, settings.context, settings.context_frames)
     )
-    model = AACSFNet(whole, parts, align, fused, scored, context)
+    model = AACSFNet(whole, parts, align, fused, scored, context, regions)
     if whole_start:
         model.start = load_start(model, BUNDLED_NETWORK)
     return model

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from aacsfnet.models.context import Context, ContextFusion
 from aacsfnet.models.fusion import Align
 from aacsfnet.models.head import OrdinalHead, RegressionHead
+from aacsfnet.models.regions import RegionTokens
 
 #: Pixel means and standard deviations of ImageNet, on which pretrained backbones were trained.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -105,6 +106,7 @@ class AACSFNet(Network):
         fusion: nn.Module,
         head: RegressionHead | OrdinalHead,
         context: ContextFusion | None = None,
+        regions: RegionTokens | None = None,
     ) -> None:
         super().__init__("aacsfnet", settings)
         self.branches = nn.ModuleDict(branches)
@@ -112,7 +114,10 @@ class AACSFNet(Network):
         self.fusion = fusion
         self.head = head
         self.context_fusion = context
+        self.regions = regions
         self.feature_channels = int(fusion.channels)  # type: ignore[arg-type]
+        if regions is not None:
+            self.feature_channels += regions.channels
 
     def branch_outputs(self, pictures: Tensor) -> dict[str, tuple[Tensor, ...]]:
         """Return each branch's vector `(B, C_i)` and its maps `(B, C, H, W)`, by its name."""
@@ -123,8 +128,14 @@ class AACSFNet(Network):
         """Return features `(B, feature_channels)` from the branches' vectors and maps."""
         found = [outputs[name] for name in self.branches]
         tokens = self.align([vector for vector, *_ in found])  # (B, branches, width)
-        fused: Tensor = self.fusion(tokens, [each for _, *maps in found for each in maps])
-        return fused
+        counts = [len(branch.map_channels) for branch in self.branches.values()]  # type: ignore[arg-type]
+        places = [
+            each for (_, *maps), count in zip(found, counts, strict=True) for each in maps[:count]
+        ]
+        fused: Tensor = self.fusion(tokens, places)
+        if self.regions is None:
+            return fused
+        return torch.cat([fused, self.regions([maps[-1] for _, *maps in found])], dim=1)
 
     def features(self, pictures: Tensor) -> Tensor:
         """Return the fused branches, `(B, feature_channels)`."""

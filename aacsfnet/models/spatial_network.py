@@ -24,6 +24,7 @@ class SpatialNetwork(nn.Module):
         self.channels = sum(scale.width for scale in scales)
         self.patches = [scale.patch for scale in scales]
         self.map_channels = tuple(scale.width for scale in scales)
+        self.finest_channels = scales[-1].width
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Return the class tokens side by side, `(B, channels)`, and each scale's patch tokens.

@@ -38,6 +38,8 @@ def parts_of(model: AACSFNet) -> dict[str, nn.Module]:
             found[f"{name}_network"] = branch
         found[f"align_{name}"] = align
     found["fusion"] = model.fusion
+    if model.regions is not None:
+        found["regions"] = model.regions
     return {name: part for name, part in found.items() if part.state_dict()}
 
 

@@ -28,6 +28,7 @@ VARIANTS = {
     "concatenation": {"fusion": "concatenation"},
     "gated": {"fusion": "gated"},
     "positions": {"fusion": "positions"},
+    "regions": {"regions": True},
     "convolution": {"embedding": "convolution", "scales": (16, 8)},
 }
 
