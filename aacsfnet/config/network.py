@@ -99,5 +99,6 @@ DEMO_NETWORK = NetworkSettings(
     embedding="convolution",
     position_scale=0.5,
     fusion="positions",
+    regions=True,
     branch_dropout=0.0,
 )

@@ -40,30 +40,33 @@ class RegionTokens(nn.Module):
         nn.init.normal_(self.codes, std=0.5)
         self.narrow = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width // 4))
         self.channels = len(REGIONS) * (width // 4)
+        self.register_buffer("places", torch.tensor(REGIONS), persistent=False)
+        self.places: Tensor
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Return `(B, channels)` of maps `(B, C, H, W)`, one of each branch."""
         tokens = self.codes
         for value, each in zip(self.values, maps, strict=True):
             rows, columns = each.shape[-2:]
-            weights = region_weights(rows, columns, each)  # (regions, H*W)
+            weights = region_weights(self.places, rows, columns, each)  # (regions, H*W)
             tokens = tokens + value(weights @ each.flatten(2).transpose(1, 2))
         narrowed: Tensor = self.narrow(tokens)  # (B, regions, width / 4)
         return narrowed.flatten(1)
 
 
-def region_weights(rows: int, columns: int, like: Tensor) -> Tensor:
+def region_weights(places: Tensor, rows: int, columns: int, like: Tensor) -> Tensor:
     """Return what each position of a grid counts in each region, `(regions, rows * columns)`.
 
     A normal distribution about the region's place, which reaches half a position at least.
 
     Args:
+        places: `(regions, 2)`, x and y as shares of the picture.
         rows: of the grid.
         columns: of the grid.
         like: tensor whose type and device the weights get.
     """
     with torch.no_grad():
-        x, y = torch.tensor(REGIONS, device=like.device).T.unsqueeze(2)  # (regions, 1) each
+        x, y = places.T.unsqueeze(2)  # (regions, 1) each
         across = (torch.arange(columns, device=like.device) + 0.5) / columns
         down = (torch.arange(rows, device=like.device) + 0.5) / rows
         reach = max(REACH, 0.5 / min(rows, columns))
