@@ -303,10 +303,12 @@ def network(_: argparse.Namespace) -> dict:
     """Parameters and multiplications of the full-size network and the published one, at 224."""
     found = {}
     over_positions = {"embedding": "convolution", "fusion": "positions"}
+    bare = over_positions | {"attention": ()}
     for title, name, settings in (
         ("aacsfnet", "aacsfnet", {}),
         ("aacsfnet, convolution and positions", "aacsfnet", over_positions),
-        ("and without the module", "aacsfnet", over_positions | {"attention": ()}),
+        ("and without the module", "aacsfnet", bare),
+        ("and with regions", "aacsfnet", bare | {"regions": True}),
         ("published", "published", {"batch": 1}),
     ):
         with torch.device("meta"):

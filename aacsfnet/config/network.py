@@ -84,8 +84,8 @@ class NetworkSettings(PublishedSettings):
         return self
 
 
-#: The network of the demo, small enough for a CPU; the package carries weights of all its parts,
-#: and of the hybrid attention module, which is off: it was not shown to pay.
+#: The network of the demo, small enough for a CPU; the package carries weights of all its parts but
+#: the regions, and of the hybrid attention module, which is off: it was not shown to pay.
 DEMO_NETWORK = NetworkSettings(
     backbone="test_resnet",
     feature_stride=16,

@@ -85,6 +85,7 @@ ADDED_SINCE = {
     "position_scale": 0.1,
     "context": "none",
     "context_frames": 2,
+    "regions": False,
 }
 
 
