@@ -57,7 +57,7 @@ class NetworkSettings(PublishedSettings):
         False, description="features of brows, lids, nose and lips beside the fused ones"
     )
     branch_dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="probability that training drops the spatial branch"
+        0.5, ge=0.0, lt=1.0, description="probability that training drops the spatial vector"
     )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="dropout probability")
     context: Literal["none", "person", "sequence"] = Field(

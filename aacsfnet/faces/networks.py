@@ -133,8 +133,11 @@ class _Graph:
                 graph.observe_output_stream(name, self._latest.__setitem__, True)
             graph.start_run(self._shared)
             self._graph = graph
-            # The first picture makes native code talk, too.
-            self._packets_of(np.zeros((self._side, self._side, 3), np.uint8))
+            try:  # the first picture makes native code talk, too
+                self._packets_of(np.zeros((self._side, self._side, 3), np.uint8))
+            except BaseException:
+                self._graph = None
+                raise
 
     def _packets_of(self, square: np.ndarray) -> dict[str, Any]:
         from mediapipe.python import packet_creator

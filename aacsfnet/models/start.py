@@ -19,7 +19,7 @@ from aacsfnet.files import replacing
 from aacsfnet.models.channel_network import ChannelNetwork
 from aacsfnet.models.network import AACSFNet
 
-#: All parts of the demo's network, which the package carries; see README.md there.
+#: All parts of the demo's network but the regions, which the package carries; see README.md there.
 BUNDLED_NETWORK = Path(__file__).with_name("bundled") / "demo_network.safetensors"
 #: Settings that change what weights mean, and not their shapes.
 UNSEEN = ("backbone", "feature_stride", "scales", "heads", "position_scale")
