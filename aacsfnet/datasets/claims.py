@@ -124,10 +124,11 @@ class Claims:
         )
         self.whole = _by_video(table.filter(pl.col("video"), frame=""))
         single = ~pl.col("video") | (pl.col("frame") != ""), pl.col("path") != ""
-        number = pl.when("video").then("frame").otherwise(pl.lit(""))
         # Most tables name each file once; comparing hashes first takes a tenth of the memory.
         alike = table.filter(pl.col("path").hash().is_duplicated())
-        repeated = alike.filter(single).with_columns(number)
+        repeated = alike.filter(single).with_columns(
+            pl.when("video").then("frame").otherwise(pl.lit(""))
+        )
         repeated = repeated.filter(pl.struct("path", "frame").is_duplicated())
         first: dict[tuple[str, str], int] = {}
         for row, path, number in repeated.select("row", "path", "frame").iter_rows():

@@ -108,15 +108,15 @@ def closing(source: Points, target: Points, side: int) -> Points:
     return np.asarray(share * np.clip((opening - shut) / (open_ - shut), 0, 1), np.float32)
 
 
-def lit(source: Points, target: Points, side: int) -> Lids:
+def lit(share: Points, source: Points, target: Points, side: int) -> Lids:
     """Return by what share the skin of closing lids gets lighter, `(COUNT, 1)` each.
 
     Args:
+        share: by how much they close, as `closing` gives it.
         source: `(468, 3)`, pixels.
         target: `(468, 3)`, another expression of the same head in the same pose.
         side: 0 right, 1 left.
     """
-    share = closing(source, target, side)
     upper, lower = list(UPPER[side]), list(LOWER[side])
     gap = source[lower] - source[upper]
     risen = -((target[lower] - source[lower]) * gap)[:, :2].sum(axis=1, keepdims=True)

@@ -131,13 +131,14 @@ def _with_light(
     target: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
     """Return a picture with the light on closing lids, and their shadow on the eyes."""
-    if not any(lids.closing(source, target, side).any() for side in (0, 1)):
+    closing = [lids.closing(source, target, side) for side in (0, 1)]
+    if not any(share.any() for share in closing):
         return drawn
     triangles = _triangles()[0]
     light = np.zeros((len(goal), 3), np.float32)  # gained; depth in the lid's shadow before, after
     row = np.arange(lids.COUNT)
     for side in (0, 1):
-        lit = lids.lit(source, target, side)
+        lit = lids.lit(closing[side], source, target, side)
         light[list(lids.CREASES[side]), :1] = lit.crease
         light[list(lids.UPPER[side]), :1] = lit.upper
         light[_LASH_ROWS[side] + row, :1] = lit.lashes

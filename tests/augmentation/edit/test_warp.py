@@ -118,7 +118,8 @@ def test_a_lower_lid_that_rises_gets_a_dark_rim_the_more_the_coarser_the_pixels(
 def test_the_corners_of_a_closing_lid_get_little_light(neutral: Rendering) -> None:
     points = neutral.landmarks_px.astype(np.float32)
     closed = edited(points, {"au43": 1.0}, {}).astype(np.float32)
-    crease = lids.lit(points, closed, 0).crease[:, 0]
+    share = lids.closing(points, closed, 0)
+    crease = lids.lit(share, points, closed, 0).crease[:, 0]
     assert crease[4] > 0.1
     assert (crease[[1, 7]] < crease[4] / 2).all()
     assert (crease[[0, 8]] == 0).all()
