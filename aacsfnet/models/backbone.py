@@ -37,6 +37,7 @@ class Backbone(nn.Module):
             for timm's own cache, False for random weights.
         image_size: side of the pictures, pixels, for networks that are built for one size, as most
             transformers are; None leaves them at their own.
+        finer: whether `maps` gives the map of half the stride, too, where the network has one.
 
     Raises:
         SettingsError: timm has no such network, or it gives no such feature map.
