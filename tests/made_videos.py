@@ -22,6 +22,7 @@ def write(
     degrees: int | None = None,
     aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
+    coding: dict[str, str] | None = None,
 ) -> None:
     """Write pictures `(H, W, 3)` uint8 RGB as a video.
 
@@ -33,7 +34,8 @@ def write(
         pixels: FFmpeg's name of the pixel format.
         degrees: by which a player shall turn it, counter-clockwise.
         aspect: width of a pixel over its height.
-        options: of the container and the codec.
+        options: of the container.
+        coding: options of the codec.
     """
     stream: Any = None
     times = iter(range(0, 10**9, 40)) if times_ms is None else iter(times_ms)
@@ -41,7 +43,7 @@ def write(
         for picture in pictures:
             if stream is None:
                 own = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-                stream = container.add_stream(codec, rate=25, options=own)
+                stream = container.add_stream(codec, rate=25, options=own | (coding or {}))
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = pixels
                 stream.codec_context.thread_count = 1

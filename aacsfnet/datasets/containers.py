@@ -187,6 +187,16 @@ class VideoFile:
                 packet.dts = None if packet.dts is None else packet.dts + shift
             yield packet
 
+    def spans(self) -> Iterator[tuple[float, float]]:
+        """Yield when each frame begins and ends as the packets say, seconds, in decoding order.
+
+        What has no time, or is not to be shown, is left out. Read from the start: see `reopen`.
+        """
+        for packet in self.packets():
+            if packet.pts is not None and packet.time_base and not packet.is_discard:
+                begin, step = packet.pts * packet.time_base, (packet.duration or 0)
+                yield float(begin), float(begin + step * packet.time_base)
+
     def shortfall(self, end: float, packets: int) -> str:
         """Return what is missing of a video that ended, or "".
 

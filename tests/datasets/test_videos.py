@@ -65,7 +65,7 @@ def test_a_truncated_video_gives_its_frames_and_says_where_it_ends(reader, make_
 def test_frames_that_cannot_be_decoded_do_not_shift_the_others(reader, tmp_path):
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 80, (48, 64, 3), np.uint8) + level for level in range(20, 170, 3)]
-    write(tmp_path / "a.mp4", noise, options={"g": "10", "bf": "0"})
+    write(tmp_path / "a.mp4", noise, coding={"g": "10", "bf": "0"})
     timeline = reader.inspect("a.mp4")
     data = bytearray((tmp_path / "a.mp4").read_bytes())
     middle = len(data) // 2

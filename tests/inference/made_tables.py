@@ -37,12 +37,24 @@ def uneven(count: int, start: int = 0) -> list[int]:
     return (start + np.cumsum(np.random.default_rng(count).integers(15, 120, count))).tolist()
 
 
-def film(path: Path, count: int = 40, *, start: int = 0, picture=numbered, **how) -> list[int]:
+def film(
+    path: Path,
+    count: int = 40,
+    *,
+    start: int = 0,
+    picture=numbered,
+    even: bool = False,
+    b_frames: bool = False,
+    codec: str = "libx264",
+    **how,
+) -> list[int]:
     """Write a film of numbered pictures; return their times, milliseconds."""
     times = uneven(count, start)
-    if path.suffix == ".avi":  # holds one rate only
+    if even or path.suffix == ".avi":  # which holds one rate only
         times = [40 * number for number in range(count)]
-    write(path, [picture(number) for number in range(count)], times_ms=times, **how)
+    coding = {"bf": "3" if b_frames else "0"} if codec == "libx264" else {}
+    pictures = [picture(number) for number in range(count)]
+    write(path, pictures, times_ms=times, codec=codec, coding=coding, **how)
     return times
 
 

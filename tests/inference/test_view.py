@@ -190,6 +190,9 @@ MIRRORED = np.array([-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30], np.int32).tobyte
 TURNED = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], np.int32).tobytes()
 
 
+EVEN = [(0.0, 0.04), (0.08, 0.12), (0.04, 0.08)]
+
+
 @pytest.mark.parametrize(
     ("encoding", "matrix", "why"),
     [
@@ -203,9 +206,34 @@ TURNED = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], np.int32).tobytes(
     ],
 )
 def test_what_browsers_play_is_known(encoding, matrix, why):
-    found = why_not_played(".mov", encoding, matrix)
+    found = why_not_played(".mov", encoding, EVEN, matrix)
     assert (found == "") == (why == "")
     assert why in found
+
+
+@pytest.mark.parametrize(
+    ("spans", "found"),
+    [
+        ([], True),
+        ([(0.0, 0.0)], True),  # the last one's end is not asked for
+        ([(0.0, 0.04), (0.04, 0.12), (0.12, 0.12)], True),
+        ([(0.0, 0.05), (0.04, 0.08)], False),  # covers the middle of the last one's time
+        ([(0.0, 0.01), (0.04, 0.08)], False),  # over before the middle of its own
+        ([(0.0, 0.09), (0.04, 0.08), (0.08, 0.12)], False),
+        ([(0.0, 0.0), (0.04, 0.0)], False),  # the file tells no durations
+    ],
+)
+def test_a_browser_finds_a_frame_only_by_the_right_durations(spans, found):
+    why = why_not_played(".mp4", Encoding(MP4, "h264", "yuv420p"), spans[::-1], None)
+    assert (why == "") == found
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_a_varying_rate_with_b_frames_is_copied(tmp_path, even):
+    times = film(tmp_path / "film.mp4", b_frames=True, even=even)
+    scores = table(tmp_path / "scores.csv", rows("film.mp4", times))
+    written = view(scores, tmp_path / "film.mp4", mesh=False)
+    assert (written.why_copied == "") == even
 
 
 def test_a_film_that_browsers_do_not_play_is_copied_frame_by_frame(tmp_path):
@@ -218,8 +246,10 @@ def test_a_film_that_browsers_do_not_play_is_copied_frame_by_frame(tmp_path):
     assert 'src="./film.view.mp4"' in text
     assert data["offset"] == data["times"][0] == pytest.approx(times[0] / 1000, abs=1e-3)
     with open_stream(DataFolder(tmp_path), written.film.name, 64) as stream:
+        spans = list(stream.video.spans())
+        stream.video.reopen()
         copied = list(stream)
-        assert why_not_played(".mp4", stream.video.encoding, stream.matrix) == ""
+        assert why_not_played(".mp4", stream.video.encoding, spans, stream.matrix) == ""
     assert [number_in(frame.picture) for frame in copied] == list(range(40))
     found = [frame.time_s + data["offset"] for frame in copied]
     assert found == pytest.approx(data["times"], abs=1e-4)

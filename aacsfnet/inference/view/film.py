@@ -1,8 +1,9 @@
 """Which films a browser plays as they are, and writing those that it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 from aacsfnet.datasets.containers import Encoding
 from aacsfnet.errors import SettingsError
 from aacsfnet.files import replacing
+from aacsfnet.inference.exclude import SAME_TIME
 
-#: The one container (MP4, MOV) that tells how long each frame is shown. Of a WebM browsers guess
-#: it, and where the rate varies they then show a neighbour of the frame that is sought.
+#: The one container (MP4, MOV) that tells how long frames are shown. Of a WebM browsers guess it,
+#: and where the rate varies they then show a neighbour of the frame that is sought.
 _CONTAINER = "mov"
 #: What Chromium, Firefox and Safari decode.
 _CODECS = {"h264", "vp9", "av1"}
@@ -28,12 +30,15 @@ _TICK = Fraction(1, 90_000)
 PACE = 0.04
 
 
-def why_not_played(suffix: str, encoding: Encoding, matrix: Any) -> str:
+def why_not_played(
+    suffix: str, encoding: Encoding, spans: Iterable[tuple[float, float]], matrix: Any
+) -> str:
     """Return why a browser cannot be trusted to play a film as the table has it; empty if it can.
 
     Args:
         suffix: of the file's name, ".mp4".
         encoding: of the film.
+        spans: from when until when each frame is shown, as the file says, seconds, in any order.
         matrix: the display matrix of its first frame, see `aacsfnet.datasets.display.turn`.
     """
     if encoding.container != _CONTAINER:
@@ -44,7 +49,25 @@ def why_not_played(suffix: str, encoding: Encoding, matrix: Any) -> str:
         )
     if matrix is not None and _mirrors(matrix):
         return "it is stored mirrored"
+    if not _all_found(spans):
+        return "browsers do not find each frame of a varying rate with B frames"
     return ""
+
+
+def _all_found(spans: Iterable[tuple[float, float]]) -> bool:
+    """Return whether a seek to the middle of a frame's own time finds it, of each frame.
+
+    A file tells durations in the order of decoding; with B frames and a varying rate they are those
+    of other frames. Chromium shows the first frame whose time, by them, is not over yet.
+    """
+    shown = sorted(spans)
+    over = -float("inf")  # when all frames before are over
+    for (start, end), (after, _) in pairwise(shown):
+        middle = (start + after) / 2
+        if not over <= middle < end:
+            return False
+        over = max(over, end)
+    return not shown or over <= shown[-1][0] + SAME_TIME / 2
 
 
 def _mirrors(matrix: Any) -> bool:

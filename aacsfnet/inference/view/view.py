@@ -129,11 +129,18 @@ def _opened(video: Path) -> FrameStream:
 
 
 def _why_not_played(video: Path) -> str:
+    import av
+
     with _opened(video) as stream:
+        try:
+            spans = list(stream.video.spans())
+        except (av.FFmpegError, ValueError):
+            return "it breaks off"
+        stream.video.reopen()
         for frame in stream:
             if not isinstance(frame.picture, Fault):
                 break
-        return why_not_played(video.suffix, stream.video.encoding, stream.matrix)
+        return why_not_played(video.suffix, stream.video.encoding, spans, stream.matrix)
 
 
 def _with_rows(
