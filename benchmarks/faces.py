@@ -211,8 +211,8 @@ def jitter(frames: int = 60) -> dict:
                 if not isinstance(located, Fault):
                     found.append(located.placement)
                     true.append(made.landmarks_px.astype(float)[skull])
-            path, times = np.array(found), np.arange(len(found))
-            smooth = np.array([smoothed(path, times, at, settings.smoothing) for at in times])
+            path, times = np.array(found), range(len(found))
+            smooth = smoothed(path, times, times, settings.smoothing)
             moved.append(np.hypot(*(smooth - path)[:, :2].T).max() / path[:, 2].mean() * 2.65)
             for name, placed in (("before", path), ("after", smooth)):
                 shaking[name].append(shake_of(placed, true))

@@ -1,5 +1,6 @@
 """One face in a picture, by both detectors and the mesh, under a policy for several people."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -173,8 +174,8 @@ class FaceLocator(Networks):
         if mesh.presence < max(SURE, self._settings.min_presence):
             return None
         now = mesh.square
-        moved = float(np.linalg.norm(now.center_xy - square.center_xy)) / square.side
-        if moved > _STEP or abs(np.log(now.side / square.side)) > _STEP:
+        moved = math.dist(now.center_xy, square.center_xy) / square.side
+        if moved > _STEP or abs(math.log(now.side / square.side)) > _STEP:
             return None
         since = (last.since + 1) % _LOOK_AGAIN
         return Located(mesh, placement_of(mesh.points), last.faces, None, last.visible, since)

@@ -143,8 +143,10 @@ class _Graph:
         from mediapipe.python import packet_creator
         from mediapipe.python._framework_bindings import image_frame
 
+        pixels = np.ascontiguousarray(square).view()
+        pixels.flags.writeable = False  # so it is not copied
         picture = packet_creator.create_image_frame(
-            image_format=image_frame.ImageFormat.SRGB, data=np.ascontiguousarray(square)
+            image_format=image_frame.ImageFormat.SRGB, data=pixels
         )
         self._time += 1
         self._latest.clear()
@@ -261,9 +263,11 @@ class FaceMesh(Networks):
             x's scale, smaller = nearer), and the network's score that this is a face, 0 to 1.
         """
         from mediapipe.python import packet_getter
+        from mediapipe.python._framework_bindings import _packet_getter
 
         packets = self._graph.run(square)
-        points = points_of(packet_getter.get_proto(packets["landmarks"])) * float(MESH_SIDE)
+        points = points_of(_packet_getter._get_serialized_proto(packets["landmarks"]))
+        points *= MESH_SIDE
         points[:, :2] -= 0.5  # the network's 0 is the square's edge, ours the first pixel's centre
         return points, float(packet_getter.get_float(packets[_PRESENCE]))
 
@@ -272,15 +276,17 @@ class FaceMesh(Networks):
 _LANDMARK = np.dtype("V2, V1, <f4, V1, <f4, V1, <f4")
 
 
-def points_of(landmarks: Any) -> np.ndarray:
-    """Return the points `(n, 3)` float64 of a list of landmarks.
+def points_of(encoded: bytes) -> np.ndarray:
+    """Return the points `(n, 3)` float64 of a list of landmarks as Protocol Buffers write it.
 
-    Read from its encoded form: asking each landmark for its numbers takes a tenth of the time
-    that the network takes.
+    Decoding it and asking each landmark for its numbers takes a tenth of the time that the network
+    takes.
     """
-    encoded = np.frombuffer(landmarks.SerializeToString(), _LANDMARK)
-    points: np.ndarray = np.stack([encoded[axis] for axis in ("f2", "f4", "f6")], axis=1)
-    return points.astype(np.float64)
+    landmarks = np.frombuffer(encoded, _LANDMARK)
+    points = np.empty((len(landmarks), 3))
+    for axis, name in enumerate(("f2", "f4", "f6")):
+        points[:, axis] = landmarks[name]
+    return points
 
 
 def _expanded(graph: str, key: str) -> tuple[str, str]:

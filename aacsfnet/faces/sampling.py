@@ -5,10 +5,13 @@ matrix that takes its pixel centres to the picture's: `picture_xy = matrix @ (x,
 """
 
 import math
+from collections.abc import Collection
 
 import cv2
 import numpy as np
 
+#: Of pixels in a picture, by x and by y: how far they lie apart, and where the first one lies.
+Place = tuple[tuple[float, float], tuple[float, float]]
 #: Finer detail than a square shows is left in by up to this factor: where time counts, else.
 _QUICK, _EXACT = 1.5, 1.05
 
@@ -85,46 +88,47 @@ def patch(
     Returns:
         `(h, w, 3)` uint8, and the 2x3 matrix from its pixel centres to the picture's.
     """
+    # In Python's own numbers: for so few numpy takes several times as long.
     height, width = picture.shape[:2]
-    last = float(pixels - 1)
-    corners = transform(matrix, np.array([[0, 0], [last, 0], [0, last], [last, last]]))
-    scale = max(1.0, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    (a, b, x), (c, d, y) = matrix.tolist()
+    scale = max(1.0, math.hypot(a, c))
     border = 2 * scale + 1
-    # A square wholly outside keeps the nearest pixels, which its border then repeats. In Python's
-    # own numbers: for so few numpy takes several times as long.
-    (left, right), (top, bottom) = (
-        _reach(min(along) - border, max(along) + border, length)
-        for along, length in zip(corners.T.tolist(), (width, height), strict=True)
-    )
+    last = pixels - 1
+    # A square wholly outside keeps the nearest pixels, which its border then repeats.
+    left, right = _reach((x, x + a * last, x + b * last, x + a * last + b * last), border, width)
+    top, bottom = _reach((y, y + c * last, y + d * last, y + c * last + d * last), border, height)
     part = picture[top:bottom, left:right]
-    to_picture = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
+    place: Place = (1.0, float(left)), (1.0, float(top))
     while scale >= 2 and min(part.shape[:2]) >= 2:
-        rows, columns = (side // 2 for side in part.shape[:2])
-        part, to_picture = _shrunk(part[: 2 * rows, : 2 * columns], (columns, rows), to_picture)
+        rows, columns = part.shape[0] // 2, part.shape[1] // 2
+        part, place = _shrunk(part[: 2 * rows, : 2 * columns], (columns, rows), place)
         scale /= 2
     if scale > (_QUICK if quick else _EXACT):
         rows, columns = (max(1, round(side / scale)) for side in part.shape[:2])
-        part, to_picture = _shrunk(part, (columns, rows), to_picture)
-    return part, to_picture
+        part, place = _shrunk(part, (columns, rows), place)
+    (by_x, x), (by_y, y) = place
+    return part, np.array([[by_x, 0.0, x], [0.0, by_y, y]])
 
 
-def _reach(low: float, high: float, length: int) -> tuple[int, int]:
-    """Return the first pixel of a row that lies in a stretch, and the one after the last.
+def _reach(corners: Collection[float], border: float, length: int) -> tuple[int, int]:
+    """Return the first pixel of a row that a square and its border touch, and that after the last.
 
-    >>> _reach(-2.5, 3.2, 10), _reach(12.0, 15.0, 10)
+    >>> _reach((-2.0, 2.7), 0.5, 10), _reach((13.0, 14.0), 1.0, 10)
     ((0, 5), (9, 10))
     """
-    end = min(max(math.ceil(high) + 1, 1), length)
-    return min(max(math.floor(low), 0), length - 1, end - 1), end
+    end = min(max(math.ceil(max(corners) + border) + 1, 1), length)
+    return min(max(math.floor(min(corners) - border), 0), length - 1, end - 1), end
 
 
-def _shrunk(
-    part: np.ndarray, size: tuple[int, int], to_picture: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _shrunk(part: np.ndarray, size: tuple[int, int], place: Place) -> tuple[np.ndarray, Place]:
     """Return a part averaged down to a size (width, height), and where its pixels now lie."""
-    by_x, by_y = part.shape[1] / size[0], part.shape[0] / size[1]
-    finer = np.array([[by_x, 0.0, (by_x - 1) / 2], [0.0, by_y, (by_y - 1) / 2]])
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), compose(to_picture, finer)
+    (by_x, x), (by_y, y) = place
+    finer_x, finer_y = part.shape[1] / size[0], part.shape[0] / size[1]
+    shrunk = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    return shrunk, (
+        (by_x * finer_x, by_x * ((finer_x - 1) / 2) + x),
+        (by_y * finer_y, by_y * ((finer_y - 1) / 2) + y),
+    )
 
 
 def resample(

@@ -4,8 +4,11 @@ Smoothing needs the frames to come, so a frame waits until its window is complet
 of it that the crop may need waits, already shrunk to the crop's resolution.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -13,6 +16,8 @@ import numpy as np
 from aacsfnet.faces.alignment import MAX_SHIFT, crop_matrix, is_jump, smoothed
 from aacsfnet.faces.sampling import compose, invert, patch, resample, transform
 
+#: So many complete frames are smoothed at once: the arithmetic of one takes as long.
+_TOGETHER = 8
 #: Room that a smoothed crop may need beyond the unsmoothed one: moved, turned and grown by
 #: MAX_SHIFT at once, its corners move by less than this share of its side.
 _SPARE = 8 * MAX_SHIFT
@@ -87,20 +92,30 @@ class SequenceCropper:
         self._waiting.append(_Waiting(key, time, part, part_to_frame, size_wh))
         self._placements.append(placement)
         self._times.append(time)
-        while self._waiting and self._waiting[0].time <= time - self._window:
-            yield self._cut(self._waiting.pop(0))
-        keep = sum(past >= time - 2 * self._window for past in self._times)
-        self._placements, self._times = self._placements[-keep:], self._times[-keep:]
+        ready = bisect_right(self._waiting, time - self._window, key=attrgetter("time"))
+        if ready >= _TOGETHER:
+            yield from self._cut(ready)
+            first = self._waiting[0].time if self._waiting else time
+            gone = bisect_left(self._times, first - self._window)
+            del self._placements[:gone], self._times[:gone]
 
     def finish(self) -> Iterator[Cut]:
         """Yield the crops that still wait; the next frame begins a new sequence."""
-        for waiting in self._waiting:
-            yield self._cut(waiting)
-        self._waiting, self._placements, self._times = [], [], []
+        yield from self._cut(len(self._waiting))
+        self._placements, self._times = [], []
 
-    def _cut(self, waiting: _Waiting) -> Cut:
-        at = self._times.index(waiting.time)
-        placement = smoothed(np.array(self._placements), np.array(self._times), at, self._window)
+    def _cut(self, count: int) -> Iterator[Cut]:
+        """Yield the crops that wait first; all near them are known."""
+        ready, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not ready:
+            return
+        first = bisect_left(self._times, ready[0].time)
+        at = range(first, first + count)
+        placements = smoothed(np.array(self._placements), self._times, at, self._window)
+        for waiting, placement in zip(ready, placements, strict=True):
+            yield self._cut_out(waiting, placement)
+
+    def _cut_out(self, waiting: _Waiting, placement: np.ndarray) -> Cut:
         to_frame = crop_matrix(placement, self._size, self._margin)
         to_part = compose(invert(waiting.part_to_frame), to_frame)
         picture = resample(waiting.part, to_part, self._size, sharp=True)
@@ -110,7 +125,8 @@ class SequenceCropper:
 
 def cut_still(picture: np.ndarray, placement: np.ndarray, size: int, margin: float) -> Cut:
     """Return the crop of a picture by itself; the arguments are those of `SequenceCropper`."""
-    return next(SequenceCropper(size, margin, 0).add(0, 0, picture, placement))
+    cropper = SequenceCropper(size, margin, 0)
+    return next(chain(cropper.add(0, 0, picture, placement), cropper.finish()))
 
 
 def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) -> float:
@@ -118,7 +134,7 @@ def _share_inside(to_frame: np.ndarray, size: int, frame_size: tuple[int, int]) 
     last = size - 0.5
     corners = np.array([[-0.5, -0.5], [last, -0.5], [last, last], [-0.5, last]])
     crop = transform(to_frame, corners).astype(np.float32)
-    right, bottom = (side - 0.5 for side in frame_size)
+    right, bottom = frame_size[0] - 0.5, frame_size[1] - 0.5
     x, y = crop.T.tolist()
     if min(*x, *y) >= -0.5 and max(x) <= right and max(y) <= bottom:
         return 1.0

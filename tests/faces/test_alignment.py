@@ -75,8 +75,7 @@ def jitter(path: np.ndarray) -> np.ndarray:
 
 
 def smooth_all(path: np.ndarray, window: int) -> np.ndarray:
-    times = np.arange(len(path))
-    return np.array([smoothed(path, times, at, window) for at in times])
+    return smoothed(path, range(len(path)), range(len(path)), window)
 
 
 def test_smoothing_takes_the_jitter_and_leaves_the_movement() -> None:
@@ -141,7 +140,15 @@ def test_angles_are_smoothed_across_the_half_turn() -> None:
 def test_window_zero_and_lonely_frames_change_nothing() -> None:
     path = track(5)
     assert np.array_equal(smooth_all(path, 0), path)
-    assert np.array_equal(smoothed(path[:2], np.arange(2), 0, 4), path[0])
+    assert np.array_equal(smoothed(path[:2], [0, 1], [0], 4), path[:1])
+
+
+def test_many_at_once_are_what_each_is_by_itself() -> None:
+    times = np.flatnonzero(np.random.default_rng(0).random(60) > 0.2).tolist()
+    path = track(len(times)) + np.random.default_rng(1).normal(0, 0.5, (len(times), 4))
+    together = smoothed(path, times, range(len(times)), 4)
+    for at, one in enumerate(together):
+        assert np.array_equal(smoothed(path, times, [at], 4)[0], one)
 
 
 @pytest.mark.parametrize(

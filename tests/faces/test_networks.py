@@ -67,7 +67,7 @@ def test_encoded_landmarks_are_read_as_the_library_reads_them() -> None:
     for x, y, z in values.tolist():
         landmarks.landmark.add(x=x, y=y, z=z)
     plain = np.array([(point.x, point.y, point.z) for point in landmarks.landmark])
-    assert np.array_equal(points_of(landmarks), plain)
+    assert np.array_equal(points_of(landmarks.SerializeToString()), plain)
 
 
 def test_pixel_centres_are_integers() -> None:
