@@ -27,8 +27,8 @@ class Stage:
 #: sizes of shards and the blocks of other data sets.
 STAGES = {
     "index": Stage(2, ("data", "index.shard_frames", "index.packed_frames")),
-    "crop": Stage(5, ("data", "crop"), ("index",), sharded=True),
-    "landmarks": Stage(4, ("landmarks",), ("crop",), sharded=True),
+    "crop": Stage(6, ("data", "crop"), ("index",), sharded=True),
+    "landmarks": Stage(5, ("landmarks",), ("crop",), sharded=True),
     "prompts": Stage(
         5,
         ("data", "seed", "crop.size", "landmarks.min_visibility", "prompts", "generate.model"),
@@ -40,7 +40,7 @@ STAGES = {
         6, ("seed", "generate"), ("crop", "landmarks", "depth", "prompts"), sharded=True
     ),
     "quality": Stage(
-        10,
+        11,
         ("data", "landmarks", "quality"),
         ("index", "crop", "landmarks", "generate"),
         sharded=True,

@@ -38,13 +38,13 @@ ENVIRONMENTS = {
     ),
     "faces": Environment(
         "Stages that read pictures and find faces: index, crop, landmarks, merge.",
-        ("av", "mediapipe", "opencv-contrib-python", "safetensors", "threadpoolctl"),
+        ("av", "mediapipe", "opencv-contrib-python", "safetensors"),
         (_LIBGL,),
     ),
     "quality": Environment(
         "The quality stage: faces found again, and the optional model that embeds them.",
         (
-            *("mediapipe", "opencv-contrib-python", "safetensors", "threadpoolctl"),
+            *("mediapipe", "opencv-contrib-python", "safetensors"),
             *("timm", "torch", "torchvision", "transformers"),
         ),
         (_LIBGL,),

@@ -20,10 +20,13 @@ from aacsfnet.landmark_sets import LEFT_EYE, MIRROR, RIGHT_EYE
 
 #: Side of the square over the longer side of the face in it, as the network was trained.
 ROOM = 1.5
+#: How much larger the mesh's square is than one round the detectors' box, and how far above, share
+#: of the larger one's side. Measured on 300 rendered faces; on photographs 1.08 and 0.03.
+_LARGER, _ABOVE = 1.09, 0.025
 #: A look counts when it was misplaced by no more than this: share of its square's side, logarithm
-#: of the side, radians. Further looks then change the points by half a percent of the interocular
-#: distance.
-_SETTLED = (0.07, 0.12, np.radians(4))
+#: of the side, radians. Further looks gain nothing then (on 360 rendered faces 0.00 % of the
+#: interocular distance, standard error 0.02 %).
+_SETTLED = (0.07, 0.12, np.radians(6))
 #: Where further looks are taken: shift to the right and down in shares of the square's side, growth
 #: of the side, turn in degrees. Their mean is the square itself.
 _FURTHER = (
@@ -65,7 +68,9 @@ class Mesh:
 
 def square_of_face(face: Face) -> Square:
     """Return where to look for the mesh of a detected face: level with its eyes."""
-    return Square(face.center_xy, ROOM * face.side, face.tilt)
+    side, angle = _LARGER * ROOM * face.side, face.tilt
+    upwards = np.array([np.sin(angle), -np.cos(angle)])
+    return Square(face.center_xy + _ABOVE * side * upwards, side, angle)
 
 
 def square_of_points(points: np.ndarray) -> Square:

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from aacsfnet.faces.alignment import crop_matrix, placement_of
 from aacsfnet.faces.sampling import sample
-from aacsfnet.faces.small_network import SmallNetwork
 from aacsfnet.landmark_sets import FACE_PARTS
 from aacsfnet.tables import REGIONS
 
 #: Weights that the package carries, trained by `tools/visibility`; see README.md there.
-WEIGHTS = Path(__file__).with_name("visibility") / "model.safetensors"
+WEIGHTS = Path(__file__).with_name("visibility") / "model.onnx"
 #: The parts that the network tells, in its order: names of `landmark_sets.FACE_PARTS`.
 PARTS = ("right_brow", "left_brow", "right_eye", "left_eye", "nose", "mouth")
 #: Where the right side's parts stand in a mirror image.
@@ -108,8 +109,8 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
         picture: `(H, W, 3)` uint8 RGB, a frame or a crop.
         points: `(478, 3)` in its pixels. What lies outside the picture is not seen.
     """
-    view = evened(view_of(picture, points))
-    own, mirrored = _network()(np.stack([view, view[:, ::-1]])).astype(np.float64)
+    view = evened(view_of(picture, points)).transpose(2, 0, 1)
+    own, mirrored = _logits(np.stack([view, view[..., ::-1]])).astype(np.float64)
     logits = (own + mirrored[_MIRRORED]) / 2
     shares = 1 / (1 + np.exp(-logits))
     height, width = picture.shape[:2]
@@ -120,9 +121,19 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
     return Visible(shares)
 
 
+def _logits(views: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the network gives for a face and its mirror image `(2, 3, 64, 64)`: `(2, 6)`."""
+    network, lock = _network()
+    with lock:
+        network.setInput(views)
+        return np.asarray(network.forward(), np.float32)
+
+
 @cache
-def _network() -> SmallNetwork:
-    return SmallNetwork(WEIGHTS)
+def _network() -> tuple[Any, Lock]:
+    """Return the network, and what whoever asks it must hold: it takes one input at a time."""
+    # By OpenCV, so that finding faces needs no learning library.
+    return cv2.dnn.readNetFromONNX(str(WEIGHTS)), Lock()
 
 
 def visible_of(row: Mapping[str, Any]) -> dict[str, float | None]:

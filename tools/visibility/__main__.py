@@ -14,11 +14,10 @@ from pathlib import Path
 
 import cv2
 import torch
-from safetensors.numpy import save_file
 
 from aacsfnet.faces.visibility import WEIGHTS
 from tools.visibility.faces import load, write_faces
-from tools.visibility.training import folded, told, train
+from tools.visibility.training import told, train, write
 
 #: Of so many people one trains nothing: figures are told on them.
 ASIDE_EVERY = 8
@@ -43,7 +42,7 @@ def main() -> None:
         aside = people % ASIDE_EVERY == 0
         print(f"{(~aside).sum()} faces teach, {aside.sum()} are told")
         model = train(views[~aside], shares[~aside], given.minutes, given.start_from)
-        save_file(folded(model), given.output)
+        write(model, given.output)
         told(model, views[aside], shares[aside])
 
 

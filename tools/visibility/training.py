@@ -1,12 +1,14 @@
-"""The network and how it learns; its weights as `aacsfnet.faces.small_network` reads them."""
+"""The network that tells what is seen of a face, and how it learns; needs the extra `onnx`."""
 
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
-from safetensors.numpy import load_file
+from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from aacsfnet.faces.visibility import PARTS, SIDE
 from tools.by_time import steps
@@ -82,54 +84,35 @@ def train(
     return model.eval()
 
 
-def folded(model: nn.Sequential) -> dict[str, np.ndarray]:
-    """Return weights as `faces.small_network` reads them, batch normalisation multiplied in."""
-    stored: dict[str, np.ndarray] = {}
-    parts = [part for part in model if isinstance(part, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
-    at, side = 0, 0
-    for part, after in zip(parts, [*parts[1:], None], strict=True):
-        if isinstance(part, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
-            factor = after.weight / (after.running_var + after.eps).sqrt()
-            weight = part.weight * factor.view(-1, 1, 1, 1)
-            stored[f"{at}.weight"] = weight.permute(2, 3, 1, 0).detach().numpy()
-            stored[f"{at}.bias"] = (after.bias - after.running_mean * factor).detach().numpy()
-            if part.stride[0] == 2:
-                stored[f"{at}.halves"] = np.ones(1, np.float32)
-            at, side = at + 1, part.out_channels
-        elif isinstance(part, nn.Linear):
-            weight = part.weight.detach().numpy().T
-            if side:  # the last convolution's values are (channels, rows, columns) here
-                rows = round((len(weight) / side) ** 0.5)
-                weight = weight.reshape(side, rows, rows, -1).transpose(1, 2, 0, 3)
-                weight, side = weight.reshape(part.in_features, -1), 0
-            stored[f"{at}.weight"], stored[f"{at}.bias"] = weight, part.bias.detach().numpy()
-            at += 1
-    return {name: np.ascontiguousarray(each) for name, each in stored.items()}
+def folded(model: nn.Sequential) -> nn.Sequential:
+    """Return the network, in evaluation, with normalisations multiplied into the convolutions."""
+    layers: list[nn.Module] = []
+    for layer in model.eval():
+        if isinstance(layer, nn.BatchNorm2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers).eval()
+
+
+def write(model: nn.Sequential, path: Path) -> None:
+    """Write the network as `aacsfnet.faces.visibility` reads it."""
+    example = torch.zeros(2, 3, SIDE, SIDE)  # a face and its mirror image
+    names = {"input_names": ["faces"], "output_names": ["logits"]}
+    program = torch.onnx.export(folded(model), (example,), dynamo=True, **names)
+    made = program.model_proto
+    for node in made.graph.node:
+        del node.metadata_props[:]  # where this code lies on this machine
+    onnx.save(made, path)
 
 
 def restored(path: Path) -> nn.Sequential:
-    """Return the network with weights that `folded` made; its normalisations stay as they are."""
-    stored = {name: torch.from_numpy(each) for name, each in load_file(path).items()}
-    model, at, side = network(), 0, 0
-    with torch.no_grad():
-        for part in model:
-            if isinstance(part, nn.Conv2d):
-                part.weight.copy_(stored[f"{at}.weight"].permute(3, 2, 0, 1))
-                side = part.out_channels
-            elif isinstance(part, nn.BatchNorm2d):
-                part.weight.fill_((1 + part.eps) ** 0.5)
-                part.bias.copy_(stored[f"{at}.bias"])
-                part.eval()
-                at += 1
-            elif isinstance(part, nn.Linear):
-                weight = stored[f"{at}.weight"]
-                if side:
-                    rows = round((len(weight) / side) ** 0.5)
-                    weight = weight.view(rows, rows, side, -1).permute(2, 0, 1, 3).flatten(0, 2)
-                    side = 0
-                part.weight.copy_(weight.T)
-                part.bias.copy_(stored[f"{at}.bias"])
-                at += 1
+    """Return the network that `write` wrote, to go on with; it has no normalisations any more."""
+    model = folded(network())
+    stored = {each.name: numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
+    model.load_state_dict(
+        {name: torch.from_numpy(stored[name].copy()) for name in model.state_dict()}
+    )
     return model
 
 
