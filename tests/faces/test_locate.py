@@ -59,7 +59,7 @@ def test_poor_pictures(locator, photograph, change: str) -> None:
     picture = {
         "grey": lambda: np.repeat(cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)[..., None], 3, 2),
         "dark": lambda: (photograph * 0.12).astype(np.uint8),
-        "blurred": lambda: cv2.GaussianBlur(photograph, (0, 0), 5),
+        "blurred": lambda: cv2.GaussianBlur(photograph, (0, 0), 4),
     }[change]()
     found = locator.locate(picture)
     assert isinstance(found, Located)
