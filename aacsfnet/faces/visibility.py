@@ -6,6 +6,7 @@ of the worse side, since their measures take both. What rests on a region below
 `landmarks.min_visibility` is left out of everything that is made of it.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -71,12 +72,16 @@ def view_of(
     return sample(picture, crop_matrix(placement, side, MARGIN), side, quick=True)
 
 
-def evened(view: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a picture `(..., H, W, 3)` with mean 0 and deviation 1 over pixels and colours."""
-    pixels = view.astype(np.float32)
-    axes = (-3, -2, -1)
-    mean, spread = pixels.mean(axis=axes, keepdims=True), pixels.std(axis=axes, keepdims=True)
-    return np.asarray((pixels - mean) / np.maximum(spread, 1.0), np.float32)
+def both_ways(view: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a view `(H, W, 3)` and its mirror image as the network takes them: `(2, 3, H, W)`.
+
+    Their mean is 0 and their deviation 1, over pixels and colours.
+    """
+    means, spreads = cv2.meanStdDev(view)
+    mean = float(means.mean())
+    spread = math.sqrt(max(float((spreads**2 + means**2).mean()) - mean**2, 0.0))
+    views = [view, cv2.flip(view, 1)]
+    return np.asarray(cv2.dnn.blobFromImages(views, 1 / max(spread, 1.0), mean=(mean,) * 3))
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,7 @@ def look_at(picture: NDArray[np.uint8], points: NDArray[np.floating]) -> Visible
         picture: `(H, W, 3)` uint8 RGB, a frame or a crop.
         points: `(478, 3)` in its pixels. What lies outside the picture is not seen.
     """
-    view = evened(view_of(picture, points)).transpose(2, 0, 1)
-    own, mirrored = _logits(np.stack([view, view[..., ::-1]])).astype(np.float64)
+    own, mirrored = _logits(both_ways(view_of(picture, points))).astype(np.float64)
     logits = (own + mirrored[_MIRRORED]) / 2
     shares = 1 / (1 + np.exp(-logits))
     height, width = picture.shape[:2]
