@@ -6,6 +6,7 @@ from typing import Any
 import timm
 import torch
 from safetensors import SafetensorError, safe_open
+from timm.layers.format import Format
 from torch import Tensor, nn
 
 from aacsfnet.errors import ModelFileError, SettingsError
@@ -83,8 +84,10 @@ class Backbone(nn.Module):
         )
         self.origin = origin() if pretrained == "package" else None
         self.body = body
-        self._counts: list[int] = body.feature_info.channels()
-        self.finest_channels, self.channels = self._counts[0], self._counts[-1]
+        # Some transformers put channels last, and timm says so.
+        self._channels_last = getattr(body, "output_fmt", Format.NCHW) == Format.NHWC
+        counts = body.feature_info.channels()
+        self.finest_channels, self.channels = counts[0], counts[-1]
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the feature map `(B, C, H/stride, W/stride)` of `(B, 3, H, W)`."""
@@ -92,11 +95,9 @@ class Backbone(nn.Module):
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """Return the feature map, and after it the finer one where that was asked for."""
-        found: list[Tensor] = [
-            # Some transformers put channels last.
-            each if each.shape[1] == count else each.permute(0, 3, 1, 2)
-            for each, count in zip(self.body(pictures), self._counts, strict=True)
-        ]
+        found: list[Tensor] = self.body(pictures)
+        if self._channels_last:
+            found = [each.permute(0, 3, 1, 2) for each in found]
         return found[::-1]
 
 

@@ -38,6 +38,15 @@ def test_a_transformer_with_channels_last_gives_channels_first():
     assert backbone(torch.rand(1, 3, 224, 224)).shape == (1, 384, 14, 14)
 
 
+@torch.inference_mode()
+def test_a_map_with_as_many_columns_as_channels_is_no_exception():
+    backbone = Backbone("swin_tiny_patch4_window7_224", 8, image_size=384, finer=True).eval()
+    pictures = torch.rand(1, 3, 384, 384)
+    finest = backbone.maps(pictures)[1]
+    assert finest.shape == (1, 96, 96, 96)
+    assert torch.equal(finest, backbone.body(pictures)[0].permute(0, 3, 1, 2))
+
+
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swinv2_tiny_window8_256"])
 def test_a_network_built_for_one_size_is_built_for_the_pictures_size(name):
     with torch.device("meta"):
