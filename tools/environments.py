@@ -38,7 +38,7 @@ ENVIRONMENTS = {
     ),
     "faces": Environment(
         "Stages that read pictures and find faces: index, crop, landmarks, merge.",
-        ("av", "mediapipe", "opencv-contrib-python", "safetensors"),
+        ("av", "mediapipe", "opencv-contrib-python"),
         (_LIBGL,),
     ),
     "quality": Environment(
