@@ -75,6 +75,8 @@ def is_jump(earlier: np.ndarray, later: np.ndarray) -> bool:
     (x, y, height, angle), (next_x, next_y, next_height, next_angle) = map(
         np.ndarray.tolist, (earlier, later)
     )
+    if min(height, next_height) <= 0:  # a mesh that collapsed
+        return True
     moved = math.hypot(next_x - x, next_y - y) / min(height, next_height)
     grown = abs(math.log(next_height / height))
     return bool(max(moved, grown, abs(_wrapped(next_angle - angle))) > _JUMP)

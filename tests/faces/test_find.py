@@ -111,7 +111,7 @@ def test_where_the_stages_find_none_there_is_none(two_people, photograph, tmp_pa
 
 
 def test_a_mesh_that_is_not_sure_enough_does_not_count(photograph) -> None:
-    blurred = cv2.GaussianBlur(photograph, (0, 0), 4)
+    blurred = cv2.GaussianBlur(photograph, (0, 0), 5)
     (face,) = find_faces(blurred)
     assert 0.5 < face.presence < 1
     assert find_faces(blurred, landmarks=Landmarks(min_confidence=1 - 1e-9)) == []

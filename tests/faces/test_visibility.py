@@ -3,12 +3,17 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from aacsfnet.faces.geometry import MEASURES
 from aacsfnet.faces.visibility import (
     LEAST_SEEN,
     RESTS_ON,
     SEEN_ON,
+    SIDE,
+    WEIGHTS,
+    _logits,
+    both_ways,
     covered,
     hidden_measures,
     hidden_units,
@@ -109,3 +114,23 @@ def test_a_mirror_image_is_seen_alike(made):
     own = look_at(drawn, points).parts
     other = look_at(np.ascontiguousarray(drawn[:, ::-1]), mirrored).parts
     assert other[[1, 0, 3, 2, 4, 5]] == pytest.approx(own, abs=0.06)
+
+
+def test_the_network_takes_a_view_and_its_mirror_image_evened() -> None:
+    view = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    pixels = view.astype(np.float64)
+    expected = ((pixels - pixels.mean()) / pixels.std()).transpose(2, 0, 1)
+    own, mirrored = both_ways(view)
+    np.testing.assert_allclose(own, expected, atol=1e-5)
+    np.testing.assert_allclose(mirrored, expected[..., ::-1], atol=1e-5)
+    assert not both_ways(np.full((SIDE, SIDE, 3), 7, np.uint8)).any()
+
+
+def test_opencv_gives_what_torch_gives() -> None:
+    pytest.importorskip("onnx")
+    from tools.visibility.training import restored
+
+    views = np.random.default_rng(1).normal(size=(2, 3, SIDE, SIDE)).astype(np.float32)
+    with torch.inference_mode():
+        expected = restored(WEIGHTS)(torch.from_numpy(views)).numpy()
+    np.testing.assert_allclose(_logits(views), expected, atol=1e-4)

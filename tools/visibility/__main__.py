@@ -6,7 +6,7 @@
 Each person is rendered once and shown bare, with glasses that hide nothing, and with things before
 the face, found and cropped as the workflow does. How much of each part is hidden is known. Of what
 is no face, or a face with the mesh beside it, on its head or of another size, nothing is seen. The
-people come from a namespace of seeds that nothing else uses.
+people come from a namespace of seeds that nothing else uses. Needs the extra `onnx`.
 """
 
 import argparse

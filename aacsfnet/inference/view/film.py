@@ -38,7 +38,8 @@ def why_not_played(
     Args:
         suffix: of the file's name, ".mp4".
         encoding: of the film.
-        spans: from when until when each frame is shown, as the file says, seconds, in any order.
+        spans: from when until when each frame is shown, as the file says, seconds, in any order;
+            looked at only where all else is well.
         matrix: the display matrix of its first frame, see `aacsfnet.datasets.display.turn`.
     """
     if encoding.container != _CONTAINER:
@@ -50,7 +51,7 @@ def why_not_played(
     if matrix is not None and _mirrors(matrix):
         return "it is stored mirrored"
     if not _all_found(spans):
-        return "browsers do not find each frame of a varying rate with B frames"
+        return "by the durations that it tells, browsers do not find each frame"
     return ""
 
 

@@ -132,15 +132,15 @@ def _why_not_played(video: Path) -> str:
     import av
 
     with _opened(video) as stream:
-        try:
-            spans = list(stream.video.spans())
-        except (av.FFmpegError, ValueError):
-            return "it breaks off"
-        stream.video.reopen()
         for frame in stream:
             if not isinstance(frame.picture, Fault):
                 break
-        return why_not_played(video.suffix, stream.video.encoding, spans, stream.matrix)
+        encoding, matrix = stream.video.encoding, stream.matrix
+        try:
+            stream.video.reopen()
+            return why_not_played(video.suffix, encoding, stream.video.spans(), matrix)
+        except (av.FFmpegError, ValueError):
+            return "it breaks off"
 
 
 def _with_rows(
