@@ -51,7 +51,7 @@ def why_not_played(
     if matrix is not None and _mirrors(matrix):
         return "it is stored mirrored"
     if not _all_found(spans):
-        return "by the durations that it tells, browsers do not find each frame"
+        return "browsers do not find each frame by the durations that the film tells"
     return ""
 
 
