@@ -131,6 +131,8 @@ def test_opencv_gives_what_torch_gives() -> None:
     from tools.visibility.training import restored
 
     views = np.random.default_rng(1).normal(size=(2, 3, SIDE, SIDE)).astype(np.float32)
+    network = restored(WEIGHTS)
+    assert network.training  # it is there to go on with
     with torch.inference_mode():
-        expected = restored(WEIGHTS)(torch.from_numpy(views)).numpy()
+        expected = network.eval()(torch.from_numpy(views)).numpy()
     np.testing.assert_allclose(_logits(views), expected, atol=1e-4)

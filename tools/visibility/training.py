@@ -107,13 +107,13 @@ def write(model: nn.Sequential, path: Path) -> None:
 
 
 def restored(path: Path) -> nn.Sequential:
-    """Return the network that `write` wrote, to go on with; it has no normalisations any more."""
+    """Return the network that `write` wrote, in training; it has no normalisations any more."""
     model = folded(network())
     stored = {each.name: numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
     model.load_state_dict(
         {name: torch.from_numpy(stored[name].copy()) for name in model.state_dict()}
     )
-    return model
+    return model.train()
 
 
 def told(model: nn.Sequential, views: np.ndarray, shares: np.ndarray) -> None:
